@@ -1,0 +1,1 @@
+"""Entities, rules, events, errors and ports. Imports nothing but the standard library."""

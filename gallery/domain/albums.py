@@ -1,0 +1,57 @@
+"""Album: images in an order that people choose."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime  # noqa: TC003  # dataclass fields are read at run time
+from typing import Self
+
+from gallery.domain.ids import AlbumId, ImageId, UserId  # noqa: TC001  # as above
+from gallery.domain.names import clean_description, clean_name
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Album:
+    """Images in an order that people choose.
+
+    `cover_id` is the image chosen as cover, or None: then the first image is the cover.
+    """
+
+    id: AlbumId
+    owner: UserId
+    title: str
+    description: str | None
+    cover_id: ImageId | None
+    created_at: datetime
+    updated_at: datetime
+    version: int = 1
+
+    def with_details(
+        self, *, title: str | None, description: str | None, cover_id: ImageId | None, now: datetime
+    ) -> Self:
+        """A copy with another title, description and cover.
+
+        Raises:
+            InvalidInputError: if the title or the description breaks its rule.
+        """
+        return replace(
+            self,
+            title=self.title if title is None else clean_album_title(title),
+            description=clean_description(description),
+            cover_id=cover_id,
+            updated_at=now,
+            version=self.version + 1,
+        )
+
+    def touched(self, now: datetime) -> Self:
+        """A copy that says that its images changed."""
+        return replace(self, updated_at=now, version=self.version + 1)
+
+
+def clean_album_title(title: str) -> str:
+    """The title of an album, trimmed.
+
+    Raises:
+        InvalidInputError: INVALID_NAME if it breaks the rules for names.
+    """
+    return clean_name(title, what="The album's title", field=("title",))

@@ -1,0 +1,182 @@
+"""Everything that can go wrong in the gallery's own terms.
+
+    GalleryError
+    ├── InvalidInputError        a value breaks a rule; names the field
+    ├── NotFoundError            no such thing, or none that the viewer may see
+    ├── ForbiddenError           the viewer lacks the right
+    ├── ConflictError            the thing exists already or has changed meanwhile
+    ├── RefusedFileError         the file cannot become an image
+    │   ├── EmptyFileError, NotAnImageError, UnsupportedTypeError
+    │   ├── ImageTooLargeError, TruncatedImageError, CorruptImageError
+    │   └── FileTooLargeError
+    ├── UploadInterruptedError   the bytes stopped coming before the end
+    └── UnavailableError         a service that the gallery needs does not answer
+
+An error carries a code for programs and a sentence that a person can act on.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum, unique
+from typing import ClassVar
+
+
+@unique
+class ErrorCode(StrEnum):
+    """What went wrong, for programs. The meaning of a code never changes."""
+
+    INVALID_ID = "INVALID_ID"
+    INVALID_NAME = "INVALID_NAME"
+    INVALID_DESCRIPTION = "INVALID_DESCRIPTION"
+    INVALID_INPUT = "INVALID_INPUT"
+    INVALID_CURSOR = "INVALID_CURSOR"
+    INVALID_PAGE_SIZE = "INVALID_PAGE_SIZE"
+    TOO_MANY_ITEMS = "TOO_MANY_ITEMS"
+    NOT_FOUND = "NOT_FOUND"
+    FORBIDDEN = "FORBIDDEN"
+    TAG_EXISTS = "TAG_EXISTS"
+    VERSION_CONFLICT = "VERSION_CONFLICT"
+    FILE_EMPTY = "FILE_EMPTY"
+    FILE_MISSING = "FILE_MISSING"
+    FILE_TOO_LARGE = "FILE_TOO_LARGE"
+    NOT_AN_IMAGE = "NOT_AN_IMAGE"
+    UNSUPPORTED_TYPE = "UNSUPPORTED_TYPE"
+    TOO_MANY_PIXELS = "TOO_MANY_PIXELS"
+    IMAGE_TRUNCATED = "IMAGE_TRUNCATED"
+    IMAGE_CORRUPT = "IMAGE_CORRUPT"
+    UPLOAD_INTERRUPTED = "UPLOAD_INTERRUPTED"
+    UPLOAD_ORDER = "UPLOAD_ORDER"
+    UPLOAD_STALLED = "UPLOAD_STALLED"
+    SERVICE_UNAVAILABLE = "SERVICE_UNAVAILABLE"
+
+
+class GalleryError(Exception):
+    """Something that the caller is told, with its code and, for input, the field.
+
+    `field` is the path into the caller's input, outermost name first, or empty.
+    """
+
+    code: ClassVar[ErrorCode]
+
+    def __init__(self, message: str, *, field: tuple[str, ...] = ()) -> None:
+        super().__init__(message)
+        self.message = message
+        self.field = field
+
+
+class InvalidInputError(GalleryError):
+    """A value breaks a rule of the domain."""
+
+    def __init__(self, code: ErrorCode, message: str, *, field: tuple[str, ...] = ()) -> None:
+        super().__init__(message, field=field)
+        self.code = code  # type: ignore[misc]  # one class for all rules, the code says which
+
+
+class NotFoundError(GalleryError):
+    """No such thing exists, or none that the viewer may see: the two look the same."""
+
+    code = ErrorCode.NOT_FOUND
+
+
+class ForbiddenError(GalleryError):
+    """The viewer lacks a right."""
+
+    code = ErrorCode.FORBIDDEN
+
+
+class ConflictError(GalleryError):
+    """The change clashes with what is stored."""
+
+    def __init__(self, code: ErrorCode, message: str, *, field: tuple[str, ...] = ()) -> None:
+        super().__init__(message, field=field)
+        self.code = code  # type: ignore[misc]  # as InvalidInputError
+
+
+class RefusedFileError(GalleryError):
+    """The file that was sent cannot become an image of the gallery."""
+
+
+class EmptyFileError(RefusedFileError):
+    """The file has no bytes."""
+
+    code = ErrorCode.FILE_EMPTY
+
+    def __init__(self) -> None:
+        super().__init__("The file is empty. Choose a file that holds an image.", field=("file",))
+
+
+class NotAnImageError(RefusedFileError):
+    """The bytes are of no image format, or of none that can be read."""
+
+    code = ErrorCode.NOT_AN_IMAGE
+
+    def __init__(self, message: str = "The file is not an image. Send a JPEG, PNG, WebP, GIF or AVIF file.") -> None:
+        super().__init__(message, field=("file",))
+
+
+class UnsupportedTypeError(RefusedFileError):
+    """The file is of a type that the gallery does not take."""
+
+    code = ErrorCode.UNSUPPORTED_TYPE
+
+    def __init__(self, content_type: str) -> None:
+        super().__init__(
+            f"Files of type {content_type} are not taken. Send a JPEG, PNG, WebP, GIF or AVIF file.",
+            field=("file",),
+        )
+        self.content_type = content_type
+
+
+class ImageTooLargeError(RefusedFileError):
+    """The image has more pixels (width times height times frames) than the limit."""
+
+    code = ErrorCode.TOO_MANY_PIXELS
+
+    def __init__(self, pixels: int, limit: int) -> None:
+        super().__init__(
+            f"The image has {pixels:,} pixels in all its frames; at most {limit:,} are taken. Scale it down first.",
+            field=("file",),
+        )
+
+
+class TruncatedImageError(RefusedFileError):
+    """The file ends before the image does."""
+
+    code = ErrorCode.IMAGE_TRUNCATED
+
+    def __init__(self) -> None:
+        super().__init__("The file ends before the image does. Send it again whole.", field=("file",))
+
+
+class CorruptImageError(RefusedFileError):
+    """The image's header is sound, its pixels are not."""
+
+    code = ErrorCode.IMAGE_CORRUPT
+
+
+class FileTooLargeError(RefusedFileError):
+    """The file has more bytes than the limit."""
+
+    code = ErrorCode.FILE_TOO_LARGE
+
+    def __init__(self, limit_bytes: int) -> None:
+        super().__init__(f"The file is larger than the limit of {limit_bytes:,} bytes.", field=("file",))
+
+
+class UploadInterruptedError(GalleryError):
+    """The bytes stopped coming before the end of the file; nothing of it was kept."""
+
+    code = ErrorCode.UPLOAD_INTERRUPTED
+
+    def __init__(self, message: str = "The file did not arrive whole. Send it again.") -> None:
+        super().__init__(message, field=("file",))
+
+
+class UnavailableError(GalleryError):
+    """A service that the gallery needs does not answer; trying again later may help."""
+
+    code = ErrorCode.SERVICE_UNAVAILABLE
+
+    def __init__(self, service: str) -> None:
+        super().__init__(f"The {service} does not answer at the moment. Try again in a little while.")
+        self.service = service

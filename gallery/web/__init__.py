@@ -1,0 +1,1 @@
+"""HTTP: GraphQL, media and health."""
