@@ -18,7 +18,6 @@ An error carries a code for programs and a sentence that a person can act on.
 from __future__ import annotations
 
 from enum import StrEnum, unique
-from typing import ClassVar
 
 
 @unique
@@ -56,7 +55,7 @@ class GalleryError(Exception):
     `field` is the path into the caller's input, outermost name first, or empty.
     """
 
-    code: ClassVar[ErrorCode]
+    code: ErrorCode
 
     def __init__(self, message: str, *, field: tuple[str, ...] = ()) -> None:
         super().__init__(message)
@@ -69,7 +68,7 @@ class InvalidInputError(GalleryError):
 
     def __init__(self, code: ErrorCode, message: str, *, field: tuple[str, ...] = ()) -> None:
         super().__init__(message, field=field)
-        self.code = code  # type: ignore[misc]  # one class for all rules, the code says which
+        self.code = code
 
 
 class NotFoundError(GalleryError):
@@ -89,7 +88,7 @@ class ConflictError(GalleryError):
 
     def __init__(self, code: ErrorCode, message: str, *, field: tuple[str, ...] = ()) -> None:
         super().__init__(message, field=field)
-        self.code = code  # type: ignore[misc]  # as InvalidInputError
+        self.code = code
 
 
 class RefusedFileError(GalleryError):

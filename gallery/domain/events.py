@@ -1,0 +1,63 @@
+"""What happened, as the audit trail keeps it: appended in the transaction of the change itself."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime  # noqa: TC003  # dataclass fields are read at run time
+from enum import StrEnum, unique
+from uuid import UUID  # noqa: TC003  # as above
+
+from gallery.domain.ids import EventId, UserId, new_event_id
+
+JsonValue = str | int | float | bool | None | list["JsonValue"] | dict[str, "JsonValue"]
+"""What JSON can hold (RFC 8259)."""
+
+
+@unique
+class EntityKind(StrEnum):
+    """What an event is about."""
+
+    IMAGE = "image"
+    TAG = "tag"
+    ALBUM = "album"
+
+
+@unique
+class EventKind(StrEnum):
+    """What happened. The word before the dot is the kind of entity that it happened to."""
+
+    IMAGE_UPLOADED = "image.uploaded"
+    IMAGE_UPDATED = "image.updated"
+    IMAGE_DELETED = "image.deleted"
+    IMAGE_RENDERED = "image.rendered"
+    IMAGE_RENDERING_FAILED = "image.rendering_failed"
+    IMAGE_TAGGED = "image.tagged"
+    IMAGE_UNTAGGED = "image.untagged"
+    TAG_CREATED = "tag.created"
+    TAG_DELETED = "tag.deleted"
+    ALBUM_CREATED = "album.created"
+    ALBUM_UPDATED = "album.updated"
+    ALBUM_DELETED = "album.deleted"
+    ALBUM_IMAGES_ADDED = "album.images_added"
+    ALBUM_IMAGES_REMOVED = "album.images_removed"
+
+    @property
+    def entity(self) -> EntityKind:
+        """The kind of entity that it happened to."""
+        return EntityKind(self.value.partition(".")[0])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """One thing that happened to one entity: who did it, when, and what changed.
+
+    Ids in the payload are hexadecimal. The payload never holds the bytes of a file or a secret.
+    """
+
+    id: EventId = field(default_factory=new_event_id)
+    kind: EventKind
+    entity_id: UUID
+    actor: UserId
+    occurred_at: datetime
+    payload: Mapping[str, JsonValue] = field(default_factory=dict)

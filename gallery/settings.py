@@ -1,0 +1,266 @@
+"""Every setting of the gallery: one frozen tree, read once from the environment (`GALLERY_…`).
+
+Names nest with two underscores: `GALLERY_DATABASE__URL` is `settings.database.url`. Nothing else reads the
+environment.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum, unique
+from pathlib import Path
+from typing import Annotated, Self
+
+from platformdirs import user_data_path
+from pydantic import BaseModel, ConfigDict, Field, HttpUrl, SecretStr, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic import BeforeValidator
+
+MEBIBYTE = 1024 * 1024
+LOOPBACK_HOSTS = frozenset({"127.0.0.1", "localhost", "::1"})
+
+
+def _split(value: object) -> object:
+    """A list that was written with commas."""
+    if isinstance(value, str):
+        return [item.strip() for item in value.split(",") if item.strip()]
+    return value
+
+
+CommaSeparated = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
+
+
+@unique
+class AuthMode(StrEnum):
+    """How the gallery knows who asks."""
+
+    LOCAL = "local"
+    OPEN = "open"
+
+
+@unique
+class LogFormat(StrEnum):
+    """How log lines look."""
+
+    AUTO = "auto"
+    CONSOLE = "console"
+    JSON = "json"
+
+
+@unique
+class LogLevel(StrEnum):
+    """From which severity on log lines are written."""
+
+    DEBUG = "debug"
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+@unique
+class AddressingStyle(StrEnum):
+    """Where a bucket's name goes in a request to S3."""
+
+    PATH = "path"
+    VIRTUAL = "virtual"
+    AUTO = "auto"
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+
+class ServerSettings(_Section):
+    """The HTTP server."""
+
+    host: str = "127.0.0.1"
+    """Address to listen on. Anything but loopback needs GALLERY_AUTH__MODE=open."""
+    port: int = Field(default=8000, ge=0, le=65535)
+    """TCP port to listen on; 0 takes a free one."""
+    public_url: HttpUrl | None = None
+    """The address under which clients reach the gallery, for the URLs in answers, such as https://photos.example.
+    Unset: the address that each request was sent to."""
+    allowed_hosts: CommaSeparated = ()
+    """Host names that requests may be sent to, separated by commas; `*` for any. Unset: the loopback names when
+    listening on loopback (which stops DNS rebinding), any otherwise."""
+    shutdown_timeout_seconds: float = Field(default=30, ge=0)
+    """How long requests in flight may take to finish when the server stops, in seconds."""
+    cors_origins: CommaSeparated = ()
+    """Origins of web pages that may call the API from a browser, separated by commas, such as
+    https://app.example. None by default."""
+
+
+class DatabaseSettings(_Section):
+    """PostgreSQL."""
+
+    url: SecretStr | None = None
+    """Where PostgreSQL is: postgresql://user:password@host:5432/name. Unset: an embedded server is started."""
+    pool_size: int = Field(default=10, ge=1, le=1000)
+    """How many connections a process keeps at most."""
+    pool_timeout_seconds: float = Field(default=10, gt=0)
+    """How long a request waits for a free connection before it is refused, in seconds."""
+    statement_timeout_seconds: float = Field(default=30, gt=0)
+    """How long a single statement may run, in seconds."""
+
+    @model_validator(mode="after")
+    def _is_postgresql(self) -> Self:
+        if self.url is not None and not self.url.get_secret_value().startswith(
+            ("postgresql://", "postgres://", "postgresql+asyncpg://")
+        ):
+            message = "the database URL must begin with postgresql://"
+            raise ValueError(message)
+        return self
+
+
+class StorageSettings(_Section):
+    """The S3-compatible object storage."""
+
+    endpoint_url: HttpUrl | None = None
+    """Where the storage is, such as https://s3.example. Unset together with the bucket: an embedded server is
+    started. Unset with a bucket: Amazon S3."""
+    bucket: str | None = Field(default=None, min_length=3, max_length=63)
+    """Name of the bucket. It must exist unless the storage is embedded."""
+    region: str = "us-east-1"
+    """Region of the bucket."""
+    addressing_style: AddressingStyle = AddressingStyle.AUTO
+    """Where the bucket's name goes: `path`, `virtual` (a host of its own), or `auto`."""
+    access_key_id: SecretStr | None = None
+    """Access key. Unset: the ordinary chain of credentials (environment, files, roles, EKS Pod Identity)."""
+    secret_access_key: SecretStr | None = None
+    """Secret key to the access key."""
+    part_size_bytes: int = Field(default=8 * MEBIBYTE, ge=5 * MEBIBYTE, le=512 * MEBIBYTE)
+    """Size of a part of a multipart upload, in bytes. S3 takes 10,000 parts, so the largest file is 10,000 times
+    as large."""
+    parts_in_flight: int = Field(default=3, ge=1, le=64)
+    """How many parts of one file are sent at the same time."""
+    timeout_seconds: float = Field(default=30, gt=0)
+    """How long the storage may stay silent before a call fails, in seconds."""
+    max_connections: int = Field(default=50, ge=1)
+    """How many connections to the storage a process opens at most."""
+
+    @model_validator(mode="after")
+    def _is_complete(self) -> Self:
+        if self.endpoint_url is not None and self.bucket is None:
+            message = "an endpoint needs a bucket: set GALLERY_STORAGE__BUCKET"
+            raise ValueError(message)
+        if (self.access_key_id is None) != (self.secret_access_key is None):
+            message = "set both GALLERY_STORAGE__ACCESS_KEY_ID and GALLERY_STORAGE__SECRET_ACCESS_KEY, or neither"
+            raise ValueError(message)
+        return self
+
+
+class CacheSettings(_Section):
+    """Valkey, and how long it keeps what."""
+
+    url: SecretStr | None = None
+    """Where Valkey (or Redis) is: redis://:password@host:6379/0, valkey://…, or unix:///path. Unset: an embedded
+    server is started."""
+    enabled: bool = True
+    """Whether answers are cached at all."""
+    timeout_seconds: float = Field(default=0.05, gt=0, le=5)
+    """How long Valkey may take before a request is served from the database instead, in seconds."""
+    image_ttl_seconds: int = Field(default=2 * 3600, ge=1)
+    """How long an image is kept, in seconds."""
+    list_ttl_seconds: int = Field(default=30 * 60, ge=1)
+    """How long a page of a list is kept, in seconds."""
+    stats_ttl_seconds: int = Field(default=5 * 60, ge=1)
+    """How long statistics are kept, in seconds."""
+    default_ttl_seconds: int = Field(default=3600, ge=1)
+    """How long anything else is kept, in seconds."""
+    jitter: float = Field(default=0.1, ge=0, le=0.5)
+    """By which share lifetimes vary at random, so that they do not all end together."""
+
+
+class UploadSettings(_Section):
+    """What may be uploaded."""
+
+    max_file_size: int = Field(default=2048 * MEBIBYTE, ge=1)
+    """Largest file taken, in bytes."""
+    max_files: int = Field(default=100, ge=1, le=10_000)
+    """Most files in one request."""
+    max_field_size: int = Field(default=MEBIBYTE, ge=1024)
+    """Largest `operations` or `map` field of a multipart request, in bytes."""
+    max_pixels: int = Field(default=268_435_456, ge=1)
+    """Most pixels of an image: width times height times frames."""
+    claim_timeout_seconds: float = Field(default=5, gt=0)
+    """How long a file that nobody reads may hold up those behind it in the same request, in seconds."""
+    drain_limit_bytes: int = Field(default=16 * MEBIBYTE, ge=0)
+    """How much of a body is still read after its operation is over, in bytes, so that the client sees the answer."""
+
+
+class ThumbnailSettings(_Section):
+    """Renditions made of every image."""
+
+    small_px: int = Field(default=320, ge=16, le=16_383)
+    """Longest edge of the small thumbnail, in pixels."""
+    medium_px: int = Field(default=960, ge=16, le=16_383)
+    """Longest edge of the medium thumbnail, in pixels."""
+    large_px: int = Field(default=2048, ge=16, le=16_383)
+    """Longest edge of the large thumbnail, in pixels."""
+    quality: int = Field(default=80, ge=1, le=100)
+    """WebP quality, 1 to 100."""
+
+    @model_validator(mode="after")
+    def _grow(self) -> Self:
+        if not self.small_px <= self.medium_px <= self.large_px:
+            message = "small_px, medium_px and large_px must not shrink in this order"
+            raise ValueError(message)
+        return self
+
+
+class WorkerSettings(_Section):
+    """The worker that makes renditions."""
+
+    embedded: bool = True
+    """Whether `gallery serve` works on jobs itself. Set to false where `gallery worker` runs."""
+    concurrency: int = Field(default=2, ge=1, le=64)
+    """How many jobs are worked on at the same time."""
+    max_attempts: int = Field(default=5, ge=1, le=100)
+    """How often a job is tried before it is held for a person to look at."""
+    retry_delay_seconds: float = Field(default=2, gt=0)
+    """How long the first retry waits, in seconds; each further one waits twice as long."""
+
+
+class AuthSettings(_Section):
+    """Who may use the gallery."""
+
+    mode: AuthMode = AuthMode.LOCAL
+    """`local`: everybody who reaches the loopback address is the administrator. `open`: so is everybody who reaches
+    any address that the server listens on; only for networks that you trust wholly."""
+
+
+class LogSettings(_Section):
+    """Log lines, on standard error."""
+
+    level: LogLevel = LogLevel.INFO
+    """Least severity: debug, info, warning or error."""
+    format: LogFormat = LogFormat.AUTO
+    """`json`, `console`, or `auto`: readable in a terminal, JSON elsewhere."""
+
+
+class Settings(BaseSettings):
+    """All settings."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="GALLERY_",
+        env_nested_delimiter="__",
+        frozen=True,
+        extra="forbid",
+        use_attribute_docstrings=True,
+    )
+
+    data_dir: Path = Field(default_factory=lambda: user_data_path("gallery", appauthor=False))
+    """Folder of the embedded servers: their data, logs and keys."""
+    server: ServerSettings = ServerSettings()
+    database: DatabaseSettings = DatabaseSettings()
+    storage: StorageSettings = StorageSettings()
+    cache: CacheSettings = CacheSettings()
+    uploads: UploadSettings = UploadSettings()
+    thumbnails: ThumbnailSettings = ThumbnailSettings()
+    worker: WorkerSettings = WorkerSettings()
+    auth: AuthSettings = AuthSettings()
+    log: LogSettings = LogSettings()
+
+    @property
+    def storage_is_embedded(self) -> bool:
+        """Whether no object storage was named, so that one is started."""
+        return self.storage.endpoint_url is None and self.storage.bucket is None

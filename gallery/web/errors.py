@@ -1,0 +1,41 @@
+"""What can be wrong with a request before, or apart from, what its operation does."""
+
+from __future__ import annotations
+
+from enum import StrEnum, unique
+from http import HTTPStatus
+
+
+@unique
+class RequestCode(StrEnum):
+    """What is wrong with a request, for programs: `extensions.code` of a top-level error."""
+
+    BAD_REQUEST = "BAD_REQUEST"
+    INVALID_JSON = "INVALID_JSON"
+    INVALID_MULTIPART = "INVALID_MULTIPART"
+    INVALID_OPERATIONS = "INVALID_OPERATIONS"
+    INVALID_MAP = "INVALID_MAP"
+    FIELD_TOO_LARGE = "FIELD_TOO_LARGE"
+    TOO_MANY_FILES = "TOO_MANY_FILES"
+    CSRF_HEADER_MISSING = "CSRF_HEADER_MISSING"
+    UNSUPPORTED_MEDIA_TYPE = "UNSUPPORTED_MEDIA_TYPE"
+    NOT_ACCEPTABLE = "NOT_ACCEPTABLE"
+    METHOD_NOT_ALLOWED = "METHOD_NOT_ALLOWED"
+    REQUEST_TOO_LARGE = "REQUEST_TOO_LARGE"
+    CLIENT_DISCONNECTED = "CLIENT_DISCONNECTED"
+    GRAPHQL_PARSE_FAILED = "GRAPHQL_PARSE_FAILED"
+    GRAPHQL_VALIDATION_FAILED = "GRAPHQL_VALIDATION_FAILED"
+    BAD_USER_INPUT = "BAD_USER_INPUT"
+    OPERATION_NAME_REQUIRED = "OPERATION_NAME_REQUIRED"
+    OPERATION_NOT_FOUND = "OPERATION_NOT_FOUND"
+    INTERNAL_ERROR = "INTERNAL_ERROR"
+
+
+class RequestError(Exception):
+    """A request that is refused as a whole, with the HTTP status of the answer."""
+
+    def __init__(self, code: RequestCode, message: str, status: HTTPStatus = HTTPStatus.BAD_REQUEST) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.status = status

@@ -1,0 +1,114 @@
+"""The HTML page that a browser gets at the GraphQL address.
+
+It runs under a policy that lets it load scripts, fonts and workers from the gallery only and talk to nobody
+else. There is no inline script: what the page must know travels in a data attribute.
+"""
+
+import json
+from functools import cache
+from html import escape
+from importlib import resources
+from typing import Any, Final
+
+from starlette.responses import HTMLResponse
+
+from gallery.web.graphiql.assets import ASSETS_PATH, MANIFEST, static_folder
+
+CSRF_HEADER: Final = "X-GraphQL-CSRF"
+
+_POLICY: Final = "; ".join(
+    (
+        "default-src 'none'",
+        "script-src 'self'",
+        # Monaco writes its colours and the editor's layout into style elements at run time.
+        "style-src 'self' 'unsafe-inline'",
+        "img-src 'self' data:",
+        "font-src 'self'",
+        "connect-src 'self'",
+        "worker-src 'self'",
+        "base-uri 'none'",
+        "form-action 'none'",
+        "frame-ancestors 'none'",
+    ),
+)
+
+_HEADERS: Final = {
+    "Content-Security-Policy": _POLICY,
+    "Cache-Control": "no-cache",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Referrer-Policy": "no-referrer",
+    "Vary": "Accept",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+}
+
+_ICON: Final = (
+    "data:image/svg+xml,"
+    "%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 24 24'%3E"
+    "%3Crect width='24' height='24' rx='5' fill='%23d60590'/%3E"
+    "%3Cpath d='M4 17.5 9.5 9l3.5 5 2.5-3 4.5 6.5z' fill='white'/%3E"
+    "%3Ccircle cx='16.5' cy='7.5' r='1.8' fill='white'/%3E%3C/svg%3E"
+)
+
+_PAGE: Final = """\
+<!doctype html>
+<html lang="en">
+  <head>
+    <meta charset="utf-8">
+    <meta name="viewport" content="width=device-width, initial-scale=1">
+    <meta name="color-scheme" content="light dark">
+    <title>Gallery</title>
+    <link rel="icon" href="{icon}">
+    <link rel="stylesheet" href="{style}">
+    {preloads}
+    <script type="module" src="{script}"></script>
+  </head>
+  <body>
+    <div id="graphiql" data-config="{config}"></div>
+    <noscript>This page needs JavaScript. Programs need no page: POST GraphQL requests to this address.</noscript>
+  </body>
+</html>
+"""
+
+
+def graphiql_page(endpoint: str = "/graphql", *, assets_path: str = ASSETS_PATH) -> HTMLResponse:
+    """The GraphiQL page, which sends its requests to `endpoint` and loads its files from `assets_path`.
+
+    Both are paths on the page's own host, with the prefix of a reverse proxy if there is one.
+    """
+    return HTMLResponse(_render(endpoint, assets_path), headers=_HEADERS)
+
+
+@cache
+def example_queries() -> tuple[str, ...]:
+    """The queries that the page opens with, one a tab, in the order of their file names."""
+    folder = resources.files("gallery.web.graphiql") / "examples"
+    files = sorted(folder.iterdir(), key=lambda file: file.name)
+    return tuple(file.read_text("utf-8").strip() for file in files if file.name.endswith(".graphql"))
+
+
+@cache
+def _render(endpoint: str, assets_path: str) -> str:
+    manifest = _manifest()
+    config = {
+        "endpoint": endpoint,
+        "headers": {CSRF_HEADER: "1"},
+        "tabs": [{"query": f"{query}\n"} for query in example_queries()],
+        "workers": manifest["workers"],
+    }
+    preloads = (
+        f'<link rel="modulepreload" href="{escape(f"{assets_path}/{name}")}">' for name in manifest["preload"]
+    )
+    return _PAGE.format(
+        icon=_ICON,
+        style=escape(f"{assets_path}/{manifest['style']}"),
+        script=escape(f"{assets_path}/{manifest['script']}"),
+        preloads="\n    ".join(preloads),
+        config=escape(json.dumps(config)),
+    )
+
+
+@cache
+def _manifest() -> dict[str, Any]:
+    manifest: dict[str, Any] = json.loads((static_folder() / MANIFEST).read_text("utf-8"))
+    return manifest
