@@ -16,24 +16,22 @@ from gallery.web.graphiql.assets import ASSETS_PATH, MANIFEST, static_folder
 
 CSRF_HEADER: Final = "X-GraphQL-CSRF"
 
-_POLICY: Final = "; ".join(
-    (
-        "default-src 'none'",
-        "script-src 'self'",
-        # Monaco writes its colours and the editor's layout into style elements at run time.
-        "style-src 'self' 'unsafe-inline'",
-        "img-src 'self' data:",
-        "font-src 'self'",
-        "connect-src 'self'",
-        "worker-src 'self'",
-        "base-uri 'none'",
-        "form-action 'none'",
-        "frame-ancestors 'none'",
-    ),
-)
+_POLICY: Final = {
+    "default-src": "'none'",
+    "script-src": "'self'",
+    # Monaco writes its colours and the editor's layout into style elements at run time.
+    "style-src": "'self' 'unsafe-inline'",
+    "img-src": "'self' data:",
+    "font-src": "'self'",
+    "connect-src": "'self'",
+    "worker-src": "'self'",
+    "base-uri": "'none'",
+    "form-action": "'none'",
+    "frame-ancestors": "'none'",
+}
 
 _HEADERS: Final = {
-    "Content-Security-Policy": _POLICY,
+    "Content-Security-Policy": "; ".join(f"{name} {sources}" for name, sources in _POLICY.items()),
     "Cache-Control": "no-cache",
     "Cross-Origin-Opener-Policy": "same-origin",
     "Referrer-Policy": "no-referrer",
@@ -65,7 +63,7 @@ _PAGE: Final = """\
   </head>
   <body>
     <div id="graphiql" data-config="{config}"></div>
-    <noscript>This page needs JavaScript. Programs need no page: POST GraphQL requests to this address.</noscript>
+    <noscript>This page needs JavaScript. Programs need no page: they POST to this address.</noscript>
   </body>
 </html>
 """

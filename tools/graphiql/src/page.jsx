@@ -1,0 +1,42 @@
+// The page at /graphql: GraphiQL with the explorer, the history and an upload panel.
+
+import { explorerPlugin } from "@graphiql/plugin-explorer";
+import { createGraphiQLFetcher } from "@graphiql/toolkit";
+import { GraphiQL, HISTORY_PLUGIN } from "graphiql";
+import { createRoot } from "react-dom/client";
+
+import "@graphiql/react/style.css";
+import "@graphiql/plugin-doc-explorer/style.css";
+import "@graphiql/plugin-history/style.css";
+import "graphiql/graphiql.css";
+import "@graphiql/plugin-explorer/style.css";
+import "./page.css";
+
+import { uploadPlugin } from "./upload-panel.jsx";
+import { useWorkers } from "./workers.js";
+
+const root = document.getElementById("graphiql");
+const { endpoint, headers, tabs, workers } = JSON.parse(root.dataset.config);
+
+useWorkers(import.meta.url, workers);
+
+const url = new URL(endpoint, location.href);
+const subscriptionUrl = new URL(url);
+subscriptionUrl.protocol = url.protocol.replace("http", "ws");
+
+const fetcher = createGraphiQLFetcher({ url: url.href, subscriptionUrl: subscriptionUrl.href, headers });
+const plugins = [HISTORY_PLUGIN, explorerPlugin({ showAttribution: false }), uploadPlugin({ url: url.href, headers })];
+
+createRoot(root).render(
+  <GraphiQL
+    fetcher={fetcher}
+    plugins={plugins}
+    defaultTabs={tabs}
+    defaultQuery=""
+    defaultEditorToolsVisibility={false}
+    inputValueDeprecation
+    schemaDescription
+  >
+    <GraphiQL.Logo>Gallery</GraphiQL.Logo>
+  </GraphiQL>,
+);
