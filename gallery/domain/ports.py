@@ -10,7 +10,6 @@ from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, C
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self
 
@@ -134,6 +133,10 @@ class AlbumRepository(Protocol):
 
     async def remove(self, album_id: AlbumId, image_ids: Collection[ImageId]) -> tuple[ImageId, ...]:
         """Takes images out; answers with those that were in the album."""
+        ...
+
+    async def members(self, album_id: AlbumId, image_ids: Collection[ImageId]) -> set[ImageId]:
+        """Those of the images that are in the album."""
         ...
 
     async def holding(self, image_ids: Collection[ImageId]) -> tuple[AlbumId, ...]:
@@ -389,8 +392,8 @@ class RenderedImage:
 class ImageRenderer(Protocol):
     """Makes renditions."""
 
-    async def render(self, source: Path) -> tuple[RenderedImage, ...]:
-        """The renditions of the image in a file, smallest first, without its metadata.
+    async def render(self, chunks: AsyncIterable[bytes]) -> tuple[RenderedImage, ...]:
+        """The renditions of the image whose bytes are given, smallest first, without its metadata.
 
         Raises:
             CorruptImageError: if the pixels cannot be decoded, with a reason for people.
