@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
-from datetime import datetime  # noqa: TC003  # dataclass fields are read at run time
+from datetime import datetime  # dataclass fields are read at run time
 from typing import Self
 
-from gallery.domain.ids import AlbumId, ImageId, UserId  # noqa: TC001  # as above
+from gallery.domain.ids import AlbumId, ImageId, UserId  # as above
 from gallery.domain.names import clean_description, clean_name
 
 
@@ -26,9 +27,7 @@ class Album:
     updated_at: datetime
     version: int = 1
 
-    def with_details(
-        self, *, title: str | None, description: str | None, cover_id: ImageId | None, now: datetime
-    ) -> Self:
+    def with_details(self, *, title: str, description: str | None, cover_id: ImageId | None, now: datetime) -> Self:
         """A copy with another title, description and cover.
 
         Raises:
@@ -36,12 +35,16 @@ class Album:
         """
         return replace(
             self,
-            title=self.title if title is None else clean_album_title(title),
+            title=clean_album_title(title),
             description=clean_description(description),
             cover_id=cover_id,
             updated_at=now,
             version=self.version + 1,
         )
+
+    def without_cover(self, image_ids: Collection[ImageId]) -> Self:
+        """A copy whose chosen cover is none of these images."""
+        return replace(self, cover_id=None) if self.cover_id in image_ids else self
 
     def touched(self, now: datetime) -> Self:
         """A copy that says that its images changed."""

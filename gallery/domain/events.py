@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime  # noqa: TC003  # dataclass fields are read at run time
+from datetime import datetime  # dataclass fields are read at run time
 from enum import StrEnum, unique
-from uuid import UUID  # noqa: TC003  # as above
+from uuid import UUID  # as above
 
 from gallery.domain.ids import EventId, UserId, new_event_id
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import datetime  # noqa: TC003  # dataclass fields are read at run time
+from datetime import datetime  # dataclass fields are read at run time
 from enum import StrEnum, unique
 from typing import Self
 
-from gallery.domain.ids import ImageId, UserId  # noqa: TC001  # as above
+from gallery.domain.ids import ImageId, UserId  # as above
 from gallery.domain.names import clean_description, clean_filename, clean_name
 
 
@@ -99,7 +99,7 @@ class Image:
     deleted_at: datetime | None = None
     version: int = 1
 
-    def with_details(self, *, title: str | None, description: str | None, now: datetime) -> Self:
+    def with_details(self, *, title: str, description: str | None, now: datetime) -> Self:
         """A copy with another title and description.
 
         Raises:
@@ -107,7 +107,7 @@ class Image:
         """
         return replace(
             self,
-            title=self.title if title is None else clean_title(title),
+            title=clean_title(title),
             description=clean_description(description),
             updated_at=now,
             version=self.version + 1,

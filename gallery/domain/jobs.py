@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from gallery.domain.ids import ImageId  # noqa: TC001  # dataclass fields are read at run time
+from gallery.domain.ids import ImageId  # dataclass fields are read at run time
 
 
 @dataclass(frozen=True, slots=True)

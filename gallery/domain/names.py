@@ -53,7 +53,9 @@ def clean_description(text: str | None, *, field: tuple[str, ...] = ("descriptio
     if _FORBIDDEN_IN_TEXT.search(cleaned):
         message = "The description contains control characters. Remove them."
     elif len(cleaned) > DESCRIPTION_MAX_CHARACTERS:
-        message = f"The description has {len(cleaned):,} characters; at most {DESCRIPTION_MAX_CHARACTERS:,} are allowed."
+        message = (
+            f"The description has {len(cleaned):,} characters; at most {DESCRIPTION_MAX_CHARACTERS:,} are allowed."
+        )
     else:
         return cleaned or None
     raise InvalidInputError(ErrorCode.INVALID_DESCRIPTION, message, field=field)

@@ -13,8 +13,8 @@ from typing import Generic, TypeVar
 from uuid import UUID
 
 from gallery.domain.errors import ErrorCode, InvalidInputError
-from gallery.domain.ids import AlbumId  # noqa: TC001  # dataclass fields are read at run time
-from gallery.domain.images import ContentType  # noqa: TC001  # as above
+from gallery.domain.ids import AlbumId  # dataclass fields are read at run time
+from gallery.domain.images import ContentType  # as above
 
 MAX_PAGE_SIZE = 100
 DEFAULT_PAGE_SIZE = 20

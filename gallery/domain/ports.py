@@ -19,7 +19,15 @@ from gallery.domain.events import Event
 from gallery.domain.ids import AlbumId, ImageId, TagId, UserId
 from gallery.domain.images import ContentType, Image, ImageInfo, Rendition, RenditionSize
 from gallery.domain.jobs import Job
-from gallery.domain.pages import AlbumQuery, GalleryStats, ImageFilter, ImageQuery, Page, PageRequest, TagQuery
+from gallery.domain.pages import (
+    AlbumQuery,
+    GalleryStats,
+    ImageFilter,
+    ImageQuery,
+    Page,
+    PageRequest,
+    TagQuery,
+)
 from gallery.domain.tags import Tag
 
 Clock = Callable[[], datetime]
@@ -178,8 +186,8 @@ class UnitOfWork(Protocol):
     @property
     def jobs(self) -> JobQueue: ...  # noqa: D102
 
-    async def __aenter__(self) -> Self: ...  # noqa: D105
-    async def __aexit__(  # noqa: D105
+    async def __aenter__(self) -> Self: ...
+    async def __aexit__(
         self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
     ) -> None: ...
 

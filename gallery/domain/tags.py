@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime  # noqa: TC003  # dataclass fields are read at run time
+from datetime import datetime  # dataclass fields are read at run time
 
-from gallery.domain.ids import TagId, UserId  # noqa: TC001  # as above
+from gallery.domain.ids import TagId, UserId  # as above
 from gallery.domain.names import clean_name
 
 

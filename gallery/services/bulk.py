@@ -1,0 +1,35 @@
+"""What changes of many things at once have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+from gallery.domain.errors import ErrorCode, InvalidInputError
+from gallery.domain.ids import ImageId
+from gallery.domain.images import Image
+
+MAX_BULK_ITEMS = 100
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BulkResult:
+    """What became of each image: those that exist now have what was asked for, the others were not found."""
+
+    images: dict[ImageId, Image]
+    missing: tuple[ImageId, ...]
+
+
+def distinct(items: Sequence[T], *, field: str) -> list[T]:
+    """The items in their order, each once.
+
+    Raises:
+        InvalidInputError: TOO_MANY_ITEMS for more than 100.
+    """
+    if len(items) > MAX_BULK_ITEMS:
+        message = f"`{field}` has {len(items):,} items; at most {MAX_BULK_ITEMS} are taken at once."
+        raise InvalidInputError(ErrorCode.TOO_MANY_ITEMS, message, field=(field,))
+    return list(dict.fromkeys(items))

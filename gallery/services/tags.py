@@ -1,0 +1,154 @@
+"""Making and deleting tags, and giving them to images."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from gallery.domain.access import Right, Viewer, require
+from gallery.domain.errors import ConflictError, ErrorCode
+from gallery.domain.events import Event, EventKind
+from gallery.domain.ids import ImageId, TagId, new_tag_id
+from gallery.domain.ports import Clock, UnitOfWork, UnitOfWorkFactory
+from gallery.domain.tags import Tag, clean_tag_name, tag_key
+from gallery.services.bulk import BulkResult, distinct
+from gallery.services.clock import utc_now
+
+
+class TagService:
+    """Use cases of tags."""
+
+    def __init__(self, unit_of_work: UnitOfWorkFactory, clock: Clock = utc_now) -> None:
+        self._unit_of_work = unit_of_work
+        self._clock = clock
+
+    async def create(self, viewer: Viewer, name: str) -> Tag:
+        """Makes a tag.
+
+        Raises:
+            InvalidInputError: if the name breaks its rule.
+            ConflictError: TAG_EXISTS if there is a tag of that name, whatever its case.
+        """
+        require(viewer, Right.CONTRIBUTE)
+        tag = _new_tag(viewer, clean_tag_name(name), self._clock())
+        async with self._unit_of_work() as work:
+            stored = (await work.tags.add_missing([tag]))[tag_key(tag.name)]
+            if stored.id != tag.id:
+                message = f"There is a tag “{stored.name}” already. Use it, or choose another name."
+                raise ConflictError(ErrorCode.TAG_EXISTS, message, field=("name",))
+            await work.events.append(_created(viewer, tag))
+            await work.commit()
+        return tag
+
+    async def tag_images(self, viewer: Viewer, image_ids: Sequence[ImageId], names: Sequence[str]) -> BulkResult:
+        """Gives every image every tag, making tags that do not exist. Tags that an image has already stay.
+
+        Raises:
+            InvalidInputError: if a name breaks its rule, or more than 100 images or names are given.
+        """
+        require(viewer, Right.CONTRIBUTE)
+        wanted = distinct(image_ids, field="imageIds")
+        cleaned = clean_tag_names(names)
+        async with self._unit_of_work() as work:
+            images = await work.images.get_many(wanted)
+            if images and cleaned:
+                await attach_tags(work, viewer, list(images), cleaned, self._clock())
+                await work.commit()
+        return BulkResult(images=images, missing=tuple(id_ for id_ in wanted if id_ not in images))
+
+    async def untag_images(self, viewer: Viewer, image_ids: Sequence[ImageId], names: Sequence[str]) -> BulkResult:
+        """Takes the tags from the images. Tags that do not exist, or that an image does not have, do not matter.
+
+        Raises:
+            InvalidInputError: if a name breaks its rule, or more than 100 images or names are given.
+        """
+        require(viewer, Right.CONTRIBUTE)
+        wanted = distinct(image_ids, field="imageIds")
+        cleaned = clean_tag_names(names)
+        async with self._unit_of_work() as work:
+            images = await work.images.get_many(wanted)
+            tags = {tag.id: tag for tag in (await work.tags.find_by_names(cleaned)).values()}
+            pairs = await work.tags.detach(images, tags)
+            await work.events.append(*_tagging_events(EventKind.IMAGE_UNTAGGED, viewer, pairs, tags, self._clock()))
+            await work.commit()
+        return BulkResult(images=images, missing=tuple(id_ for id_ in wanted if id_ not in images))
+
+    async def delete(self, viewer: Viewer, tag_id: TagId) -> Tag:
+        """Takes a tag from all images and removes it. Answers with the tag as it was.
+
+        Raises:
+            NotFoundError: if there is no such tag.
+        """
+        require(viewer, Right.EDIT)
+        async with self._unit_of_work() as work:
+            tag = await work.tags.get(tag_id)
+            images = await work.tags.delete(tag_id)
+            await work.events.append(
+                Event(
+                    kind=EventKind.TAG_DELETED,
+                    entity_id=tag_id,
+                    actor=viewer.id,
+                    occurred_at=self._clock(),
+                    payload={"name": tag.name, "image_count": len(images)},
+                )
+            )
+            await work.commit()
+        return tag
+
+
+def clean_tag_names(names: Sequence[str], *, field: str = "tags") -> list[str]:
+    """Names of tags, trimmed, each once whatever its case.
+
+    Raises:
+        InvalidInputError: INVALID_NAME naming the place in the list, or TOO_MANY_ITEMS for more than 100.
+    """
+    cleaned = [
+        clean_tag_name(name, field=(field, str(index))) for index, name in enumerate(distinct(names, field=field))
+    ]
+    return list({tag_key(name): name for name in reversed(cleaned)}.values())[::-1]
+
+
+async def attach_tags(
+    work: UnitOfWork, viewer: Viewer, image_ids: Sequence[ImageId], names: Sequence[str], now: datetime
+) -> None:
+    """Gives every image every tag within a transaction, making tags that do not exist, and records it."""
+    proposed = [_new_tag(viewer, name, now) for name in names]
+    stored = {tag.id: tag for tag in (await work.tags.add_missing(proposed)).values()}
+    pairs = await work.tags.attach(image_ids, stored)
+    await work.events.append(
+        *(_created(viewer, tag) for tag in proposed if tag.id in stored),
+        *_tagging_events(EventKind.IMAGE_TAGGED, viewer, pairs, stored, now),
+    )
+
+
+def _new_tag(viewer: Viewer, name: str, now: datetime) -> Tag:
+    return Tag(id=new_tag_id(), owner=viewer.id, name=name, created_at=now)
+
+
+def _created(viewer: Viewer, tag: Tag) -> Event:
+    return Event(
+        kind=EventKind.TAG_CREATED,
+        entity_id=tag.id,
+        actor=viewer.id,
+        occurred_at=tag.created_at,
+        payload={"name": tag.name},
+    )
+
+
+def _tagging_events(
+    kind: EventKind, viewer: Viewer, pairs: set[tuple[ImageId, TagId]], tags: dict[TagId, Tag], now: datetime
+) -> list[Event]:
+    """One event for each image that gained or lost tags."""
+    by_image: dict[ImageId, list[TagId]] = {}
+    for image_id, tag_id in sorted(pairs):
+        by_image.setdefault(image_id, []).append(tag_id)
+    return [
+        Event(
+            kind=kind,
+            entity_id=image_id,
+            actor=viewer.id,
+            occurred_at=now,
+            payload={"tag_ids": [id_.hex for id_ in tag_ids], "tags": [tags[id_].name for id_ in tag_ids]},
+        )
+        for image_id, tag_ids in by_image.items()
+    ]
