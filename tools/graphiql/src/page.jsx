@@ -27,12 +27,20 @@ subscriptionUrl.protocol = url.protocol.replace("http", "ws");
 const fetcher = createGraphiQLFetcher({ url: url.href, subscriptionUrl: subscriptionUrl.href, headers });
 const plugins = [HISTORY_PLUGIN, explorerPlugin({ showAttribution: false }), uploadPlugin({ url: url.href, headers })];
 
+// A link may carry an operation, as in /graphql?query={images{totalCount}}: it opens in a tab of its own.
+const link = new URLSearchParams(location.search);
+const query = link.get("query") ?? undefined;
+const variables = link.get("variables") ?? undefined;
+const defaultTabs = query === undefined ? tabs : [{ query, variables }, ...tabs];
+
 createRoot(root).render(
   <GraphiQL
     fetcher={fetcher}
     plugins={plugins}
-    defaultTabs={tabs}
+    defaultTabs={defaultTabs}
     defaultQuery=""
+    initialQuery={query}
+    initialVariables={variables}
     defaultEditorToolsVisibility={false}
     inputValueDeprecation
     schemaDescription

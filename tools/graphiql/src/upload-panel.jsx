@@ -88,6 +88,7 @@ function DropZone({ onFiles }) {
 function StoredImage({ image, file, thumbnail }) {
   return (
     <>
+      {thumbnail && <img src={thumbnail.url} alt="" />}
       <a className="upload-name" href={image.url} target="_blank" rel="noreferrer">
         {image.originalFilename ?? file.name}
       </a>
@@ -95,7 +96,6 @@ function StoredImage({ image, file, thumbnail }) {
         {image.width} × {image.height} pixels
       </span>
       <code className="upload-id">{image.id}</code>
-      {thumbnail && <img src={thumbnail.url} width={thumbnail.width} height={thumbnail.height} alt="" />}
     </>
   );
 }
