@@ -60,7 +60,7 @@ class ImageInfo:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rendition:
-    """A smaller copy of an image, made by the gallery."""
+    """A smaller copy of an image, made by the gallery. `checksum` is as that of an image."""
 
     image_id: ImageId
     size: RenditionSize
@@ -68,6 +68,7 @@ class Rendition:
     width_px: int
     height_px: int
     file_size_bytes: int
+    checksum: str
     storage_path: str
 
 

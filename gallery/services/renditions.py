@@ -86,6 +86,7 @@ class RenditionService:
             width_px=rendered.width_px,
             height_px=rendered.height_px,
             file_size_bytes=stored.size_bytes,
+            checksum=stored.checksum,
             storage_path=path,
         )
 

@@ -140,8 +140,9 @@ class UploadService:
             yield chunk
 
     async def _finish(self, viewer: Viewer, image: Image, draft: _Draft) -> UploadResult:
-        """Writes the row, whether or not the client still waits: a commit that is cut off could not be told from one
-        that never was.
+        """Writes the row, whether or not the client still waits.
+
+        A commit that is cut off could not be told from one that never was.
         """
         task = asyncio.create_task(self._record_or_discard(viewer, image, draft))
         self._finishing.add(task)
