@@ -1,0 +1,7 @@
+"""What the modules of this package tell one another. Callers see the errors of `gallery.domain.errors`."""
+
+from __future__ import annotations
+
+
+class UnreadableHeaderError(ValueError):
+    """The bytes begin like the format, but do not say how large the image is."""

@@ -1,0 +1,63 @@
+"""PNG files, still and animated (W3C PNG, third edition, section 5): a row of chunks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from gallery.domain.images import ContentType
+from gallery.platform.imaging import vips
+from gallery.platform.imaging.errors import UnreadableHeaderError
+from gallery.platform.imaging.layout import MAX_BLOCKS, uint
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from gallery.platform.imaging.layout import Header
+
+_SIGNATURE_BYTES = 8
+_CHUNK_HEADER_BYTES = 8
+_CHECKSUM_BYTES = 4
+
+
+@dataclass(frozen=True, slots=True)
+class _Chunk:
+    kind: bytes
+    start: int
+    end: int
+
+
+def read_header(data: memoryview) -> Header:
+    """The size after orientation, and the frames that the animation control chunk announces.
+
+    Raises:
+        UnreadableHeaderError: if no pixels begin in the data, or libpng refuses what stands before them.
+    """
+    frames = 1
+    for chunk in _chunks(data):
+        if chunk.kind == b"acTL" and chunk.end <= len(data):
+            frames = max(1, uint(data, chunk.start + _CHUNK_HEADER_BYTES, 4))
+        if chunk.kind == b"IDAT":
+            header = vips.read_header(ContentType.PNG, data[: chunk.start + _CHUNK_HEADER_BYTES])
+            return replace(header, frames=frames)
+    message = "no pixels"
+    raise UnreadableHeaderError(message)
+
+
+def is_whole(data: memoryview) -> bool:
+    """Whether every chunk up to the end chunk is there."""
+    return any(chunk.kind == b"IEND" and chunk.end <= len(data) for chunk in _chunks(data))
+
+
+def _chunks(data: memoryview) -> Iterator[_Chunk]:
+    """The chunks up to the end chunk; the last may reach beyond the data."""
+    position = _SIGNATURE_BYTES
+    for _ in range(MAX_BLOCKS):
+        if position + _CHUNK_HEADER_BYTES > len(data):
+            return
+        kind = bytes(data[position + 4 : position + _CHUNK_HEADER_BYTES])
+        end = position + _CHUNK_HEADER_BYTES + uint(data, position, 4) + _CHECKSUM_BYTES
+        yield _Chunk(kind, position, end)
+        if kind == b"IEND":
+            return
+        position = end

@@ -1,0 +1,82 @@
+"""The one door to libvips: what it may read, how many threads and how much memory it may take.
+
+libvips keeps such settings for the whole process; they are made when this module is first imported. Only the
+loaders of the formats that the gallery takes stay open: a file that libvips would take for something else, like
+a PDF or an SVG with links, reaches no parser at all.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import pyvips
+
+from gallery.domain.images import ContentType
+from gallery.platform.imaging import exif
+from gallery.platform.imaging.errors import UnreadableHeaderError
+from gallery.platform.imaging.layout import Header
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_LOADERS = {
+    ContentType.JPEG: ("VipsForeignLoadJpeg", "jpegload"),
+    ContentType.PNG: ("VipsForeignLoadPng", "pngload"),
+    ContentType.WEBP: ("VipsForeignLoadWebp", "webpload"),
+    ContentType.GIF: ("VipsForeignLoadNsgif", "gifload"),
+    ContentType.AVIF: ("VipsForeignLoadHeif", "heifload"),
+}
+"""For each format the loader's class, which is what blocking names, and its operation."""
+
+_BLOCKED = True
+
+_MAX_THREADS_PER_IMAGE = 2
+"""More than two hardly speed up one image, and several are made at once (docs/adr/0006-imaging.md)."""
+
+
+def _configure() -> None:
+    """Closes every loader but ours, and keeps no results: an image is never asked for twice."""
+    pyvips.block_untrusted_set(_BLOCKED)
+    pyvips.operation_block_set("VipsForeignLoad", _BLOCKED)
+    for class_name, _ in _LOADERS.values():
+        pyvips.operation_block_set(class_name, not _BLOCKED)
+    pyvips.cache_set_max(0)
+    pyvips.concurrency_set(min(_MAX_THREADS_PER_IMAGE, os.cpu_count() or 1))
+
+
+_configure()
+
+
+def read_header(content_type: ContentType, data: memoryview) -> Header:
+    """The size of the image in a buffer after orientation, and its frames; the pixels are not decoded.
+
+    Raises:
+        UnreadableHeaderError: if libvips cannot make sense of the header.
+    """
+    load = getattr(pyvips.Image, f"{_LOADERS[content_type][1]}_buffer")
+    try:
+        image = load(data)
+    except pyvips.Error as error:
+        raise UnreadableHeaderError(str(error)) from error
+    width, height = (image.height, image.width) if _is_turned(image) else (image.width, image.height)
+    return Header(width_px=width, height_px=height, frames=_number(image, "n-pages"))
+
+
+def open_file(content_type: ContentType, path: Path) -> pyvips.Image:
+    """The first frame in a file through the loader of the type, its pixels not decoded.
+
+    Raises:
+        pyvips.Error: if libvips cannot make sense of the header.
+    """
+    load = getattr(pyvips.Image, f"{_LOADERS[content_type][1]}_source")
+    return load(pyvips.Source.new_from_file(str(path)))
+
+
+def _is_turned(image: pyvips.Image) -> bool:
+    return _number(image, "orientation") in exif.TURNED
+
+
+def _number(image: pyvips.Image, name: str) -> int:
+    """A number among the metadata of an image, 1 if there is none."""
+    return int(image.get(name)) if image.get_typeof(name) else 1
