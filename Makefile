@@ -1,0 +1,75 @@
+# Everything that people and CI run. `make` alone lists the targets.
+# PYTHON=... names the interpreter for .venv; ARGS=... is handed to the program that a target runs.
+
+BIN := .venv/bin
+ARGS ?=
+EXACT := gallery/domain/*,gallery/services/*
+
+export PYTHON
+
+.DEFAULT_GOAL := help
+.PHONY: help install run worker test check lint format types imports schema migrations coverage migrate bench \
+	containers lock wheel clean
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+install: ## Create .venv with everything that running and testing need
+	@tools/install
+
+run: install ## Start the gallery with its own PostgreSQL, S3 storage and Valkey; ARGS="--port 9000"
+	@exec $(BIN)/gallery serve $(ARGS)
+
+worker: install ## Start a worker that makes renditions
+	@exec $(BIN)/gallery worker $(ARGS)
+
+migrate: install ## Bring the database up to date
+	@exec $(BIN)/gallery migrate $(ARGS)
+
+test: install ## Run the whole test suite; ARGS="-k upload"
+	$(BIN)/pytest $(ARGS)
+
+check: lint types imports schema migrations coverage ## Everything that CI demands: all the checks, and the tests with coverage
+
+lint: install ## Look for mistakes and for unformatted files
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+
+format: install ## Format all files and mend what can be mended safely
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+types: install ## Check the types
+	$(BIN)/mypy
+
+imports: install ## Check that the layers hold
+	$(BIN)/lint-imports --no-logo
+
+schema: install ## Check that schema.graphql is what the code says
+	$(BIN)/gallery schema --check
+
+migrations: install ## Check that migrations are safe to run beside a working server
+	tools/lint-migrations
+
+coverage: install ## Run the whole test suite and demand its coverage
+	$(BIN)/coverage erase
+	$(BIN)/coverage run -m pytest $(ARGS)
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report
+	$(BIN)/coverage report --include='$(EXACT)' --fail-under=100
+
+bench: install ## Measure; ARGS names a benchmark
+	$(BIN)/python -m benchmarks $(ARGS)
+
+containers: install ## Build the image, start all of docker-compose.yml, and try it
+	$(BIN)/python tools/try_containers.py $(ARGS)
+
+lock: install ## Write the lock files anew; ARGS=--upgrade takes the newest versions
+	tools/lock $(ARGS)
+
+wheel: install ## Build the package into dist/
+	$(BIN)/python -I -m pip wheel --quiet --no-deps --no-build-isolation --no-index --wheel-dir dist .
+
+clean: ## Remove what was built, .venv too; the data of the gallery stays
+	rm -rf .venv build dist .coverage .coverage.* .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+	find gallery migrations tests tools benchmarks -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
