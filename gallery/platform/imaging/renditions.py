@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from mmap import ACCESS_READ, mmap
+from pathlib import Path
+from tempfile import NamedTemporaryFile
 from typing import TYPE_CHECKING
 
 import pyvips
@@ -16,8 +18,7 @@ from gallery.platform.imaging.inspect import DEFAULT_MAX_PIXELS, FORMATS
 from gallery.platform.imaging.sniffing import SNIFFED_BYTES, sniff
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-    from pathlib import Path
+    from collections.abc import AsyncIterable, Iterator, Mapping
 
     from gallery.domain.images import ContentType
 
@@ -80,12 +81,20 @@ class VipsImageRenderer:
         self._max_pixels = max_pixels
         self._free = asyncio.Semaphore(parallel)
 
-    async def render(self, source: Path) -> tuple[RenderedImage, ...]:
-        """The renditions of the image in a file, as in `make_renditions`."""
+    async def render(self, chunks: AsyncIterable[bytes]) -> tuple[RenderedImage, ...]:
+        """The renditions of the image whose bytes are given, as in `make_renditions`.
+
+        The bytes wait in a temporary file, which is gone afterwards; memory holds a few lines of the image only.
+        """
         async with self._free:
-            return await asyncio.to_thread(
-                make_renditions, source, self._sizes_px, quality=self._quality, max_pixels=self._max_pixels
-            )
+            with NamedTemporaryFile(prefix="gallery-") as file:
+                async for chunk in chunks:
+                    await asyncio.to_thread(file.write, chunk)
+                await asyncio.to_thread(file.flush)
+                return await asyncio.to_thread(self._make, Path(file.name))
+
+    def _make(self, source: Path) -> tuple[RenderedImage, ...]:
+        return make_renditions(source, self._sizes_px, quality=self._quality, max_pixels=self._max_pixels)
 
 
 def _sniff_file(source: Path) -> ContentType:

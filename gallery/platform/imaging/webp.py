@@ -40,7 +40,7 @@ def read_header(data: memoryview) -> Header:
     """
     try:
         first = next(_chunks(data))
-        body = data[first.start :]
+        body = data[first.start : first.end]
         if first.kind == b"VP8X":
             return _extended(data, body)
         if first.kind == b"VP8 ":
