@@ -1,0 +1,1 @@
+"""The GraphQL schema, how its operations are executed, and the endpoint that serves it."""

@@ -1,0 +1,113 @@
+"""The domain's enums as GraphQL enums: here is what each value means, for the reference manual."""
+
+from __future__ import annotations
+
+from enum import EnumMeta
+
+import strawberry
+
+from gallery.domain.errors import ErrorCode
+from gallery.domain.images import ContentType, ProcessingState
+from gallery.domain.pages import AlbumSortField, Direction, ImageSortField, TagMode
+from gallery.services.uploads import UploadOutcome
+
+
+def describe(enum: EnumMeta, description: str, values: dict[str, str]) -> None:
+    """Makes a domain enum a GraphQL enum. Every member needs a description.
+
+    Raises:
+        KeyError: if a member has none.
+    """
+    strawberry.enum(enum, description=description)
+    for value in enum.__strawberry_definition__.values:  # type: ignore[attr-defined]  # set by strawberry.enum
+        value.description = values[value.name]
+
+
+describe(
+    ContentType,
+    "The formats of images that the gallery takes.",
+    {
+        "JPEG": "image/jpeg",
+        "PNG": "image/png",
+        "WEBP": "image/webp",
+        "GIF": "image/gif",
+        "AVIF": "image/avif",
+    },
+)
+describe(
+    ProcessingState,
+    "How far the gallery is with the thumbnails of an image.",
+    {
+        "PENDING": "The thumbnails are being made, or will be as soon as a worker is free.",
+        "READY": "The thumbnails are there.",
+        "FAILED": "The thumbnails could not be made; `processingError` says why.",
+    },
+)
+describe(
+    TagMode,
+    "How several tags of a filter go together.",
+    {"ANY": "Images that have at least one of the tags.", "ALL": "Images that have all of the tags."},
+)
+describe(
+    ImageSortField,
+    "What images can be sorted by.",
+    {
+        "UPLOADED_AT": "The time of the upload.",
+        "TITLE": "The title, without regard to case.",
+        "FILE_SIZE": "The size of the file in bytes.",
+    },
+)
+describe(
+    AlbumSortField,
+    "What albums can be sorted by.",
+    {
+        "TITLE": "The title, without regard to case.",
+        "CREATED_AT": "The time at which the album was made.",
+        "UPDATED_AT": "The time of the last change to the album or to what is in it.",
+    },
+)
+describe(
+    Direction,
+    "Which end of a sorted list comes first.",
+    {
+        "ASC": "Smallest, oldest or first in the alphabet.",
+        "DESC": "Largest, newest or last in the alphabet.",
+    },
+)
+describe(
+    UploadOutcome,
+    "What became of a file that was taken.",
+    {
+        "CREATED": "It became a new image.",
+        "EXISTING": "You had uploaded the same bytes before: the answer is the image that they became then.",
+    },
+)
+describe(
+    ErrorCode,
+    "What went wrong, for programs. New codes may be added; the meaning of a code never changes.",
+    {
+        "INVALID_ID": "An id is malformed, or belongs to another kind of thing.",
+        "INVALID_NAME": "A name or title is empty, longer than 255 characters, or has control characters.",
+        "INVALID_DESCRIPTION": "A description is longer than 10,000 characters or has control characters.",
+        "INVALID_INPUT": "A value is of the right type but makes no sense here; the message says why.",
+        "INVALID_CURSOR": "A cursor is malformed, or belongs to a list with another filter or sort order.",
+        "INVALID_PAGE_SIZE": "`first` or `last` is not between 1 and 100, or both are given.",
+        "TOO_MANY_ITEMS": "A list in the input has more than 100 items.",
+        "NOT_FOUND": "There is no such thing, or none that you may see.",
+        "FORBIDDEN": "You lack the right to do this.",
+        "TAG_EXISTS": "There is a tag of this name already; names are compared without regard to case.",
+        "VERSION_CONFLICT": "The thing has changed since you read it, or is being changed at this moment.",
+        "FILE_EMPTY": "The file has no bytes.",
+        "FILE_MISSING": "The request names a file that it does not contain.",
+        "FILE_TOO_LARGE": "The file has more bytes than the gallery takes.",
+        "NOT_AN_IMAGE": "The file is not an image, whatever its name says.",
+        "UNSUPPORTED_TYPE": "The file is of a format that the gallery does not take.",
+        "TOO_MANY_PIXELS": "The image has more pixels, in all its frames together, than the gallery takes.",
+        "IMAGE_TRUNCATED": "The file ends before the image does.",
+        "IMAGE_CORRUPT": "The image cannot be decoded.",
+        "UPLOAD_INTERRUPTED": "The file did not arrive whole.",
+        "UPLOAD_ORDER": "The operation needs the files in another order than the request sends them.",
+        "UPLOAD_STALLED": "Nothing in the operation read the file.",
+        "SERVICE_UNAVAILABLE": "A service that the gallery needs does not answer. Try again later.",
+    },
+)

@@ -1,0 +1,96 @@
+"""The one place where errors become what a client is told: payload errors and `extensions.code`."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
+
+import strawberry
+from graphql import GraphQLError
+
+from gallery.domain.errors import ErrorCode, ForbiddenError, GalleryError, UnavailableError
+from gallery.web.errors import RequestCode, RequestError
+from gallery.web.graphql.context import Info
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+
+@strawberry.type(description="Something in the input that a person can put right.")
+class UserError:
+    """An error of a mutation, as part of its payload."""
+
+    code: ErrorCode = strawberry.field(description="What is wrong, for programs.")
+    message: str = strawberry.field(description="What is wrong and what to do about it, for people.")
+    field: list[str] | None = strawberry.field(
+        description="The path into `input`, outermost name first; null if no single field is to blame."
+    )
+
+    @classmethod
+    def of(cls, error: GalleryError) -> UserError:
+        """The error as the payload has it."""
+        return cls(code=error.code, message=error.message, field=list(error.field) or None)
+
+
+async def answer(info: Info, change: Callable[[], Awaitable[T]]) -> tuple[T | None, list[UserError]]:
+    """What a change gives, or the errors that the caller can put right.
+
+    Missing rights and faults of services are not among those: they go on, as top-level errors.
+    """
+    try:
+        return await change(), []
+    except (ForbiddenError, UnavailableError):
+        raise
+    except GalleryError as error:
+        return None, [UserError.of(error)]
+    finally:
+        info.context.forget_reads()
+
+
+def format_error(error: GraphQLError, request_id: str) -> dict[str, Any]:
+    """A top-level error as the response has it (GraphQL specification, section 7.1.2).
+
+    What is not meant for clients is logged with the id of the request and masked.
+    """
+    message, extensions = _tell(error, request_id)
+    formatted: dict[str, Any] = {"message": message}
+    if error.locations:
+        formatted["locations"] = [location.formatted for location in error.locations]
+    if error.path:
+        formatted["path"] = error.path
+    formatted["extensions"] = {**extensions, "requestId": request_id}
+    return formatted
+
+
+def format_request_error(error: RequestError, request_id: str) -> dict[str, Any]:
+    """The body of a request that is refused as a whole."""
+    extensions = {"code": error.code.value, "requestId": request_id}
+    return {"errors": [{"message": error.message, "extensions": extensions}]}
+
+
+def with_code(error: GraphQLError, code: RequestCode) -> GraphQLError:
+    """The same error, marked with where in the handling of a request it arose."""
+    error.extensions = {**(error.extensions or {}), "code": code.value}
+    return error
+
+
+def _tell(error: GraphQLError, request_id: str) -> tuple[str, dict[str, Any]]:
+    original = error.original_error
+    while isinstance(original, GraphQLError) and original.original_error is not None:
+        original = original.original_error
+    if isinstance(original, GalleryError):
+        extensions: dict[str, Any] = {"code": original.code.value}
+        if original.field:
+            extensions["field"] = list(original.field)
+        return original.message, extensions
+    if isinstance(original, RequestError):
+        return original.message, {"code": original.code.value}
+    if original is None or isinstance(original, GraphQLError) or error.path is None:
+        extensions = dict(error.extensions or {})
+        extensions.setdefault("code", RequestCode.BAD_USER_INPUT.value)
+        return error.message, extensions
+    log.error("a resolver failed: %s", ".".join(map(str, error.path)), exc_info=original)
+    message = f"Something went wrong inside the gallery. If it happens again, report it with the id {request_id}."
+    return message, {"code": RequestCode.INTERNAL_ERROR.value}

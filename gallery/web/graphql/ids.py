@@ -1,0 +1,90 @@
+"""Global ids: opaque to clients, readable in logs. `img_`, `tag_` or `alb_`, then the UUID in hexadecimal."""
+
+from __future__ import annotations
+
+import re
+from typing import Literal
+from uuid import UUID
+
+import strawberry
+
+from gallery.domain.errors import ErrorCode, InvalidInputError
+from gallery.domain.ids import AlbumId, ImageId, TagId
+
+Prefix = Literal["img", "tag", "alb"]
+
+_SHAPE = re.compile(r"(img|tag|alb)_([0-9a-f]{32})")
+_NAMES: dict[Prefix, str] = {"img": "an image", "tag": "a tag", "alb": "an album"}
+
+
+def image_global_id(image_id: ImageId) -> strawberry.ID:
+    """The id of an image as clients know it."""
+    return strawberry.ID("img_" + image_id.hex)
+
+
+def tag_global_id(tag_id: TagId) -> strawberry.ID:
+    """The id of a tag as clients know it."""
+    return strawberry.ID("tag_" + tag_id.hex)
+
+
+def album_global_id(album_id: AlbumId) -> strawberry.ID:
+    """The id of an album as clients know it."""
+    return strawberry.ID("alb_" + album_id.hex)
+
+
+def parse_global_id(value: str, *, field: tuple[str, ...] = ("id",)) -> tuple[Prefix, UUID]:
+    """The kind of thing that an id belongs to, and its UUID.
+
+    Raises:
+        InvalidInputError: INVALID_ID if it is no id of the gallery.
+    """
+    match = _SHAPE.fullmatch(value)
+    if match is None:
+        message = "This is not an id of the gallery. Use an id as the API returned it, such as img_0190…"
+        raise InvalidInputError(ErrorCode.INVALID_ID, message, field=field)
+    prefix: Prefix = match[1]  # type: ignore[assignment]  # the expression matches nothing else
+    return prefix, UUID(match[2])
+
+
+def parse_image_id(value: str, *, field: tuple[str, ...] = ("id",)) -> ImageId:
+    """The id of an image.
+
+    Raises:
+        InvalidInputError: INVALID_ID if it is no id of an image.
+    """
+    return ImageId(_parse(value, "img", field))
+
+
+def parse_tag_id(value: str, *, field: tuple[str, ...] = ("id",)) -> TagId:
+    """The id of a tag.
+
+    Raises:
+        InvalidInputError: INVALID_ID if it is no id of a tag.
+    """
+    return TagId(_parse(value, "tag", field))
+
+
+def parse_album_id(value: str, *, field: tuple[str, ...] = ("id",)) -> AlbumId:
+    """The id of an album.
+
+    Raises:
+        InvalidInputError: INVALID_ID if it is no id of an album.
+    """
+    return AlbumId(_parse(value, "alb", field))
+
+
+def parse_image_ids(values: list[strawberry.ID], *, field: str = "imageIds") -> list[ImageId]:
+    """The ids of images.
+
+    Raises:
+        InvalidInputError: INVALID_ID naming the first place in the list that holds no id of an image.
+    """
+    return [parse_image_id(value, field=(field, str(index))) for index, value in enumerate(values)]
+
+
+def _parse(value: str, wanted: Prefix, field: tuple[str, ...]) -> UUID:
+    prefix, uuid = parse_global_id(value, field=field)
+    if prefix != wanted:
+        message = f"This is the id of {_NAMES[prefix]}; the id of {_NAMES[wanted]} is needed."
+        raise InvalidInputError(ErrorCode.INVALID_ID, message, field=field)
+    return uuid

@@ -1,0 +1,137 @@
+"""Data loaders: what many resolvers ask for one by one becomes one read (aiodataloader), made per request."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Collection
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TypeVar
+
+from aiodataloader import DataLoader
+
+from gallery.domain.access import Viewer
+from gallery.domain.albums import Album
+from gallery.domain.ids import AlbumId, ImageId, TagId
+from gallery.domain.images import Image, Rendition
+from gallery.domain.pages import Page, PageRequest
+from gallery.domain.ports import AlbumReader, ImageReader, TagReader
+from gallery.domain.tags import Tag
+
+K = TypeVar("K")
+V = TypeVar("V")
+D = TypeVar("D")
+
+Read = Callable[[Viewer, Collection[K]], Awaitable[dict[K, V]]]
+"""A reader's method: what it knows of many ids, leaving out those that it knows nothing of."""
+
+EMPTY_PAGE: Page[Image] = Page(edges=(), has_next=False, has_previous=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A part of a list that belongs to something: the key of a loader of pages."""
+
+    owner_id: AlbumId | TagId
+    page: PageRequest
+
+
+class Loaders:
+    """The relations of the schema, each named after what it gives and what it is asked by."""
+
+    def __init__(self, viewer: Viewer, images: ImageReader, tags: TagReader, albums: AlbumReader) -> None:
+        self._viewer = viewer
+        self._images = images
+        self._tags = tags
+        self._albums = albums
+
+    @cached_property
+    def image_by_id(self) -> DataLoader[ImageId, Image | None]:
+        """An image, or None if there is no such image."""
+        return self._loader(self._images.get_many, None)
+
+    @cached_property
+    def tag_by_id(self) -> DataLoader[TagId, Tag | None]:
+        """A tag, or None if there is no such tag."""
+        return self._loader(self._tags.get_many, None)
+
+    @cached_property
+    def album_by_id(self) -> DataLoader[AlbumId, Album | None]:
+        """An album, or None if there is no such album."""
+        return self._loader(self._albums.get_many, None)
+
+    @cached_property
+    def renditions_by_image_id(self) -> DataLoader[ImageId, tuple[Rendition, ...]]:
+        """The renditions of an image, smallest first."""
+        return self._loader(self._images.renditions, ())
+
+    @cached_property
+    def tags_by_image_id(self) -> DataLoader[ImageId, tuple[Tag, ...]]:
+        """The tags of an image, by name."""
+        return self._loader(self._tags.by_image, ())
+
+    @cached_property
+    def albums_by_image_id(self) -> DataLoader[ImageId, tuple[Album, ...]]:
+        """The albums that hold an image, oldest first."""
+        return self._loader(self._albums.by_image, ())
+
+    @cached_property
+    def image_count_by_tag_id(self) -> DataLoader[TagId, int]:
+        """How many images have a tag."""
+        return self._loader(self._tags.image_counts, 0)
+
+    @cached_property
+    def image_count_by_album_id(self) -> DataLoader[AlbumId, int]:
+        """How many images an album holds."""
+        return self._loader(self._albums.image_counts, 0)
+
+    @cached_property
+    def cover_by_album_id(self) -> DataLoader[AlbumId, Image | None]:
+        """The cover of an album, or None if the album is empty."""
+
+        async def load(album_ids: list[AlbumId]) -> list[Image | None]:
+            covers = await self._albums.cover_ids(self._viewer, album_ids)
+            images = await self._images.get_many(self._viewer, set(covers.values()))
+            return [images.get(covers[id_]) if id_ in covers else None for id_ in album_ids]
+
+        return DataLoader(load)
+
+    @cached_property
+    def images_by_album(self) -> DataLoader[Part, Page[Image]]:
+        """A part of an album, in its order."""
+        return _page_loader(
+            lambda ids, page: self._images.pages_by_album(self._viewer, [AlbumId(id_) for id_ in ids], page)
+        )
+
+    @cached_property
+    def images_by_tag(self) -> DataLoader[Part, Page[Image]]:
+        """A part of the images of a tag, newest upload first."""
+        return _page_loader(
+            lambda ids, page: self._images.pages_by_tag(self._viewer, [TagId(id_) for id_ in ids], page)
+        )
+
+    def _loader(self, read: Read[K, V], missing: D) -> DataLoader[K, V | D]:
+        async def load(keys: list[K]) -> list[V | D]:
+            found = await read(self._viewer, keys)
+            return [found.get(key, missing) for key in keys]
+
+        return DataLoader(load)
+
+
+def _page_loader(
+    read: Callable[
+        [list[AlbumId | TagId], PageRequest], Awaitable[dict[AlbumId, Page[Image]] | dict[TagId, Page[Image]]]
+    ],
+) -> DataLoader[Part, Page[Image]]:
+    """Asks once for all that want the same part of their lists."""
+
+    async def load(parts: list[Part]) -> list[Page[Image]]:
+        by_page: dict[PageRequest, list[AlbumId | TagId]] = {}
+        for part in parts:
+            by_page.setdefault(part.page, []).append(part.owner_id)
+        found: dict[Part, Page[Image]] = {}
+        for page, owners in by_page.items():
+            pages = await read(owners, page)
+            found.update({Part(owner, page): content for owner, content in pages.items()})
+        return [found.get(part, EMPTY_PAGE) for part in parts]
+
+    return DataLoader(load)

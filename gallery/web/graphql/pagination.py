@@ -1,0 +1,162 @@
+"""Relay connections over keyset pages (Relay cursor connections specification), and their cursors.
+
+A cursor holds the position of an edge and a fingerprint of the list that it belongs to, so that a cursor used with
+another sort or filter is refused instead of giving a wrong page.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any, Generic, TypeVar
+from uuid import UUID
+
+import orjson
+import strawberry
+
+from gallery.domain.errors import ErrorCode, InvalidInputError
+from gallery.domain.pages import DEFAULT_PAGE_SIZE, Page, PageRequest, Position, SortValue
+
+T = TypeVar("T")
+E = TypeVar("E")
+
+First = Annotated[
+    int | None,
+    strawberry.argument(
+        description="How many items from the start, 1 to 100. 20 if neither `first` nor `last` is given."
+    ),
+]
+After = Annotated[str | None, strawberry.argument(description="Only items after this cursor.")]
+Last = Annotated[
+    int | None, strawberry.argument(description="How many items from the end, 1 to 100. Not together with `first`.")
+]
+Before = Annotated[str | None, strawberry.argument(description="Only items before this cursor.")]
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+_KEY_MAX = 2**63 - 1
+
+
+@strawberry.type(description="Where a page lies in its list, and how to get the next one.")
+class PageInfo:
+    """As the Relay specification has it."""
+
+    has_next_page: bool = strawberry.field(description="Whether more items follow this page.")
+    has_previous_page: bool = strawberry.field(description="Whether items come before this page.")
+    start_cursor: str | None = strawberry.field(description="The cursor of the first item; null on an empty page.")
+    end_cursor: str | None = strawberry.field(description="The cursor of the last item; null on an empty page.")
+
+
+@strawberry.type(description="An item of a list and its place in it.")
+class Edge(Generic[T]):
+    """As the Relay specification has it."""
+
+    cursor: str = strawberry.field(description="The place in the list, for `after` and `before`.")
+    node: T = strawberry.field(description="The item.")
+
+
+@strawberry.type(description="One page of a list.")
+class Connection(Generic[T]):
+    """As the Relay specification has it, with `nodes` as a short way and `totalCount`."""
+
+    edges: list[Edge[T]] = strawberry.field(description="The items with their cursors.")
+    nodes: list[T] = strawberry.field(description="The items alone.")
+    page_info: PageInfo = strawberry.field(description="Where this page lies in the list.")
+    count: strawberry.Private[Callable[[], Awaitable[int]]]
+
+    @strawberry.field(description="How many items the whole list has.")
+    async def total_count(self) -> int:
+        """Counted only when asked for."""
+        return await self.count()
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """A sorted and filtered list, told from others by a fingerprint of what it was asked with."""
+
+    fingerprint: str
+
+    @classmethod
+    def of(cls, *criteria: object) -> Listing:
+        """The list that these criteria, whose `repr` is stable, describe."""
+        return cls(hashlib.blake2s(repr(criteria).encode(), digest_size=6).hexdigest())
+
+    def cursor(self, position: Position) -> str:
+        """The cursor of a position."""
+        value = position.value
+        packed: list[object] = [self.fingerprint, position.id.hex]
+        if isinstance(value, datetime):
+            packed += ["t", (value - _EPOCH) // _MICROSECOND]
+        else:
+            packed += ["s" if isinstance(value, str) else "i", value]
+        return base64.urlsafe_b64encode(orjson.dumps(packed)).rstrip(b"=").decode()
+
+    def position(self, cursor: str, *, field: str) -> Position:
+        """The position that a cursor of this list stands for.
+
+        Raises:
+            InvalidInputError: INVALID_CURSOR if it is no cursor, or one of another list.
+        """
+        try:
+            fingerprint, id_, kind, value = orjson.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+            position = Position(_sort_value(kind, value), UUID(id_))
+        except (ValueError, TypeError, AttributeError, OverflowError, binascii.Error):
+            message = f"`{field}` is not a cursor of the gallery. Use a cursor as the API returned it."
+            raise InvalidInputError(ErrorCode.INVALID_CURSOR, message, field=(field,)) from None
+        if fingerprint != self.fingerprint:
+            message = (
+                f"`{field}` is a cursor of a list with another filter or sort order. "
+                "Start again from the first page when you change either."
+            )
+            raise InvalidInputError(ErrorCode.INVALID_CURSOR, message, field=(field,))
+        return position
+
+    def page_request(self, first: int | None, after: str | None, last: int | None, before: str | None) -> PageRequest:
+        """What the arguments of a connection ask for.
+
+        Raises:
+            InvalidInputError: INVALID_PAGE_SIZE or INVALID_CURSOR.
+        """
+        if first is not None and last is not None:
+            message = "`first` and `last` do not go together. Give one of them."
+            raise InvalidInputError(ErrorCode.INVALID_PAGE_SIZE, message, field=("last",))
+        limit = DEFAULT_PAGE_SIZE if first is None and last is None else first if first is not None else last
+        return PageRequest(
+            limit=DEFAULT_PAGE_SIZE if limit is None else limit,
+            after=None if after is None else self.position(after, field="after"),
+            before=None if before is None else self.position(before, field="before"),
+            backward=last is not None,
+        )
+
+    def connection(
+        self, page: Page[E], node: Callable[[E], Any], count: Callable[[], Awaitable[int]]
+    ) -> Connection[Any]:
+        """The page as a connection of the nodes that its items are shown as."""
+        edges = [Edge(cursor=self.cursor(edge.position), node=node(edge.item)) for edge in page.edges]
+        return Connection(
+            edges=edges,
+            nodes=[edge.node for edge in edges],
+            page_info=PageInfo(
+                has_next_page=page.has_next,
+                has_previous_page=page.has_previous,
+                start_cursor=edges[0].cursor if edges else None,
+                end_cursor=edges[-1].cursor if edges else None,
+            ),
+            count=count,
+        )
+
+
+def _sort_value(kind: object, value: object) -> SortValue:
+    """The value of a cursor, checked: a cursor comes from outside."""
+    if kind == "s" and isinstance(value, str) and "\0" not in value:
+        return value
+    if isinstance(value, int) and abs(value) <= _KEY_MAX:
+        if kind == "i":
+            return value
+        if kind == "t":
+            return _EPOCH + value * _MICROSECOND
+    raise ValueError(kind)

@@ -1,0 +1,111 @@
+"""Uploads in the schema."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Annotated
+
+import strawberry
+
+from gallery.services.uploads import NewImage, UploadOutcome, UploadResult
+from gallery.web.graphql.context import Info
+from gallery.web.graphql.errors import UserError, answer
+from gallery.web.graphql.ids import parse_album_id
+from gallery.web.graphql.scalars import Upload
+from gallery.web.graphql.types import Image
+
+
+@strawberry.input(description="A file to upload, and what to say of it.")
+class UploadImageInput:
+    """Uploads a file."""
+
+    file: Upload = strawberry.field(description="The file: JPEG, PNG, WebP, GIF or AVIF.")
+    title: str | None = strawberry.field(
+        default=None, description="The title, 1 to 255 characters; by default the file's name without its extension."
+    )
+    description: str | None = strawberry.field(default=None, description="Up to 10,000 characters.")
+    tags: list[str] | None = strawberry.field(
+        default=None, description="Names of tags to give it, at most 100. Those that do not exist are made."
+    )
+    album_id: strawberry.ID | None = strawberry.field(default=None, description="An album to put it into, at the end.")
+
+    def new(self) -> NewImage:
+        """The image as the service takes it."""
+        return NewImage(
+            file=self.file,
+            title=self.title,
+            description=self.description,
+            tag_names=self.tags or (),
+            album_id=None if self.album_id is None else parse_album_id(self.album_id, field=("albumId",)),
+        )
+
+
+@strawberry.input(description="Files to upload, and what to say of all of them.")
+class UploadImagesInput:
+    """Uploads several files."""
+
+    files: list[Upload] = strawberry.field(description="The files, in the order in which the request sends them.")
+    tags: list[str] | None = strawberry.field(
+        default=None, description="Names of tags to give each, at most 100. Those that do not exist are made."
+    )
+    album_id: strawberry.ID | None = strawberry.field(
+        default=None, description="An album to put them into, at the end."
+    )
+
+    def one(self, file: Upload) -> NewImage:
+        """One of the images as the service takes it."""
+        return NewImage(
+            file=file,
+            tag_names=self.tags or (),
+            album_id=None if self.album_id is None else parse_album_id(self.album_id, field=("albumId",)),
+        )
+
+
+@strawberry.type(description="The image that a file became, or why it did not.")
+class UploadImagePayload:
+    """Answer of `uploadImage`, and one file's share of that of `uploadImages`."""
+
+    image: Image | None = strawberry.field(description="The image; null if `errors` is not empty.")
+    outcome: UploadOutcome | None = strawberry.field(
+        description="Whether the image is new; null if `errors` is not empty."
+    )
+    errors: list[UserError] = strawberry.field(description="What to put right; empty if the file was taken.")
+
+    @classmethod
+    def of(cls, result: UploadResult | None, errors: list[UserError]) -> UploadImagePayload:
+        """The payload of an upload."""
+        if result is None:
+            return cls(image=None, outcome=None, errors=errors)
+        return cls(image=Image.of(result.image), outcome=result.outcome, errors=errors)
+
+
+@strawberry.type(description="What became of each file.")
+class UploadImagesPayload:
+    """Answer of `uploadImages`."""
+
+    results: list[UploadImagePayload] = strawberry.field(description="One for each file, in the order of the input.")
+
+
+@strawberry.type
+class UploadMutations:
+    """Root fields that add images."""
+
+    @strawberry.mutation(description="Uploads a file. Its thumbnails follow: see `processing` of the image.")
+    async def upload_image(
+        self, info: Info, input: Annotated[UploadImageInput, strawberry.argument(description="The file.")]
+    ) -> UploadImagePayload:
+        """Streamed: the file goes to the storage while it arrives."""
+        uploads, viewer = info.context.use_cases.uploads, info.context.viewer
+        return UploadImagePayload.of(*await answer(info, lambda: uploads.upload(viewer, input.new())))
+
+    @strawberry.mutation(description="Uploads several files. Each is taken or refused for itself.")
+    async def upload_images(
+        self, info: Info, input: Annotated[UploadImagesInput, strawberry.argument(description="The files.")]
+    ) -> UploadImagesPayload:
+        """All are waited for at once, so that the files may come in any order."""
+        uploads, viewer = info.context.use_cases.uploads, info.context.viewer
+
+        async def upload(file: Upload) -> UploadImagePayload:
+            return UploadImagePayload.of(*await answer(info, lambda: uploads.upload(viewer, input.one(file))))
+
+        return UploadImagesPayload(results=await asyncio.gather(*map(upload, input.files)))
