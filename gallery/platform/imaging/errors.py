@@ -5,3 +5,7 @@ from __future__ import annotations
 
 class UnreadableHeaderError(ValueError):
     """The bytes begin like the format, but do not say how large the image is."""
+
+
+class UndecodableError(ValueError):
+    """The pixels of a file cannot be had."""

@@ -14,6 +14,7 @@ from gallery.domain.errors import CorruptImageError, ImageTooLargeError
 from gallery.domain.images import RenditionSize
 from gallery.domain.ports import RenderedImage
 from gallery.platform.imaging import vips
+from gallery.platform.imaging.errors import UndecodableError
 from gallery.platform.imaging.inspect import DEFAULT_MAX_PIXELS, FORMATS
 from gallery.platform.imaging.sniffing import SNIFFED_BYTES, sniff
 
@@ -49,8 +50,9 @@ def make_renditions(
     descending = sorted(sizes_px.items(), key=lambda item: -item[1])
     try:
         _check_pixels(vips.open_file(content_type, source), max_pixels)
-        shrunk = list(_shrink(source, [edge_px for _, edge_px in descending]))
-    except pyvips.Error as error:
+        with vips.failing_as(UndecodableError):
+            shrunk = list(_shrink(source, [edge_px for _, edge_px in descending]))
+    except UndecodableError as error:
         raise CorruptImageError(_reason(content_type, source), field=("file",)) from error
     rendered = [
         RenderedImage(

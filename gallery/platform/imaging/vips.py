@@ -8,16 +8,18 @@ a PDF or an SVG with links, reaches no parser at all.
 from __future__ import annotations
 
 import os
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import pyvips
 
 from gallery.domain.images import ContentType
 from gallery.platform.imaging import exif
-from gallery.platform.imaging.errors import UnreadableHeaderError
+from gallery.platform.imaging.errors import UndecodableError, UnreadableHeaderError
 from gallery.platform.imaging.layout import Header
 
 if TYPE_CHECKING:
+    from collections.abc import Generator
     from pathlib import Path
 
 _LOADERS = {
@@ -55,10 +57,8 @@ def read_header(content_type: ContentType, data: memoryview) -> Header:
         UnreadableHeaderError: if libvips cannot make sense of the header.
     """
     load = getattr(pyvips.Image, f"{_LOADERS[content_type][1]}_buffer")
-    try:
+    with failing_as(UnreadableHeaderError):
         image = load(data)
-    except pyvips.Error as error:
-        raise UnreadableHeaderError(str(error)) from error
     width, height = (image.height, image.width) if _is_turned(image) else (image.width, image.height)
     return Header(width_px=width, height_px=height, frames=_number(image, "n-pages"))
 
@@ -67,10 +67,28 @@ def open_file(content_type: ContentType, path: Path) -> pyvips.Image:
     """The first frame in a file through the loader of the type, its pixels not decoded.
 
     Raises:
-        pyvips.Error: if libvips cannot make sense of the header.
+        UndecodableError: if libvips cannot make sense of the header.
     """
     load = getattr(pyvips.Image, f"{_LOADERS[content_type][1]}_source")
-    return load(pyvips.Source.new_from_file(str(path)))
+    with failing_as(UndecodableError):
+        return load(pyvips.Source.new_from_file(str(path)))
+
+
+@contextmanager
+def failing_as(error_type: type[ValueError]) -> Generator[None]:
+    """Turns the failures of libvips into an error of this package.
+
+    Where a message of libvips quotes bytes of the file that are no UTF-8, pyvips fails to decode the message, raises
+    that instead, and leaves the message in the way of the next.
+    """
+    try:
+        yield
+    except pyvips.Error as error:
+        raise error_type(str(error)) from error
+    except UnicodeDecodeError as error:
+        pyvips.vips_lib.vips_error_clear()
+        message = "libvips quotes the file"
+        raise error_type(message) from error
 
 
 def _is_turned(image: pyvips.Image) -> bool:

@@ -33,6 +33,9 @@ const query = link.get("query") ?? undefined;
 const variables = link.get("variables") ?? undefined;
 const defaultTabs = query === undefined ? tabs : [{ query, variables }, ...tabs];
 
+// Off unless a person has switched it on in the settings: headers hold secrets.
+const keepsHeaders = localStorage.getItem("graphiql:shouldPersistHeaders") === "true" || undefined;
+
 createRoot(root).render(
   <GraphiQL
     fetcher={fetcher}
@@ -42,6 +45,7 @@ createRoot(root).render(
     initialQuery={query}
     initialVariables={variables}
     defaultEditorToolsVisibility={false}
+    shouldPersistHeaders={keepsHeaders}
     inputValueDeprecation
     schemaDescription
   >

@@ -1,9 +1,9 @@
 // A GraphiQL plugin that uploads photographs, which GraphiQL's editors cannot do.
 
 import { Button, tryParseJSONC, useGraphiQL } from "@graphiql/react";
-import { useId, useRef, useState } from "react";
+import { useId, useRef, useState, useSyncExternalStore } from "react";
 
-import { thumbnailOf, uploadImage } from "./upload-request.js";
+import { createUploads } from "./uploads.js";
 
 const ACCEPT = "image/*,.heic,.heif,.avif";
 
@@ -14,43 +14,6 @@ function UploadIcon() {
       <path strokeLinecap="round" strokeLinejoin="round" d="M4 15v3.5A1.5 1.5 0 0 0 5.5 20h13a1.5 1.5 0 0 0 1.5-1.5V15" />
     </svg>
   );
-}
-
-/** Files one after another, with what became of each: waiting, sending, stored or failed. */
-function useUploads({ url, headers }) {
-  const [uploads, setUploads] = useState([]);
-  const queue = useRef(Promise.resolve());
-  const lastKey = useRef(0);
-
-  const change = (key, changes) =>
-    setUploads((before) => before.map((upload) => (upload.key === key ? { ...upload, ...changes } : upload)));
-
-  async function send({ key, file, fields, extraHeaders }) {
-    const target = { url, headers: { ...headers, ...extraHeaders } };
-    try {
-      change(key, { state: "sending" });
-      const onProgress = (progress) => change(key, { progress });
-      const image = await uploadImage({ ...target, file, fields, onProgress });
-      change(key, { state: "stored", progress: 1, image });
-      // Not awaited: the next file need not wait for this one's thumbnail.
-      thumbnailOf({ ...target, id: image.id }).then(
-        (thumbnail) => change(key, { thumbnail }),
-        () => undefined,
-      );
-    } catch (error) {
-      change(key, { state: "failed", message: error.message });
-    }
-  }
-
-  function add(files, fields, extraHeaders) {
-    const added = Array.from(files, (file) => ({ key: (lastKey.current += 1), file, state: "waiting", progress: 0 }));
-    setUploads((before) => [...added.toReversed(), ...before]);
-    for (const { key, file } of added) {
-      queue.current = queue.current.then(() => send({ key, file, fields, extraHeaders }));
-    }
-  }
-
-  return { uploads, add };
 }
 
 function DropZone({ onFiles }) {
@@ -112,9 +75,9 @@ function Upload({ file, state, progress, image, thumbnail, message }) {
   );
 }
 
-function UploadPanel({ target }) {
+function UploadPanel({ uploads }) {
   const headerEditor = useGraphiQL((state) => state.headerEditor);
-  const { uploads, add } = useUploads(target);
+  const list = useSyncExternalStore(uploads.subscribe, uploads.snapshot);
   const [tags, setTags] = useState("");
   const [problem, setProblem] = useState(null);
   const tagsId = useId();
@@ -122,7 +85,7 @@ function UploadPanel({ target }) {
   function start(files) {
     const names = tags.split(",").map((tag) => tag.trim()).filter(Boolean);
     try {
-      add(files, names.length > 0 ? { tags: names } : {}, tryParseJSONC(headerEditor?.getValue()));
+      uploads.add(files, names.length > 0 ? { tags: names } : {}, tryParseJSONC(headerEditor?.getValue()));
       setProblem(null);
     } catch (error) {
       setProblem(`Request headers ${error.message}`);
@@ -143,7 +106,7 @@ function UploadPanel({ target }) {
       <DropZone onFiles={start} />
       {problem && <p className="upload-error">{problem}</p>}
       <ul aria-live="polite">
-        {uploads.map(({ key, ...upload }) => (
+        {list.map(({ key, ...upload }) => (
           <li key={key} data-state={upload.state}>
             <Upload {...upload} />
           </li>
@@ -158,5 +121,6 @@ function UploadPanel({ target }) {
 
 /** The plugin; `target` has the GraphQL `url` and the `headers` that every request carries. */
 export function uploadPlugin(target) {
-  return { title: "Upload", icon: UploadIcon, content: () => <UploadPanel target={target} /> };
+  const uploads = createUploads(target);
+  return { title: "Upload", icon: UploadIcon, content: () => <UploadPanel uploads={uploads} /> };
 }

@@ -1,0 +1,203 @@
+"""Rows as PostgreSQL keeps them. Their fields are those of the entities; what rows have beyond is said here.
+
+Rows declare no relationships: readers fetch across tables for many parents at once. The migrations make the tables; a
+test shows that the two agree.
+"""
+
+# Annotations stay evaluated: SQLModel reads them when it makes the classes.
+from datetime import datetime
+from typing import Any, ClassVar
+from uuid import UUID
+
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Column,
+    Computed,
+    DateTime,
+    ForeignKey,
+    Identity,
+    Index,
+    Integer,
+    MetaData,
+    Text,
+    UniqueConstraint,
+    Uuid,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlmodel import Field, SQLModel
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+SORTABLE_TEXT = Text(collation="C")
+"""Text in the order of its code points: the same on every machine, now and after an upgrade of its C library."""
+
+_TIMESTAMP = DateTime(timezone=True)
+_LIVING = text("deleted_at IS NULL")
+
+
+class _Row(SQLModel):
+    metadata: ClassVar[MetaData] = metadata
+
+
+def _id_column(*, references: str | None = None, primary_key: bool = False) -> "Column[UUID]":
+    foreign_keys = [ForeignKey(references, ondelete="CASCADE")] if references else []
+    return Column(Uuid, *foreign_keys, primary_key=primary_key, nullable=False)
+
+
+def _sort_title_column() -> "Column[str]":
+    return Column(SORTABLE_TEXT, Computed("lower(title)", persisted=True), nullable=False)
+
+
+class ImageRow(_Row, table=True):
+    """An image. A deleted one stays as a row, which no index for the living holds and no reader shows."""
+
+    __tablename__ = "images"
+    __table_args__ = (
+        CheckConstraint("processing IN ('PENDING', 'READY', 'FAILED')", name="processing"),
+        Index("uq_images_owner_checksum", "owner", "checksum", unique=True, postgresql_where=_LIVING),
+        Index("ix_images_uploaded_at_id", "uploaded_at", "id", postgresql_where=_LIVING),
+        Index("ix_images_sort_title_id", "sort_title", "id", postgresql_where=_LIVING),
+        Index("ix_images_file_size_bytes_id", "file_size_bytes", "id", postgresql_where=_LIVING),
+        Index("ix_images_content_type_uploaded_at_id", "content_type", "uploaded_at", "id", postgresql_where=_LIVING),
+        Index(
+            "ix_images_text",
+            "title",
+            "original_filename",
+            postgresql_using="gin",
+            postgresql_ops={"title": "gin_trgm_ops", "original_filename": "gin_trgm_ops"},
+            postgresql_where=_LIVING,
+        ),
+    )
+
+    id: UUID = Field(sa_column=_id_column(primary_key=True))
+    owner: UUID = Field(sa_column=_id_column())
+    filename: str = Field(sa_type=Text)
+    original_filename: str = Field(sa_type=Text)
+    content_type: str = Field(sa_type=Text)
+    file_size_bytes: int = Field(sa_type=BigInteger)
+    storage_path: str = Field(sa_type=Text)
+    checksum: str = Field(sa_type=Text)
+    width_px: int = Field(sa_type=Integer)
+    height_px: int = Field(sa_type=Integer)
+    title: str = Field(sa_type=Text)
+    sort_title: str | None = Field(default=None, sa_column=_sort_title_column())
+    """The title as lists sort it; made by PostgreSQL."""
+    description: str | None = Field(default=None, sa_type=Text)
+    processing: str = Field(sa_type=Text)
+    processing_error: str | None = Field(default=None, sa_type=Text)
+    uploaded_at: datetime = Field(sa_type=_TIMESTAMP)
+    created_at: datetime = Field(sa_type=_TIMESTAMP)
+    updated_at: datetime = Field(sa_type=_TIMESTAMP)
+    deleted_at: datetime | None = Field(default=None, sa_type=_TIMESTAMP)
+    version: int = Field(sa_type=Integer)
+
+
+class RenditionRow(_Row, table=True):
+    """A rendition of an image."""
+
+    __tablename__ = "renditions"
+
+    image_id: UUID = Field(sa_column=_id_column(references="images.id", primary_key=True))
+    size: str = Field(sa_type=Text, primary_key=True)
+    content_type: str = Field(sa_type=Text)
+    width_px: int = Field(sa_type=Integer)
+    height_px: int = Field(sa_type=Integer)
+    file_size_bytes: int = Field(sa_type=BigInteger)
+    checksum: str = Field(sa_type=Text)
+    storage_path: str = Field(sa_type=Text)
+
+
+class TagRow(_Row, table=True):
+    """A tag."""
+
+    __tablename__ = "tags"
+    __table_args__ = (
+        UniqueConstraint("key"),
+        Index("ix_tags_text", "name", postgresql_using="gin", postgresql_ops={"name": "gin_trgm_ops"}),
+    )
+
+    id: UUID = Field(sa_column=_id_column(primary_key=True))
+    owner: UUID = Field(sa_column=_id_column())
+    name: str = Field(sa_type=Text)
+    key: str = Field(sa_type=SORTABLE_TEXT)
+    """`tag_key(name)`: what makes the name unique and sorts it."""
+    created_at: datetime = Field(sa_type=_TIMESTAMP)
+
+
+class ImageTagRow(_Row, table=True):
+    """An image has a tag. Deleted images have none."""
+
+    __tablename__ = "image_tags"
+    __table_args__ = (Index("ix_image_tags_tag_id_uploaded_at_image_id", "tag_id", "uploaded_at", "image_id"),)
+
+    image_id: UUID = Field(sa_column=_id_column(references="images.id", primary_key=True))
+    tag_id: UUID = Field(sa_column=_id_column(references="tags.id", primary_key=True))
+    uploaded_at: datetime = Field(sa_type=_TIMESTAMP)
+    """That of the image, which never changes: a page of a tag's newest images is one range of the index."""
+
+
+class AlbumRow(_Row, table=True):
+    """An album."""
+
+    __tablename__ = "albums"
+    __table_args__ = (
+        Index("ix_albums_sort_title_id", "sort_title", "id"),
+        Index("ix_albums_created_at_id", "created_at", "id"),
+        Index("ix_albums_updated_at_id", "updated_at", "id"),
+        Index("ix_albums_cover_id", "cover_id", postgresql_where=text("cover_id IS NOT NULL")),
+        Index("ix_albums_text", "title", postgresql_using="gin", postgresql_ops={"title": "gin_trgm_ops"}),
+    )
+
+    id: UUID = Field(sa_column=_id_column(primary_key=True))
+    owner: UUID = Field(sa_column=_id_column())
+    title: str = Field(sa_type=Text)
+    sort_title: str | None = Field(default=None, sa_column=_sort_title_column())
+    """The title as lists sort it; made by PostgreSQL."""
+    description: str | None = Field(default=None, sa_type=Text)
+    cover_id: UUID | None = Field(
+        default=None, sa_column=Column(Uuid, ForeignKey("images.id", ondelete="SET NULL"), nullable=True)
+    )
+    created_at: datetime = Field(sa_type=_TIMESTAMP)
+    updated_at: datetime = Field(sa_type=_TIMESTAMP)
+    version: int = Field(sa_type=Integer)
+
+
+class AlbumImageRow(_Row, table=True):
+    """An album holds an image, at a place of its own. Places have gaps where images were taken out."""
+
+    __tablename__ = "album_images"
+    __table_args__ = (UniqueConstraint("album_id", "position"), Index("ix_album_images_image_id", "image_id"))
+
+    album_id: UUID = Field(sa_column=_id_column(references="albums.id", primary_key=True))
+    image_id: UUID = Field(sa_column=_id_column(references="images.id", primary_key=True))
+    position: int = Field(sa_type=BigInteger)
+    added_at: datetime = Field(sa_column=Column(_TIMESTAMP, server_default=text("now()"), nullable=False))
+
+
+class EventRow(_Row, table=True):
+    """An event, numbered in the order of recording. Rows are only ever added."""
+
+    __tablename__ = "events"
+    __table_args__ = (UniqueConstraint("id"), Index("ix_events_entity_id_sequence", "entity_id", "sequence"))
+
+    sequence: int | None = Field(
+        default=None, sa_column=Column(BigInteger, Identity(always=True), primary_key=True)
+    )
+    id: UUID = Field(sa_column=_id_column())
+    entity: str = Field(sa_type=Text)
+    """`EntityKind` of what it happened to."""
+    entity_id: UUID = Field(sa_column=_id_column())
+    kind: str = Field(sa_type=Text)
+    actor: UUID = Field(sa_column=_id_column())
+    occurred_at: datetime = Field(sa_type=_TIMESTAMP)
+    payload: dict[str, Any] = Field(sa_column=Column(JSONB, nullable=False))
