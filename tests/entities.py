@@ -1,0 +1,94 @@
+"""Entities to begin a test with. Every one is valid; a test names only what it is about."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
+from typing import Any
+from uuid import UUID
+
+from gallery.domain.access import Right, Viewer
+from gallery.domain.albums import Album
+from gallery.domain.events import Event, EventKind
+from gallery.domain.ids import UserId, new_album_id, new_image_id, new_tag_id
+from gallery.domain.images import ContentType, Image, ProcessingState, Rendition, RenditionSize
+from gallery.domain.tags import Tag
+
+NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
+
+ADA = Viewer(id=UserId(UUID("00000000-0000-7000-8000-00000000ada0")), rights=frozenset(Right))
+BOB = Viewer(id=UserId(UUID("00000000-0000-7000-8000-00000000b0b0")), rights=frozenset(Right))
+NOBODY = Viewer(id=UserId(UUID("00000000-0000-7000-8000-0000000000ff")), rights=frozenset())
+
+_EDGES_PX = {RenditionSize.SMALL: 320, RenditionSize.MEDIUM: 960, RenditionSize.LARGE: 2048}
+
+
+def after(minutes: float) -> datetime:
+    """So many minutes after noon."""
+    return NOON + timedelta(minutes=minutes)
+
+
+def checksum_of(content: bytes) -> str:
+    return sha256(content).hexdigest()
+
+
+def an_image(**fields: Any) -> Image:  # noqa: ANN401 - any field of an image
+    """An image with bytes that no other has."""
+    image_id = fields.pop("id", new_image_id())
+    moment = fields.pop("uploaded_at", NOON)
+    image = Image(
+        id=image_id,
+        owner=ADA.id,
+        filename=f"{image_id}.jpg",
+        original_filename="harbour.jpg",
+        content_type=ContentType.JPEG,
+        file_size_bytes=1000,
+        storage_path=f"images/2026/05/{image_id}.jpg",
+        checksum=checksum_of(image_id.bytes),
+        width_px=400,
+        height_px=300,
+        title="Harbour",
+        description=None,
+        processing=ProcessingState.PENDING,
+        processing_error=None,
+        uploaded_at=moment,
+        created_at=moment,
+        updated_at=moment,
+    )
+    return replace(image, **fields)
+
+
+def a_tag(name: str = "Sea", **fields: Any) -> Tag:  # noqa: ANN401 - any field of a tag
+    return replace(Tag(id=new_tag_id(), owner=ADA.id, name=name, created_at=NOON), **fields)
+
+
+def an_album(title: str = "Summer", **fields: Any) -> Album:  # noqa: ANN401 - any field of an album
+    album = Album(
+        id=new_album_id(),
+        owner=ADA.id,
+        title=title,
+        description=None,
+        cover_id=None,
+        created_at=NOON,
+        updated_at=NOON,
+    )
+    return replace(album, **fields)
+
+
+def a_rendition(image: Image, size: RenditionSize = RenditionSize.SMALL) -> Rendition:
+    edge_px = _EDGES_PX[size]
+    return Rendition(
+        image_id=image.id,
+        size=size,
+        content_type="image/webp",
+        width_px=edge_px,
+        height_px=edge_px * 3 // 4,
+        file_size_bytes=edge_px * 10,
+        checksum=checksum_of(image.id.bytes + size.value.encode()),
+        storage_path=f"thumbnails/{size}/{image.id}.webp",
+    )
+
+
+def an_event(image: Image, kind: EventKind = EventKind.IMAGE_UPLOADED) -> Event:
+    return Event(kind=kind, entity_id=image.id, actor=ADA.id, occurred_at=NOON, payload={"title": image.title})

@@ -1,0 +1,128 @@
+"""A database in memory: tables that transactions see as READ COMMITTED does, and locks on rows.
+
+A transaction keeps a list of its changes and sees what is committed with these applied. Commit applies them for all.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict, deque
+from collections.abc import Callable, Hashable
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from typing import Self
+
+from gallery.domain.albums import Album
+from gallery.domain.events import Event
+from gallery.domain.ids import AlbumId, ImageId, TagId
+from gallery.domain.images import Image, Rendition
+from gallery.domain.jobs import Job
+from gallery.domain.tags import Tag
+
+inside_transaction: ContextVar[bool] = ContextVar("inside_transaction", default=False)
+"""Whether the running task holds a transaction open; the object storage refuses to work then."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Tables:
+    """All rows. Deleted images stay as rows; `living` leaves them out."""
+
+    images: dict[ImageId, Image] = field(default_factory=dict)
+    renditions: dict[ImageId, tuple[Rendition, ...]] = field(default_factory=dict)
+    tags: dict[TagId, Tag] = field(default_factory=dict)
+    image_tags: set[tuple[ImageId, TagId]] = field(default_factory=set)
+    albums: dict[AlbumId, Album] = field(default_factory=dict)
+    album_images: dict[tuple[AlbumId, ImageId], int] = field(default_factory=dict)
+    """The place of each image in each album: grows by one, with gaps where images were taken out."""
+    events: list[Event] = field(default_factory=list)
+    jobs: list[Job] = field(default_factory=list)
+
+    @property
+    def living(self) -> dict[ImageId, Image]:
+        return {id_: image for id_, image in self.images.items() if image.deleted_at is None}
+
+    def members(self, album_id: AlbumId) -> list[ImageId]:
+        """The images of an album in their order."""
+        places = {image: place for (album, image), place in self.album_images.items() if album == album_id}
+        return sorted(places, key=places.__getitem__)
+
+    def copy(self) -> Self:
+        return type(self)(
+            images=dict(self.images),
+            renditions=dict(self.renditions),
+            tags=dict(self.tags),
+            image_tags=set(self.image_tags),
+            albums=dict(self.albums),
+            album_images=dict(self.album_images),
+            events=list(self.events),
+            jobs=list(self.jobs),
+        )
+
+
+Change = Callable[[Tables], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommitFault:
+    """A commit that raises; `kept` says that it succeeded all the same and only its answer was lost."""
+
+    error: Exception
+    kept: bool = False
+
+
+class MemoryDatabase:
+    """What is committed, who holds which row, and which of the next commits fail."""
+
+    def __init__(self) -> None:
+        self.committed = Tables()
+        self.locks: defaultdict[Hashable, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self.commit_faults: deque[CommitFault | None] = deque()
+        """For each of the next commits what goes wrong with it, or None."""
+        self.unavailable = False
+        self.units_opened = 0
+
+
+class Transaction:
+    """What one unit of work has done so far, seen by nobody else."""
+
+    def __init__(self, database: MemoryDatabase) -> None:
+        self._database = database
+        self._changes: list[Change] = []
+        self._locked: dict[Hashable, asyncio.Lock] = {}
+        self._ended = False
+
+    @property
+    def tables(self) -> Tables:
+        """A copy of what is committed now, with the changes of this transaction."""
+        self._check_open()
+        tables = self._database.committed.copy()
+        for change in self._changes:
+            change(tables)
+        return tables
+
+    def change(self, change: Change) -> None:
+        self._check_open()
+        self._changes.append(change)
+
+    async def lock(self, key: Hashable) -> None:
+        """Waits until no other transaction holds the key, and holds it until the end."""
+        if key not in self._locked:
+            lock = self._database.locks[key]
+            await lock.acquire()
+            self._locked[key] = lock
+
+    def commit(self) -> None:
+        self._database.committed = self.tables
+        self.end()
+
+    def end(self) -> None:
+        """Forgets what was not committed and lets go of the rows."""
+        self._ended = True
+        for lock in self._locked.values():
+            lock.release()
+        self._locked.clear()
+
+    def _check_open(self) -> None:
+        if self._ended:
+            message = "The transaction is over."
+            raise RuntimeError(message)

@@ -1,0 +1,105 @@
+"""The services wired to the fakes, as the container wires them to the adapters."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from gallery.domain.albums import Album
+from gallery.domain.events import Event
+from gallery.domain.ids import ImageId
+from gallery.domain.images import Image
+from gallery.domain.jobs import Job
+from gallery.domain.tags import Tag
+from gallery.services.albums import AlbumService
+from gallery.services.images import ImageService
+from gallery.services.renditions import RenditionService
+from gallery.services.tags import TagService
+from gallery.services.uploads import UploadLimits, UploadService
+from tests.entities import NOON
+from tests.fakes.clock import StandingClock
+from tests.fakes.database import MemoryDatabase, Tables
+from tests.fakes.imaging import ObedientInspector, ObedientRenderer
+from tests.fakes.storage import MemoryObject, MemoryObjectStorage, MemoryStoragePaths
+from tests.fakes.unit_of_work import memory_units_of_work
+
+MAX_FILE_SIZE_BYTES = 100
+HEAD_BYTES = 10
+
+
+class MemoryGallery:
+    def __init__(self) -> None:
+        self.database = MemoryDatabase()
+        self.storage = MemoryObjectStorage()
+        self.clock = StandingClock(NOON)
+        self.inspector = ObedientInspector()
+        self.renderer = ObedientRenderer()
+        self.heard: list[Sequence[Event]] = []
+        """What the listener was told, one entry for each commit."""
+        self.unit_of_work = memory_units_of_work(self.database, on_commit=self._hear)
+        self.images = ImageService(self.unit_of_work, self.clock)
+        self.tags = TagService(self.unit_of_work, self.clock)
+        self.albums = AlbumService(self.unit_of_work, self.clock)
+        self.uploads = UploadService(
+            unit_of_work=self.unit_of_work,
+            storage=self.storage,
+            paths=MemoryStoragePaths(),
+            inspector=self.inspector,
+            limits=UploadLimits(max_file_size_bytes=MAX_FILE_SIZE_BYTES, head_bytes=HEAD_BYTES),
+            clock=self.clock,
+        )
+        self.renditions = RenditionService(
+            unit_of_work=self.unit_of_work,
+            storage=self.storage,
+            paths=MemoryStoragePaths(),
+            renderer=self.renderer,
+            clock=self.clock,
+        )
+
+    @property
+    def tables(self) -> Tables:
+        """What is committed."""
+        return self.database.committed
+
+    @property
+    def events(self) -> list[Event]:
+        return self.tables.events
+
+    @property
+    def jobs(self) -> list[Job]:
+        return self.tables.jobs
+
+    def holds(self, *entities: Image | Tag | Album) -> None:
+        """Puts entities into the gallery, without events or jobs."""
+        for entity in entities:
+            match entity:
+                case Image():
+                    self.tables.images[entity.id] = entity
+                    self.storage.objects[entity.storage_path] = MemoryObject(
+                        content=entity.id.bytes, content_type=entity.content_type
+                    )
+                case Tag():
+                    self.tables.tags[entity.id] = entity
+                case Album():
+                    self.tables.albums[entity.id] = entity
+
+    def put_in_album(self, album: Album, *images: Image) -> None:
+        """Puts images at the end of an album, without an event."""
+        places = range(len(self.tables.members(album.id)) + 1, len(images) + 1 + len(self.tables.members(album.id)))
+        self.tables.album_images.update(
+            {(album.id, image.id): place for place, image in zip(places, images, strict=True)}
+        )
+
+    def put_tags(self, image: Image, *tags: Tag) -> None:
+        """Gives an image tags, without an event."""
+        self.tables.image_tags.update((image.id, tag.id) for tag in tags)
+
+    def album_of(self, album: Album) -> list[ImageId]:
+        """The images of an album in their order."""
+        return self.tables.members(album.id)
+
+    def state(self) -> tuple[Tables, dict[str, MemoryObject]]:
+        """Everything that is stored, to be compared later."""
+        return self.tables.copy(), dict(self.storage.objects)
+
+    async def _hear(self, events: Sequence[Event]) -> None:
+        self.heard.append(tuple(events))

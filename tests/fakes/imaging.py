@@ -1,0 +1,51 @@
+"""An inspector and a renderer that answer as they are told."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterable
+
+from gallery.domain.errors import CorruptImageError, RefusedFileError
+from gallery.domain.images import ContentType, ImageInfo, RenditionSize
+from gallery.domain.ports import RenderedImage
+
+
+class ObedientInspector:
+    """Takes every file for `answer`, or refuses it with that."""
+
+    def __init__(self) -> None:
+        self.answer: ImageInfo | RefusedFileError = ImageInfo(
+            content_type=ContentType.JPEG, width_px=400, height_px=300
+        )
+        self.asked: list[tuple[bytes, bool]] = []
+        """The heads that were looked at, and whether each was the whole file."""
+
+    async def inspect(self, head: bytes, *, complete: bool) -> ImageInfo:
+        self.asked.append((head, complete))
+        if isinstance(self.answer, RefusedFileError):
+            raise self.answer
+        return self.answer
+
+
+class ObedientRenderer:
+    """Makes three renditions of every image, or refuses it with `refusal`."""
+
+    def __init__(self) -> None:
+        self.refusal: CorruptImageError | None = None
+        self.originals: list[bytes] = []
+        """The images that renditions were made of."""
+
+    async def render(self, chunks: AsyncIterable[bytes]) -> tuple[RenderedImage, ...]:
+        original = b"".join([chunk async for chunk in chunks])
+        if self.refusal is not None:
+            raise self.refusal
+        self.originals.append(original)
+        return tuple(
+            RenderedImage(
+                size=size,
+                content_type="image/webp",
+                width_px=40 * scale,
+                height_px=30 * scale,
+                data=f"{size} of ".encode() + original,
+            )
+            for scale, size in enumerate(RenditionSize, start=1)
+        )

@@ -1,0 +1,93 @@
+"""Tags in memory: the repository of a unit of work, and the reader."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Sequence
+
+from gallery.domain.access import Viewer
+from gallery.domain.errors import NotFoundError
+from gallery.domain.ids import ImageId, TagId
+from gallery.domain.pages import Edge, Page, Position, TagQuery
+from gallery.domain.tags import Tag, tag_key
+from tests.fakes.database import MemoryDatabase, Tables, Transaction
+from tests.fakes.pages import contains, page_of
+
+
+class MemoryTagRepository:
+    def __init__(self, transaction: Transaction) -> None:
+        self._transaction = transaction
+
+    async def get(self, tag_id: TagId) -> Tag:
+        await self._transaction.lock(tag_id)
+        tag = self._transaction.tables.tags.get(tag_id)
+        if tag is None:
+            message = "There is no such tag."
+            raise NotFoundError(message)
+        return tag
+
+    async def find_by_names(self, names: Collection[str]) -> dict[str, Tag]:
+        stored = _by_key(self._transaction.tables)
+        return {key: stored[key] for key in map(tag_key, names) if key in stored}
+
+    async def add_missing(self, tags: Sequence[Tag]) -> dict[str, Tag]:
+        for key in sorted({tag_key(tag.name) for tag in tags}):
+            await self._transaction.lock(("tag", key))
+        for tag in tags:
+            if tag_key(tag.name) not in _by_key(self._transaction.tables):
+                self._add(tag)
+        return await self.find_by_names([tag.name for tag in tags])
+
+    async def delete(self, tag_id: TagId) -> tuple[ImageId, ...]:
+        tagged = tuple(image for image, tag in sorted(self._transaction.tables.image_tags) if tag == tag_id)
+
+        def change(tables: Tables) -> None:
+            tables.tags.pop(tag_id, None)
+            tables.image_tags = {pair for pair in tables.image_tags if pair[1] != tag_id}
+
+        self._transaction.change(change)
+        return tagged
+
+    async def attach(self, image_ids: Collection[ImageId], tag_ids: Collection[TagId]) -> set[tuple[ImageId, TagId]]:
+        new = {(image, tag) for image in image_ids for tag in tag_ids} - self._transaction.tables.image_tags
+        self._transaction.change(lambda tables: tables.image_tags.update(new))
+        return new
+
+    async def detach(self, image_ids: Collection[ImageId], tag_ids: Collection[TagId]) -> set[tuple[ImageId, TagId]]:
+        there = {(image, tag) for image in image_ids for tag in tag_ids} & self._transaction.tables.image_tags
+        self._transaction.change(lambda tables: tables.image_tags.difference_update(there))
+        return there
+
+    def _add(self, tag: Tag) -> None:
+        self._transaction.change(lambda tables: tables.tags.update({tag.id: tag}))
+
+
+class MemoryTagReader:
+    def __init__(self, database: MemoryDatabase) -> None:
+        self._database = database
+
+    async def get_many(self, viewer: Viewer, tag_ids: Collection[TagId]) -> dict[TagId, Tag]:
+        tags = self._database.committed.tags
+        return {tag_id: tags[tag_id] for tag_id in tag_ids if tag_id in tags}
+
+    async def list_page(self, viewer: Viewer, query: TagQuery) -> Page[Tag]:
+        found = [tag for tag in self._database.committed.tags.values() if contains(tag.name, query.text)]
+        return page_of((Edge(tag, Position(tag_key(tag.name), tag.id)) for tag in found), query.page)
+
+    async def count(self, viewer: Viewer, text: str | None) -> int:
+        return sum(contains(tag.name, text) for tag in self._database.committed.tags.values())
+
+    async def by_image(self, viewer: Viewer, image_ids: Collection[ImageId]) -> dict[ImageId, tuple[Tag, ...]]:
+        tables = self._database.committed
+        found: dict[ImageId, list[Tag]] = {}
+        for image_id, tag_id in tables.image_tags:
+            if image_id in image_ids:
+                found.setdefault(image_id, []).append(tables.tags[tag_id])
+        return {image_id: tuple(sorted(tags, key=lambda tag: tag_key(tag.name))) for image_id, tags in found.items()}
+
+    async def image_counts(self, viewer: Viewer, tag_ids: Collection[TagId]) -> dict[TagId, int]:
+        return dict(Counter(tag for _, tag in self._database.committed.image_tags if tag in tag_ids))
+
+
+def _by_key(tables: Tables) -> dict[str, Tag]:
+    return {tag_key(tag.name): tag for tag in tables.tags.values()}
