@@ -14,6 +14,7 @@ UNNAMED_FILE = "unnamed"
 # C0, DEL and C1 controls, the marks that reorder the text around them, line separators, and lone surrogates,
 # which no encoding can store. Joiners stay: emoji and several scripts need them.
 _FORBIDDEN_IN_NAME = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+_AROUND_FILENAME = re.compile(r"^[\s.]+|[\s.]+\Z")
 _FORBIDDEN_IN_TEXT = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
@@ -64,12 +65,18 @@ def clean_description(text: str | None, *, field: tuple[str, ...] = ("descriptio
 def clean_filename(filename: str | None) -> str:
     """What a client called a file, made safe to show: no folders, no control characters, at most 255 characters.
 
-    A long name keeps its extension. A name of which nothing is left becomes "unnamed".
+    White space and dots around the name go. A long name keeps its extension. A name of which nothing is left becomes
+    "unnamed". The answer keeps the rules of `clean_name`.
     """
     base = re.split(r"[/\\]", filename or "")[-1]
-    cleaned = _FORBIDDEN_IN_NAME.sub("", unicodedata.normalize("NFC", base)).strip(" .")
-    if len(cleaned) > NAME_MAX_CHARACTERS:
-        stem, dot, extension = cleaned.rpartition(".")
-        keep = NAME_MAX_CHARACTERS - len(dot + extension)
-        cleaned = stem[:keep] + dot + extension if stem and keep > 0 else cleaned[:NAME_MAX_CHARACTERS]
-    return cleaned or UNNAMED_FILE
+    visible = unicodedata.normalize("NFC", _FORBIDDEN_IN_NAME.sub("", base))
+    cleaned = _shortened(_AROUND_FILENAME.sub("", visible))
+    return _AROUND_FILENAME.sub("", cleaned) or UNNAMED_FILE
+
+
+def _shortened(filename: str) -> str:
+    if len(filename) <= NAME_MAX_CHARACTERS:
+        return filename
+    stem, dot, extension = filename.rpartition(".")
+    keep = NAME_MAX_CHARACTERS - len(dot + extension)
+    return stem[:keep] + dot + extension if stem and keep > 0 else filename[:NAME_MAX_CHARACTERS]

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
+from uuid import UUID
 
 from gallery.domain.access import Right, Viewer, require
 from gallery.domain.albums import Album, clean_album_title
@@ -67,7 +68,7 @@ class AlbumService:
         async with self._unit_of_work() as work:
             found = await work.images.get_many(wanted)
             if len(found) < len(wanted):
-                index = next(index for index, id_ in enumerate(wanted) if id_ not in found)
+                index = next(index for index, id_ in enumerate(new.image_ids) if id_ not in found)
                 message = "There is no such image. It may have been deleted."
                 raise NotFoundError(message, field=("imageIds", str(index)))
             await work.albums.add(album)
@@ -85,6 +86,8 @@ class AlbumService:
         """
         require(viewer, Right.EDIT)
         async with self._unit_of_work() as work:
+            if isinstance(change.cover_id, UUID):  # locked, so that it is not deleted meanwhile; images before albums
+                await work.images.get_many([change.cover_id])
             before = await work.albums.get(change.album_id)
             now = self._clock()
             after = before.with_details(

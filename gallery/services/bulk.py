@@ -29,7 +29,16 @@ def distinct(items: Sequence[T], *, field: str) -> list[T]:
     Raises:
         InvalidInputError: TOO_MANY_ITEMS for more than 100.
     """
+    check_count(items, field=field)
+    return list(dict.fromkeys(items))
+
+
+def check_count(items: Sequence[object], *, field: str) -> None:
+    """Passes if there are few enough items for one change.
+
+    Raises:
+        InvalidInputError: TOO_MANY_ITEMS for more than 100.
+    """
     if len(items) > MAX_BULK_ITEMS:
         message = f"`{field}` has {len(items):,} items; at most {MAX_BULK_ITEMS} are taken at once."
         raise InvalidInputError(ErrorCode.TOO_MANY_ITEMS, message, field=(field,))
-    return list(dict.fromkeys(items))

@@ -43,6 +43,7 @@ class RenditionService:
 
         Raises:
             CorruptImageError: if the pixels cannot be decoded; trying again will not help.
+            NotFoundError: if the original is gone, because the image is being deleted at this moment.
             UnavailableError: if the storage or the database does not answer; trying again may help.
         """
         image = await self._find(image_id)

@@ -11,7 +11,7 @@ from gallery.domain.events import Event, EventKind
 from gallery.domain.ids import ImageId, TagId, new_tag_id
 from gallery.domain.ports import Clock, UnitOfWork, UnitOfWorkFactory
 from gallery.domain.tags import Tag, clean_tag_name, tag_key
-from gallery.services.bulk import BulkResult, distinct
+from gallery.services.bulk import BulkResult, check_count, distinct
 from gallery.services.clock import utc_now
 
 
@@ -69,8 +69,10 @@ class TagService:
             images = await work.images.get_many(wanted)
             tags = {tag.id: tag for tag in (await work.tags.find_by_names(cleaned)).values()}
             pairs = await work.tags.detach(images, tags)
-            await work.events.append(*_tagging_events(EventKind.IMAGE_UNTAGGED, viewer, pairs, tags, self._clock()))
-            await work.commit()
+            if pairs:
+                now = self._clock()
+                await work.events.append(*_tagging_events(EventKind.IMAGE_UNTAGGED, viewer, pairs, tags, now))
+                await work.commit()
         return BulkResult(images=images, missing=tuple(id_ for id_ in wanted if id_ not in images))
 
     async def delete(self, viewer: Viewer, tag_id: TagId) -> Tag:
@@ -97,15 +99,17 @@ class TagService:
 
 
 def clean_tag_names(names: Sequence[str], *, field: str = "tags") -> list[str]:
-    """Names of tags, trimmed, each once whatever its case.
+    """Names of tags, trimmed, each once whatever its case: as it was spelt first.
 
     Raises:
         InvalidInputError: INVALID_NAME naming the place in the list, or TOO_MANY_ITEMS for more than 100.
     """
-    cleaned = [
-        clean_tag_name(name, field=(field, str(index))) for index, name in enumerate(distinct(names, field=field))
-    ]
-    return list({tag_key(name): name for name in reversed(cleaned)}.values())[::-1]
+    check_count(names, field=field)
+    by_key: dict[str, str] = {}
+    for index, name in enumerate(names):
+        cleaned = clean_tag_name(name, field=(field, str(index)))
+        by_key.setdefault(tag_key(cleaned), cleaned)
+    return list(by_key.values())
 
 
 async def attach_tags(
