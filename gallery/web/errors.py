@@ -11,6 +11,8 @@ class RequestCode(StrEnum):
     """What is wrong with a request, for programs: `extensions.code` of a top-level error."""
 
     BAD_REQUEST = "BAD_REQUEST"
+    HOST_NOT_ALLOWED = "HOST_NOT_ALLOWED"
+    RANGE_NOT_SATISFIABLE = "RANGE_NOT_SATISFIABLE"
     INVALID_JSON = "INVALID_JSON"
     INVALID_MULTIPART = "INVALID_MULTIPART"
     INVALID_OPERATIONS = "INVALID_OPERATIONS"
@@ -39,3 +41,7 @@ class RequestError(Exception):
         self.code = code
         self.message = message
         self.status = status
+
+
+class AbortedResponseError(Exception):
+    """An answer that had begun was cut off, so that nobody takes a part for the whole; the cause is logged already."""

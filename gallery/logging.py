@@ -1,0 +1,106 @@
+"""Log lines: one format for the gallery and for every library, on standard error.
+
+Modules log through the standard library (`logging.getLogger(__name__)`, values in `extra`); structlog renders. What is
+bound in structlog's context variables, such as the id of a request, is in every line that is written meanwhile.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import sys
+from collections.abc import Sequence
+from typing import Any, Final, TextIO
+
+import structlog
+from structlog.stdlib import ProcessorFormatter
+from structlog.tracebacks import ExceptionDictTransformer
+from structlog.typing import EventDict, Processor
+
+from gallery.settings import LogFormat, LogSettings
+from gallery.web.errors import AbortedResponseError
+
+_LIBRARIES_THAT_TELL_SECRETS: Final = ("aiobotocore", "botocore", "httpx", "redis", "sqlalchemy", "urllib3")
+"""Below WARNING these write headers, signatures, or statements with their values."""
+
+_USER_INFO = re.compile(r"://[^\s/\"'<>]*@")
+"""User name and password of an address."""
+
+
+def configure_logging(settings: LogSettings, stream: TextIO | None = None) -> None:
+    """Makes the process log as the settings say, to `stream` or else standard error. May be called again."""
+    output = stream or sys.stderr
+    handler = logging.StreamHandler(output)
+    in_colour = output.isatty()
+    handler.setFormatter(_Formatter(_renderers(settings.format, in_colour=in_colour)))
+    root = logging.getLogger()
+    for former in [former for former in root.handlers if isinstance(former.formatter, _Formatter)]:
+        root.removeHandler(former)
+    root.addHandler(handler)
+    level = logging.getLevelNamesMapping()[settings.level.upper()]
+    root.setLevel(max(level, logging.INFO))
+    logging.getLogger("gallery").setLevel(level)
+    for name in _LIBRARIES_THAT_TELL_SECRETS:
+        logging.getLogger(name).setLevel(max(level, logging.WARNING))
+    _adopt_uvicorn()
+    logging.captureWarnings(capture=True)
+
+
+class _Formatter(ProcessorFormatter):
+    """Renders records, and hides the user and password of every address in them."""
+
+    def __init__(self, renderers: Sequence[Processor]) -> None:
+        super().__init__(
+            foreign_pre_chain=[
+                structlog.contextvars.merge_contextvars,
+                structlog.stdlib.add_log_level,
+                structlog.stdlib.add_logger_name,
+                structlog.stdlib.ExtraAdder(),
+                _drop_repetition,
+            ],
+            processors=[ProcessorFormatter.remove_processors_meta, *renderers],
+        )
+
+    def format(self, record: logging.LogRecord) -> str:
+        return _USER_INFO.sub("://***@", super().format(record))
+
+
+def _renderers(log_format: LogFormat, *, in_colour: bool) -> list[Processor]:
+    """The last steps of a line. Neither shows the variables of a traceback, which hold what people sent."""
+    if log_format is LogFormat.CONSOLE or (log_format is LogFormat.AUTO and in_colour):
+        return [
+            structlog.processors.TimeStamper(fmt="%H:%M:%S", utc=False),
+            structlog.dev.ConsoleRenderer(
+                colors=in_colour, exception_formatter=structlog.dev.plain_traceback, pad_event_to=0
+            ),
+        ]
+    return [
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.ExceptionRenderer(ExceptionDictTransformer(show_locals=False)),
+        structlog.processors.JSONRenderer(),
+    ]
+
+
+def _adopt_uvicorn() -> None:
+    """Uvicorn writes through the root; its access lines, which hold queries, give way to those of the gallery."""
+    for name in ("uvicorn", "uvicorn.error"):
+        logger = logging.getLogger(name)
+        logger.handlers.clear()
+        logger.propagate = True
+    errors = logging.getLogger("uvicorn.error")
+    errors.removeFilter(_is_news)  # a second call adds nothing
+    errors.addFilter(_is_news)
+    access = logging.getLogger("uvicorn.access")
+    access.handlers.clear()
+    access.propagate = False
+
+
+def _is_news(record: logging.LogRecord) -> bool:
+    """False for an aborted answer, whose cause is logged where it was caught."""
+    return not (record.exc_info and isinstance(record.exc_info[1], AbortedResponseError))
+
+
+def _drop_repetition(_logger: Any, _name: str, event: EventDict) -> EventDict:  # noqa: ANN401  # structlog's type
+    """Uvicorn's message a second time, in colour."""
+    event.pop("color_message", None)
+    return event

@@ -1,0 +1,110 @@
+"""The web application: every address of the gallery, and what requests pass on their way."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from http import HTTPStatus
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, RedirectResponse, Response
+from starlette.routing import BaseRoute, Route
+from starlette.types import ExceptionHandler, Lifespan
+
+from gallery.domain.errors import NotFoundError
+from gallery.domain.ports import ObjectStorage
+from gallery.settings import Settings
+from gallery.web.base_url import base_url_for
+from gallery.web.errors import RequestCode, RequestError
+from gallery.web.graphiql import graphiql_assets
+from gallery.web.graphql.context import UseCases
+from gallery.web.graphql.endpoint import GraphQLEndpoint
+from gallery.web.graphql.schema import schema, schema_text
+from gallery.web.health import Check, Health
+from gallery.web.media import MEDIA_PATH, Media
+from gallery.web.middleware.stack import middleware
+from gallery.web.responses import error_response
+
+GRAPHQL_PATH = "/graphql"
+SCHEMA_PATH = "/schema.graphql"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WebParts:
+    """What the web application is made of.
+
+    `checks` say how each dependency is, by its name. Setting `stopping` makes the gallery unready, so that a load
+    balancer sends it nothing new before it stops.
+    """
+
+    use_cases: UseCases
+    storage: ObjectStorage
+    checks: Mapping[str, Check]
+    settings: Settings
+    lifespan: Lifespan[Starlette] | None = None
+    stopping: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+def create_app(parts: WebParts) -> Starlette:
+    """The application, for an ASGI server."""
+    app = Starlette(
+        routes=_routes(parts),
+        middleware=middleware(parts.settings.server),
+        exception_handlers=ERROR_HANDLERS,
+        lifespan=parts.lifespan,
+    )
+    app.router.redirect_slashes = False  # such a redirect is built of what a proxy may have changed
+    return app
+
+
+def _routes(parts: WebParts) -> list[BaseRoute]:
+    base_url = base_url_for(parts.settings.server)
+    graphql = GraphQLEndpoint(schema, parts.use_cases, parts.settings.uploads, base_url)
+    return [
+        Route("/", _to_graphql),
+        Route(GRAPHQL_PATH, graphql),
+        graphiql_assets(),
+        Route(SCHEMA_PATH, _schema),
+        Route(MEDIA_PATH, Media(parts.use_cases.image_reader, parts.storage), methods=["GET"]),
+        *Health(parts.checks, stopping=parts.stopping).routes(),
+    ]
+
+
+async def _to_graphql(request: Request) -> Response:
+    root_path = request.scope.get("root_path", "").rstrip("/")
+    return RedirectResponse(f"{root_path}{GRAPHQL_PATH}")
+
+
+async def _schema(_request: Request) -> Response:
+    return PlainTextResponse(_schema_text(), headers={"Cache-Control": "no-cache"})
+
+
+@cache
+def _schema_text() -> str:
+    return schema_text()
+
+
+async def _http_error(request: Request, error: Exception) -> Response:
+    """The answer to an address or method that does not exist."""
+    assert isinstance(error, HTTPException)  # noqa: S101  # registered for nothing else
+    headers = dict(error.headers or {})
+    match error.status_code:
+        case HTTPStatus.NOT_FOUND:
+            message = f"There is nothing at this address. The API is at {GRAPHQL_PATH}."
+            return error_response(request.scope, NotFoundError(message), headers)
+        case HTTPStatus.METHOD_NOT_ALLOWED:
+            headers["Allow"] = ", ".join(sorted(headers.get("Allow", "").split(", ")))
+            message = f"This address does not take {request.method}; it takes {headers['Allow']}."
+            code = RequestCode.METHOD_NOT_ALLOWED
+        case _:
+            message = error.detail
+            code = RequestCode.BAD_REQUEST
+    refusal = RequestError(code, message, HTTPStatus(error.status_code))
+    return error_response(request.scope, refusal, headers)
+
+
+ERROR_HANDLERS: Mapping[type[Exception], ExceptionHandler] = {HTTPException: _http_error}

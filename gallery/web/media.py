@@ -1,0 +1,223 @@
+"""The bytes of images and renditions: streamed from the object storage, in parts if asked, cached for ever."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import re
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import AsyncExitStack, aclosing
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Final
+
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response, StreamingResponse
+from starlette.types import Receive, Scope, Send
+
+from gallery.domain.access import LOCAL_ADMINISTRATOR
+from gallery.domain.errors import GalleryError, InvalidInputError, NotFoundError, UnavailableError
+from gallery.domain.images import Image, Rendition
+from gallery.domain.ports import ImageReader, ObjectStorage
+from gallery.web.byte_ranges import ByteRange, UnsatisfiableRangeError
+from gallery.web.content_disposition import inline
+from gallery.web.errors import RequestCode, RequestError
+from gallery.web.graphql.ids import parse_image_id
+from gallery.web.media_urls import original_url, rendition_url
+from gallery.web.responses import error_response
+
+log = logging.getLogger(__name__)
+
+MEDIA_PATH: Final = "/media/{image}/{file}"
+
+_ETAG = re.compile(r'"[^"]*"')
+_HEADERS: Final = {
+    "Accept-Ranges": "bytes",
+    # What is under an address never changes, and until viewers differ everybody may see everything.
+    "Cache-Control": "public, max-age=31536000, immutable",
+    "Content-Security-Policy": "default-src 'none'; sandbox",
+    "Cross-Origin-Resource-Policy": "cross-origin",  # front ends of any origin show images
+    "X-Content-Type-Options": "nosniff",
+}
+
+
+class TruncatedObjectError(Exception):
+    """The storage gave fewer bytes than it has promised."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MediaFile:
+    """What is under an address. `filename` is what a browser saves it as."""
+
+    storage_path: str
+    content_type: str
+    size_bytes: int
+    checksum: str
+    filename: str
+
+    @classmethod
+    def original(cls, image: Image) -> MediaFile:
+        """The bytes of an image as they were uploaded."""
+        return cls(
+            storage_path=image.storage_path,
+            content_type=image.content_type,
+            size_bytes=image.file_size_bytes,
+            checksum=image.checksum,
+            filename=_with_extension(image.original_filename, image.content_type.extension),
+        )
+
+    @classmethod
+    def rendition(cls, image: Image, rendition: Rendition) -> MediaFile:
+        """The bytes of a rendition."""
+        stem = image.original_filename.rpartition(".")[0] or image.original_filename
+        extension = rendition.content_type.removeprefix("image/")
+        return cls(
+            storage_path=rendition.storage_path,
+            content_type=rendition.content_type,
+            size_bytes=rendition.file_size_bytes,
+            checksum=rendition.checksum,
+            filename=f"{stem}-{rendition.size.value}.{extension}",
+        )
+
+    @property
+    def etag(self) -> str:
+        """A strong validator: the checksum of the bytes, in quotes."""
+        return f'"{self.checksum}"'
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """What every answer about the file says."""
+        return {**_HEADERS, "ETag": self.etag, "Content-Disposition": inline(self.filename)}
+
+
+class Media:
+    """Answers GET and HEAD below `/media` (ASGI)."""
+
+    def __init__(self, reader: ImageReader, storage: ObjectStorage) -> None:
+        self._reader = reader
+        self._storage = storage
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handles one request; the stream from the storage ends with it, also when the client goes away.
+
+        Raises:
+            TruncatedObjectError, UnavailableError: if the storage fails after the answer has begun.
+        """
+        async with AsyncExitStack() as streams:
+            response = await self._respond(Request(scope), streams)
+            try:
+                await response(scope, receive, send)
+            except ClientDisconnect:
+                log.debug("the client went away during a download")
+
+    async def _respond(self, request: Request, streams: AsyncExitStack) -> Response:
+        try:
+            media = await self._find(**request.path_params)
+            return await self._answer(request, media, streams)
+        except UnavailableError as error:
+            log.warning("a file could not be read: %s", error)
+            return error_response(request.scope, error)
+        except GalleryError as error:
+            return error_response(request.scope, error)
+
+    async def _find(self, image: str, file: str) -> MediaFile:
+        """The file under `/media/{image}/{file}`.
+
+        Raises:
+            NotFoundError: if there is none.
+        """
+        try:
+            image_id = parse_image_id(image)
+        except InvalidInputError as error:
+            raise _nothing_here() from error
+        images, renditions = await asyncio.gather(
+            self._reader.get_many(LOCAL_ADMINISTRATOR, [image_id]),
+            self._reader.renditions(LOCAL_ADMINISTRATOR, [image_id]),
+        )
+        if (found := images.get(image_id)) is None:
+            raise _nothing_here()
+        url = f"/media/{image}/{file}"
+        if url == original_url("", found):
+            return MediaFile.original(found)
+        for rendition in renditions.get(image_id, ()):
+            if url == rendition_url("", rendition):
+                return MediaFile.rendition(found, rendition)
+        raise _nothing_here()
+
+    async def _answer(self, request: Request, media: MediaFile, streams: AsyncExitStack) -> Response:
+        headers = media.headers
+        if _names_etag(request.headers.get("if-none-match", ""), media.etag):
+            return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
+        if request.method == "HEAD":
+            headers["Content-Length"] = str(media.size_bytes)
+            return Response(headers=headers, media_type=media.content_type)
+        try:
+            byte_range = _requested_range(request, media)
+        except UnsatisfiableRangeError:
+            return error_response(
+                request.scope, _unsatisfiable(media), {"Content-Range": f"bytes */{media.size_bytes}"}
+            )
+        return await self._stream(media, byte_range, streams)
+
+    async def _stream(self, media: MediaFile, byte_range: ByteRange | None, streams: AsyncExitStack) -> Response:
+        """Waits for the first bytes, so that a storage that fails at once becomes an answer of its own."""
+        headers = media.headers
+        status = HTTPStatus.OK
+        part = ByteRange(first=0, last=media.size_bytes - 1, total_bytes=media.size_bytes)
+        if byte_range is not None:
+            part = byte_range
+            status = HTTPStatus.PARTIAL_CONTENT
+            headers["Content-Range"] = part.content_range
+        headers["Content-Length"] = str(part.size_bytes)
+        stored = await streams.enter_async_context(
+            self._storage.open(media.storage_path, first_byte=part.first, last_byte=part.last)
+        )
+        head = await anext(stored.body, b"")
+        body = await streams.enter_async_context(aclosing(_whole(head, stored.body, part.size_bytes)))
+        return StreamingResponse(body, status_code=status, headers=headers, media_type=media.content_type)
+
+
+async def _whole(head: bytes, rest: AsyncIterator[bytes], size_bytes: int) -> AsyncGenerator[bytes]:
+    """The chunks, which must have so many bytes together.
+
+    Raises:
+        TruncatedObjectError: if they have not.
+    """
+    left = size_bytes - len(head)
+    yield head
+    async for chunk in rest:
+        left -= len(chunk)
+        yield chunk
+    if left != 0:
+        message = f"the storage gave {size_bytes - left} bytes of {size_bytes}"
+        raise TruncatedObjectError(message)
+
+
+def _requested_range(request: Request, media: MediaFile) -> ByteRange | None:
+    """The part to send, None for the whole. `If-Range` compares strongly (RFC 9110, section 13.1.5)."""
+    field = request.headers.get("range")
+    if field is None or request.headers.get("if-range", media.etag) != media.etag:
+        return None
+    return ByteRange.requested(field, media.size_bytes)
+
+
+def _names_etag(if_none_match: str, etag: str) -> bool:
+    """Whether an `If-None-Match` field names the tag, compared weakly (RFC 9110, section 13.1.2)."""
+    return if_none_match.strip() == "*" or etag in _ETAG.findall(if_none_match)
+
+
+def _with_extension(filename: str, extension: str) -> str:
+    """The name, ending as its content says: nothing is to be saved as a page or a program."""
+    ending = filename.rpartition(".")[2].lower()
+    is_right = ending == extension or (extension == "jpg" and ending in {"jpeg", "jpe", "jfif"})
+    return filename if is_right else f"{filename}.{extension}"
+
+
+def _nothing_here() -> NotFoundError:
+    message = "There is no such file. The image may have been deleted, or its thumbnails are not made yet."
+    return NotFoundError(message)
+
+
+def _unsatisfiable(media: MediaFile) -> RequestError:
+    message = f"The file has {media.size_bytes:,} bytes; the range that was asked for lies outside."
+    return RequestError(RequestCode.RANGE_NOT_SATISFIABLE, message, HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE)

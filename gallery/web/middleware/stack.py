@@ -1,0 +1,47 @@
+"""The middleware of the server, put in order."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
+
+from gallery.settings import ServerSettings
+from gallery.web.middleware.access_log import AccessLog
+from gallery.web.middleware.allowed_hosts import AllowedHosts, allowed_hosts
+from gallery.web.middleware.failures import Failures
+from gallery.web.middleware.request_ids import REQUEST_ID_HEADER, RequestIds
+from gallery.web.middleware.security_headers import SecurityHeaders
+
+CSRF_HEADERS: Final = ("Apollo-Require-Preflight", "X-Apollo-Operation-Name", "X-GraphQL-CSRF")
+"""A browser sends none of these to another origin without asking first."""
+
+
+def middleware(settings: ServerSettings) -> list[Middleware]:
+    """The middleware of the server, outermost first.
+
+    Failures are handled innermost, so that a page of another origin may read them too.
+    """
+    return [
+        Middleware(RequestIds),
+        Middleware(AccessLog),
+        Middleware(SecurityHeaders),
+        Middleware(AllowedHosts, names=allowed_hosts(settings)),
+        *_cors(settings.cors_origins),
+        Middleware(Failures),
+    ]
+
+
+def _cors(origins: tuple[str, ...]) -> list[Middleware]:
+    if not origins:
+        return []
+    return [
+        Middleware(
+            CORSMiddleware,
+            allow_origins=[origin.rstrip("/") for origin in origins],
+            allow_methods=["GET", "POST"],
+            allow_headers=[*CSRF_HEADERS, REQUEST_ID_HEADER, "Range", "If-Range"],
+            expose_headers=[REQUEST_ID_HEADER, "Accept-Ranges", "Content-Range", "ETag"],
+        )
+    ]
