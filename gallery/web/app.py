@@ -13,7 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
-from starlette.types import ExceptionHandler, Lifespan
+from starlette.types import ExceptionHandler
 
 from gallery.domain.errors import NotFoundError
 from gallery.domain.ports import ObjectStorage
@@ -45,17 +45,15 @@ class WebParts:
     storage: ObjectStorage
     checks: Mapping[str, Check]
     settings: Settings
-    lifespan: Lifespan[Starlette] | None = None
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
 
 
-def create_app(parts: WebParts) -> Starlette:
+def create_web_app(parts: WebParts) -> Starlette:
     """The application, for an ASGI server."""
     app = Starlette(
         routes=_routes(parts),
         middleware=middleware(parts.settings.server),
         exception_handlers=ERROR_HANDLERS,
-        lifespan=parts.lifespan,
     )
     app.router.redirect_slashes = False  # such a redirect is built of what a proxy may have changed
     return app
