@@ -6,31 +6,24 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
-from http import HTTPStatus
 
 from starlette.applications import Starlette
-from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
-from starlette.types import ExceptionHandler
 
-from gallery.domain.errors import NotFoundError
 from gallery.domain.ports import ObjectStorage
 from gallery.settings import Settings
 from gallery.web.base_url import base_url_for
-from gallery.web.errors import RequestCode, RequestError
 from gallery.web.graphiql import graphiql_assets
 from gallery.web.graphql.context import UseCases
 from gallery.web.graphql.endpoint import GraphQLEndpoint
 from gallery.web.graphql.schema import schema, schema_text
 from gallery.web.health import Check, Health
-from gallery.web.media import MEDIA_PATH, Media
+from gallery.web.media import Media
 from gallery.web.middleware.stack import middleware
-from gallery.web.responses import error_response
-
-GRAPHQL_PATH = "/graphql"
-SCHEMA_PATH = "/schema.graphql"
+from gallery.web.paths import GRAPHQL_PATH, MEDIA_PATH, SCHEMA_PATH
+from gallery.web.responses import ERROR_HANDLERS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,25 +77,3 @@ async def _schema(_request: Request) -> Response:
 @cache
 def _schema_text() -> str:
     return schema_text()
-
-
-async def _http_error(request: Request, error: Exception) -> Response:
-    """The answer to an address or method that does not exist."""
-    assert isinstance(error, HTTPException)  # noqa: S101  # registered for nothing else
-    headers = dict(error.headers or {})
-    match error.status_code:
-        case HTTPStatus.NOT_FOUND:
-            message = f"There is nothing at this address. The API is at {GRAPHQL_PATH}."
-            return error_response(request.scope, NotFoundError(message), headers)
-        case HTTPStatus.METHOD_NOT_ALLOWED:
-            headers["Allow"] = ", ".join(sorted(headers.get("Allow", "").split(", ")))
-            message = f"This address does not take {request.method}; it takes {headers['Allow']}."
-            code = RequestCode.METHOD_NOT_ALLOWED
-        case _:
-            message = error.detail
-            code = RequestCode.BAD_REQUEST
-    refusal = RequestError(code, message, HTTPStatus(error.status_code))
-    return error_response(request.scope, refusal, headers)
-
-
-ERROR_HANDLERS: Mapping[type[Exception], ExceptionHandler] = {HTTPException: _http_error}

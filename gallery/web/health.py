@@ -16,14 +16,13 @@ from starlette.routing import Route
 
 import gallery
 from gallery.domain.errors import GalleryError
-from gallery.web.probes import LIVE_PATH, READY_PATH
+from gallery.web.paths import HEALTH_PATH, LIVE_PATH, READY_PATH
 
 log = logging.getLogger(__name__)
 
 Check = Callable[[], Awaitable[None]]
 """Passes if a dependency can be used, raises if not."""
 
-HEALTH_PATH: Final = "/healthz"
 OPTIONAL_CHECKS: Final = frozenset({"cache"})
 """What the gallery works without, if more slowly."""
 

@@ -28,8 +28,6 @@ from gallery.web.responses import error_response
 
 log = logging.getLogger(__name__)
 
-MEDIA_PATH: Final = "/media/{image}/{file}"
-
 _ETAG = re.compile(r'"[^"]*"')
 _HEADERS: Final = {
     "Accept-Ranges": "bytes",

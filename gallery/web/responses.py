@@ -6,12 +6,15 @@ from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Final
 
-from starlette.responses import JSONResponse
-from starlette.types import Scope
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.types import ExceptionHandler, Scope
 
-from gallery.domain.errors import ErrorCode, GalleryError
-from gallery.web.errors import RequestError
+from gallery.domain.errors import ErrorCode, GalleryError, NotFoundError
+from gallery.web.errors import RequestCode, RequestError
 from gallery.web.middleware.request_ids import request_id_of
+from gallery.web.paths import GRAPHQL_PATH
 
 _STATUSES: Final = {
     ErrorCode.NOT_FOUND: HTTPStatus.NOT_FOUND,
@@ -31,3 +34,25 @@ def error_response(
         status_code=status,
         headers={"Cache-Control": "no-store", **(headers or {})},
     )
+
+
+async def _http_error(request: Request, error: Exception) -> Response:
+    """The answer to an address or method that does not exist."""
+    assert isinstance(error, HTTPException)  # noqa: S101  # registered for nothing else
+    headers = dict(error.headers or {})
+    match error.status_code:
+        case HTTPStatus.NOT_FOUND:
+            message = f"There is nothing at this address. The API is at {GRAPHQL_PATH}."
+            return error_response(request.scope, NotFoundError(message), headers)
+        case HTTPStatus.METHOD_NOT_ALLOWED:
+            headers["Allow"] = ", ".join(sorted(headers.get("Allow", "").split(", ")))
+            message = f"This address does not take {request.method}; it takes {headers['Allow']}."
+            code = RequestCode.METHOD_NOT_ALLOWED
+        case _:
+            message = error.detail
+            code = RequestCode.BAD_REQUEST
+    refusal = RequestError(code, message, HTTPStatus(error.status_code))
+    return error_response(request.scope, refusal, headers)
+
+
+ERROR_HANDLERS: Mapping[type[Exception], ExceptionHandler] = {HTTPException: _http_error}

@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from gallery.web.probes import PROBE_PATHS
+from gallery.web.paths import PROBE_PATHS
 
 log = logging.getLogger(__name__)
 

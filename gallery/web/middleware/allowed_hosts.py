@@ -15,7 +15,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gallery.settings import LOOPBACK_HOSTS, ServerSettings
 from gallery.web.errors import RequestCode, RequestError
-from gallery.web.probes import PROBE_PATHS
+from gallery.web.paths import PROBE_PATHS
 from gallery.web.responses import error_response
 
 _ANY = "*"

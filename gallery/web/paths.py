@@ -1,0 +1,15 @@
+"""Every address of the gallery."""
+
+from __future__ import annotations
+
+from typing import Final
+
+GRAPHQL_PATH: Final = "/graphql"
+SCHEMA_PATH: Final = "/schema.graphql"
+MEDIA_PATH: Final = "/media/{image}/{file}"
+LIVE_PATH: Final = "/livez"
+READY_PATH: Final = "/readyz"
+HEALTH_PATH: Final = "/healthz"
+
+PROBE_PATHS: Final = frozenset({LIVE_PATH, READY_PATH})
+"""Where orchestrators look whether a process is well: often, and by address rather than by name."""
