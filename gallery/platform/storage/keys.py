@@ -1,0 +1,33 @@
+"""The names of objects. Nothing else in the gallery knows what they look like."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from gallery.domain.ids import ImageId
+from gallery.domain.images import ContentType, RenditionSize
+
+_ORIGINALS = "images/"
+_RENDITIONS = "thumbnails/"
+
+
+class ObjectPaths:
+    """Names made of the image's id and of nothing that a client sent.
+
+    Originals lie under the month (UTC) of their upload: `images/2026/05/<32 hexadecimal digits>.jpg`. Renditions lie
+    under their size: `thumbnails/small/<32 hexadecimal digits>.webp`.
+    """
+
+    def original(self, image_id: ImageId, content_type: ContentType, uploaded_at: datetime) -> str:
+        """Where the bytes of an image go. The time must carry its zone."""
+        month = f"{uploaded_at.astimezone(UTC):%Y/%m}"
+        return f"{_ORIGINALS}{month}/{image_id.hex}.{content_type.extension}"
+
+    def rendition(self, image_id: ImageId, size: RenditionSize) -> str:
+        """Where a rendition of an image goes, whatever was there before."""
+        return f"{_RENDITIONS}{size.value}/{image_id.hex}.webp"
+
+
+def is_written_once(storage_path: str) -> bool:
+    """Whether an object of this name never changes: an original. A rendition may be made again."""
+    return storage_path.startswith(_ORIGINALS)
