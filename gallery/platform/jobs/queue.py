@@ -1,0 +1,34 @@
+"""Puts jobs into the queue."""
+
+from __future__ import annotations
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from gallery.domain.jobs import Job
+from gallery.platform.database.engine import driver_connection
+from gallery.platform.database.errors import translated_errors
+from gallery.platform.jobs.messages import encode
+from gallery.platform.jobs.queries import QueueQueries
+
+
+class PgJobQueue:
+    """The queue as a transaction sees it: what it adds is there when it commits, and never if it does not."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+
+    async def enqueue(self, *jobs: Job) -> None:
+        """Asks for work, in one statement; workers are woken by the commit.
+
+        Raises:
+            UnavailableError: if the database does not answer.
+        """
+        if not jobs:
+            return
+        names, payloads = zip(*(encode(job) for job in jobs), strict=True)
+        with translated_errors():
+            connection = await driver_connection(self._connection)
+            if not connection.is_in_transaction():
+                # SQLAlchemy begins a transaction with its own first statement, which may not have come yet.
+                await self._connection.exec_driver_sql("SELECT 1")
+            await QueueQueries(connection).enqueue(list(names), list(payloads), [0] * len(jobs))
