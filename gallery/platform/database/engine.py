@@ -23,18 +23,20 @@ _MAX_CONNECTION_AGE_SECONDS = 1800
 _NETWORK_MARGIN_SECONDS = 5.0
 """How much later than the server the client gives up on a statement: it does so only if the network is dead."""
 
-_OF_LIBPQ_ALONE: Final = frozenset({
-    "connect_timeout",
-    "fallback_application_name",
-    "gssencmode",
-    "keepalives",
-    "keepalives_count",
-    "keepalives_idle",
-    "keepalives_interval",
-    "sslcompression",
-    "sslsni",
-    "tcp_user_timeout",
-})
+_OF_LIBPQ_ALONE: Final = frozenset(
+    {
+        "connect_timeout",
+        "fallback_application_name",
+        "gssencmode",
+        "keepalives",
+        "keepalives_count",
+        "keepalives_idle",
+        "keepalives_interval",
+        "sslcompression",
+        "sslsni",
+        "tcp_user_timeout",
+    }
+)
 """Parameters that tune libpq and mean nothing to asyncpg; dropped. (PostgreSQL 18, section 32.1.2.)"""
 
 _OF_SQLALCHEMY: Final = frozenset({"prepared_statement_cache_size", "async_fallback"})
@@ -65,9 +67,7 @@ def driver_dsn(url: str) -> str:
             "Leave it out, and use sslmode=verify-full to make sure of the server."
         )
         raise DatabaseUrlError(message)
-    kept = {
-        name: value for name, value in parameters.items() if name not in _OF_LIBPQ_ALONE | _OF_SQLALCHEMY
-    }
+    kept = {name: value for name, value in parameters.items() if name not in _OF_LIBPQ_ALONE | _OF_SQLALCHEMY}
     if "ssl" in kept:  # asyncpg's own spelling, which SQLAlchemy's users know
         kept.setdefault("sslmode", kept.pop("ssl"))
     return parts._replace(query=urlencode(kept)).geturl()
@@ -124,10 +124,13 @@ def reading(engine: AsyncEngine) -> AsyncEngine:
 async def driver_connection(connection: AsyncConnection) -> asyncpg.Connection[asyncpg.Record]:
     """The connection of asyncpg below one of SQLAlchemy, in the same transaction."""
     raw = await connection.get_raw_connection()
-    if not isinstance(raw.driver_connection, asyncpg.Connection):
+    driver = raw.driver_connection
+    if not isinstance(driver, asyncpg.Connection):
         message = "The connection is closed."
         raise TypeError(message)
-    return raw.driver_connection
+    if connection.in_transaction() and not driver.is_in_transaction():
+        await connection.exec_driver_sql("SELECT 1")  # SQLAlchemy sends BEGIN no earlier than the first statement
+    return driver
 
 
 def _decode_plain_uuids(dbapi_connection: DBAPIConnection, _record: ConnectionPoolEntry) -> None:
@@ -145,9 +148,7 @@ def _decode_plain_uuids(dbapi_connection: DBAPIConnection, _record: ConnectionPo
     dbapi_connection.run_async(set_codec)
 
 
-def _refuse_closed_connections(
-    dbapi_connection: DBAPIConnection, _record: ConnectionPoolEntry, _proxy: object
-) -> None:
+def _refuse_closed_connections(dbapi_connection: DBAPIConnection, _record: ConnectionPoolEntry, _proxy: object) -> None:
     """Replaces the pool's connections after a restart of the database, without asking the server on each use."""
     if dbapi_connection.driver_connection.is_closed():
         raise InvalidatePoolError

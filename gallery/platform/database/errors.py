@@ -1,18 +1,21 @@
-"""Turns what the driver says about a database that is gone, full or too slow into the gallery's own terms.
+"""Turns what the driver says into the gallery's own terms.
 
-A failure that is nobody's fault but ours (a syntax error, a broken constraint) passes unchanged.
+Three things are translated: a database that is gone, full or too slow; transactions that collided; and constraints that
+only what others do at the same moment can break. A failure that is nobody's fault but ours passes unchanged.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Final
 
 import asyncpg
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as NoConnectionFreeError
 
-from gallery.domain.errors import ConflictError, ErrorCode, GalleryError, UnavailableError
+from gallery.domain.errors import ConflictError, ErrorCode, GalleryError, NotFoundError, UnavailableError
+from gallery.domain.events import EntityKind
 
 _GONE = (
     asyncpg.PostgresConnectionError,
@@ -28,10 +31,33 @@ _GONE = (
 )
 _COLLIDED = (asyncpg.DeadlockDetectedError, asyncpg.LockNotAvailableError, asyncpg.SerializationError)
 
+_EXISTING: Final = {
+    "uq_images_owner_checksum": "There is an image of the same bytes already.",
+    "uq_album_images_album_id_position": "Somebody else added images to the album at the same moment. Try again.",
+}
+"""Unique constraints that a concurrent transaction can make a sound change break."""
+
+_DELETED: Final = {
+    "fk_renditions_image_id": EntityKind.IMAGE,
+    "fk_image_tags_image_id": EntityKind.IMAGE,
+    "fk_image_tags_tag_id": EntityKind.TAG,
+    "fk_album_images_album_id": EntityKind.ALBUM,
+    "fk_album_images_image_id": EntityKind.IMAGE,
+    "fk_albums_cover_id": EntityKind.IMAGE,
+}
+"""What a foreign key misses."""
+
+
+def missing(kind: EntityKind) -> NotFoundError:
+    """The error that says that there is no such image, tag or album."""
+    return NotFoundError(f"There is no such {kind.value}. It may have been deleted.")
+
 
 def translated(error: BaseException) -> GalleryError | None:
     """What the error means to a caller, or None if it means nothing to them."""
     cause = error.driver_exception if isinstance(error, DBAPIError) else error
+    if isinstance(cause, asyncpg.IntegrityConstraintViolationError):
+        return _broken(cause.constraint_name or "")
     if isinstance(cause, _COLLIDED):
         message = "Somebody else changed the same thing at the same moment. Try again."
         return ConflictError(ErrorCode.VERSION_CONFLICT, message)
@@ -44,10 +70,16 @@ def translated(error: BaseException) -> GalleryError | None:
 
 @contextmanager
 def translated_errors() -> Iterator[None]:
-    """Raises UnavailableError or ConflictError in place of the driver's errors of that meaning."""
+    """Raises UnavailableError, ConflictError or NotFoundError in place of the driver's errors of that meaning."""
     try:
         yield
     except Exception as error:
         if (told := translated(error)) is not None:
             raise told from error
         raise
+
+
+def _broken(constraint: str) -> GalleryError | None:
+    if constraint in _EXISTING:
+        return ConflictError(ErrorCode.VERSION_CONFLICT, _EXISTING[constraint])
+    return missing(_DELETED[constraint]) if constraint in _DELETED else None

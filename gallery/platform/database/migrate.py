@@ -88,9 +88,7 @@ def head_revision() -> str:
 @asynccontextmanager
 async def connected(url: str) -> AsyncIterator[AsyncConnection]:
     """A connection on which no other process migrates at the same time."""
-    engine = create_async_engine(
-        "postgresql+asyncpg://", connect_args={"dsn": driver_dsn(url)}, poolclass=NullPool
-    )
+    engine = create_async_engine("postgresql+asyncpg://", connect_args={"dsn": driver_dsn(url)}, poolclass=NullPool)
     async with engine.connect() as connection:
         lock = {"key": _ADVISORY_LOCK}
         await connection.execute(text("SELECT pg_advisory_lock(:key)"), lock)

@@ -6,7 +6,7 @@ test shows that the two agree.
 
 # Annotations stay evaluated: SQLModel reads them when it makes the classes.
 from datetime import datetime
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 from uuid import UUID
 
 from sqlalchemy import (
@@ -19,7 +19,9 @@ from sqlalchemy import (
     Identity,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
+    Table,
     Text,
     UniqueConstraint,
     Uuid,
@@ -123,14 +125,14 @@ class TagRow(_Row, table=True):
     __tablename__ = "tags"
     __table_args__ = (
         UniqueConstraint("key"),
-        Index("ix_tags_text", "name", postgresql_using="gin", postgresql_ops={"name": "gin_trgm_ops"}),
+        Index("ix_tags_text", "key", postgresql_using="gin", postgresql_ops={"key": "gin_trgm_ops"}),
     )
 
     id: UUID = Field(sa_column=_id_column(primary_key=True))
     owner: UUID = Field(sa_column=_id_column())
     name: str = Field(sa_type=Text)
     key: str = Field(sa_type=SORTABLE_TEXT)
-    """`tag_key(name)`: what makes the name unique and sorts it."""
+    """`tag_key(name)`: what makes the name unique, sorts it and is searched."""
     created_at: datetime = Field(sa_type=_TIMESTAMP)
 
 
@@ -190,9 +192,7 @@ class EventRow(_Row, table=True):
     __tablename__ = "events"
     __table_args__ = (UniqueConstraint("id"), Index("ix_events_entity_id_sequence", "entity_id", "sequence"))
 
-    sequence: int | None = Field(
-        default=None, sa_column=Column(BigInteger, Identity(always=True), primary_key=True)
-    )
+    sequence: int | None = Field(default=None, sa_column=Column(BigInteger, Identity(always=True), primary_key=True))
     id: UUID = Field(sa_column=_id_column())
     entity: str = Field(sa_type=Text)
     """`EntityKind` of what it happened to."""
@@ -201,3 +201,16 @@ class EventRow(_Row, table=True):
     actor: UUID = Field(sa_column=_id_column())
     occurred_at: datetime = Field(sa_type=_TIMESTAMP)
     payload: dict[str, Any] = Field(sa_column=Column(JSONB, nullable=False))
+    previous_hash: bytes | None = Field(default=None, sa_type=LargeBinary)
+    """`hash` of the event before this one that happened to the same entity, None for the first."""
+    hash: bytes = Field(sa_type=LargeBinary)
+    """SHA-256 over everything above but the sequence; see `event_chain.py`."""
+
+
+IMAGES: Final[Table] = metadata.tables["images"]
+RENDITIONS: Final[Table] = metadata.tables["renditions"]
+TAGS: Final[Table] = metadata.tables["tags"]
+IMAGE_TAGS: Final[Table] = metadata.tables["image_tags"]
+ALBUMS: Final[Table] = metadata.tables["albums"]
+ALBUM_IMAGES: Final[Table] = metadata.tables["album_images"]
+EVENTS: Final[Table] = metadata.tables["events"]

@@ -1,0 +1,207 @@
+"""Albums, and which images they hold, in PostgreSQL."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from itertools import groupby
+from operator import attrgetter
+from typing import Any, Final
+from uuid import UUID
+
+from sqlalchemy import Select, bindparam, delete, func, select, update
+from sqlalchemy import insert as plain_insert
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from gallery.domain.access import Viewer
+from gallery.domain.albums import Album
+from gallery.domain.events import EntityKind
+from gallery.domain.ids import AlbumId, ImageId
+from gallery.domain.pages import AlbumQuery, AlbumSortField, Direction, Page
+from gallery.platform.database.errors import missing
+from gallery.platform.database.image_lists import LIVING
+from gallery.platform.database.keyset import Keyset
+from gallery.platform.database.rows import ALBUM_COLUMNS, album_from_row, album_values
+from gallery.platform.database.statements import Reading, Transaction, among_ids, containing, ids, unnested, uuids
+from gallery.platform.database.tables import ALBUM_IMAGES, ALBUMS, IMAGES
+
+_SORT_COLUMNS: Final = {
+    AlbumSortField.TITLE: ALBUMS.c.sort_title,
+    AlbumSortField.CREATED_AT: ALBUMS.c.created_at,
+    AlbumSortField.UPDATED_AT: ALBUMS.c.updated_at,
+}
+_IN_ALBUM: Final = ALBUM_IMAGES.c.album_id == bindparam("album_id")
+_BY_IDS: Final = select(*ALBUM_COLUMNS).where(among_ids(ALBUMS.c.id))
+_LOCKED: Final = _BY_IDS.with_for_update()
+_EMPTY: Final = delete(ALBUM_IMAGES).where(_IN_ALBUM).returning(ALBUM_IMAGES.c.image_id, ALBUM_IMAGES.c.position)
+_REMOVE: Final = (
+    delete(ALBUM_IMAGES).where(_IN_ALBUM, among_ids(ALBUM_IMAGES.c.image_id)).returning(ALBUM_IMAGES.c.image_id)
+)
+_MEMBERS: Final = select(ALBUM_IMAGES.c.image_id).where(_IN_ALBUM, among_ids(ALBUM_IMAGES.c.image_id))
+_HOLDING: Final = (
+    select(ALBUM_IMAGES.c.album_id)
+    .where(among_ids(ALBUM_IMAGES.c.image_id))
+    .distinct()
+    .order_by(ALBUM_IMAGES.c.album_id)
+)
+_BY_IMAGE: Final = (
+    select(*ALBUM_COLUMNS, ALBUM_IMAGES.c.image_id)
+    .join_from(ALBUM_IMAGES, ALBUMS, ALBUM_IMAGES.c.album_id == ALBUMS.c.id)
+    .where(among_ids(ALBUM_IMAGES.c.image_id))
+    .order_by(ALBUM_IMAGES.c.image_id, ALBUMS.c.created_at, ALBUMS.c.id)
+)
+_IMAGE_COUNTS: Final = (
+    select(ALBUM_IMAGES.c.album_id, func.count().label("images"))
+    .where(among_ids(ALBUM_IMAGES.c.album_id))
+    .group_by(ALBUM_IMAGES.c.album_id)
+)
+_FIRST_IMAGE: Final = (
+    select(ALBUM_IMAGES.c.image_id)
+    .where(ALBUM_IMAGES.c.album_id == ALBUMS.c.id)
+    .order_by(ALBUM_IMAGES.c.position)
+    .limit(1)
+    .scalar_subquery()
+)
+_COVERS: Final = select(ALBUMS.c.id, func.coalesce(ALBUMS.c.cover_id, _FIRST_IMAGE).label("image_id")).where(
+    among_ids(ALBUMS.c.id)
+)
+
+
+def _append() -> Select[tuple[UUID, int | None]]:
+    """All images that are there, in the order given, each with its place in the album if it is new to it."""
+    wanted = unnested(uuids(), "id", place="place")
+    living = (
+        select(IMAGES.c.id, wanted.c.place)
+        .join_from(wanted, IMAGES, wanted.c.id == IMAGES.c.id)
+        .where(LIVING)
+        .order_by(IMAGES.c.id)
+        .with_for_update(read=True, of=IMAGES)
+        .cte("living")
+    )
+    last = select(func.coalesce(func.max(ALBUM_IMAGES.c.position), 0)).where(_IN_ALBUM).scalar_subquery()
+    places = select(bindparam("album_id", type_=ALBUMS.c.id.type), living.c.id, last + living.c.place)
+    added = (
+        insert(ALBUM_IMAGES)
+        .from_select(["album_id", "image_id", "position"], places)
+        .on_conflict_do_nothing(index_elements=[ALBUM_IMAGES.c.album_id, ALBUM_IMAGES.c.image_id])
+        .returning(ALBUM_IMAGES.c.image_id, ALBUM_IMAGES.c.position)
+        .cte("added")
+    )
+    return (
+        select(living.c.id, added.c.position)
+        .join_from(living, added, living.c.id == added.c.image_id, isouter=True)
+        .order_by(living.c.place)
+    )
+
+
+_APPEND: Final = _append()
+
+
+class SqlAlbumRepository:
+    """The albums of a transaction."""
+
+    def __init__(self, transaction: Transaction) -> None:
+        self._transaction = transaction
+
+    async def get(self, album_id: AlbumId) -> Album:
+        """As the port says."""
+        rows = await self._transaction.rows(_LOCKED, ids([album_id]))
+        if not rows:
+            raise missing(EntityKind.ALBUM)
+        return album_from_row(rows[0])
+
+    async def add(self, album: Album) -> None:
+        """As the port says."""
+        await self._transaction.run(plain_insert(ALBUMS), album_values(album))
+
+    async def save(self, album: Album) -> None:
+        """As the port says.
+
+        Raises:
+            NotFoundError: if there is no such album, or no such image as its cover.
+        """
+        if not await self._transaction.run(update(ALBUMS).where(ALBUMS.c.id == album.id), album_values(album)):
+            raise missing(EntityKind.ALBUM)
+
+    async def delete(self, album_id: AlbumId) -> tuple[ImageId, ...]:
+        """As the port says, in the order of the album."""
+        rows = await self._transaction.rows(_EMPTY, {"album_id": album_id})
+        await self._transaction.run(delete(ALBUMS).where(ALBUMS.c.id == album_id))
+        return tuple(row.image_id for row in sorted(rows, key=attrgetter("position")))
+
+    async def append(self, album_id: AlbumId, image_ids: Sequence[ImageId]) -> tuple[ImageId, ...]:
+        """As the port says. Places count on from the last one, with gaps.
+
+        Raises:
+            NotFoundError: if the album or one of the images is not there.
+            ConflictError: VERSION_CONFLICT if the album is not locked and others append to it.
+        """
+        distinct = list(dict.fromkeys(image_ids))
+        rows = await self._transaction.rows(_APPEND, {"album_id": album_id, **ids(distinct)})
+        if len(rows) < len(distinct):
+            raise missing(EntityKind.IMAGE)
+        return tuple(row.id for row in rows if row.position is not None)
+
+    async def remove(self, album_id: AlbumId, image_ids: Collection[ImageId]) -> tuple[ImageId, ...]:
+        """As the port says, in the order given."""
+        rows = await self._transaction.rows(_REMOVE, {"album_id": album_id, **ids(image_ids)})
+        removed = {row.image_id for row in rows}
+        return tuple(id_ for id_ in dict.fromkeys(image_ids) if id_ in removed)
+
+    async def members(self, album_id: AlbumId, image_ids: Collection[ImageId]) -> set[ImageId]:
+        """As the port says."""
+        rows = await self._transaction.rows(_MEMBERS, {"album_id": album_id, **ids(image_ids)})
+        return {row.image_id for row in rows}
+
+    async def holding(self, image_ids: Collection[ImageId]) -> tuple[AlbumId, ...]:
+        """As the port says, in the order of their ids."""
+        return tuple(row.album_id for row in await self._transaction.rows(_HOLDING, ids(image_ids)))
+
+
+class SqlAlbumReader:
+    """Albums as everybody may see them."""
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._reading = Reading(engine)
+
+    async def get_many(self, viewer: Viewer, album_ids: Collection[AlbumId]) -> dict[AlbumId, Album]:
+        """As the port says."""
+        rows = await self._reading.rows(_BY_IDS, ids(album_ids))
+        return {row.id: album_from_row(row) for row in rows}
+
+    async def list_page(self, viewer: Viewer, query: AlbumQuery) -> Page[Album]:
+        """As the port says."""
+        keyset = Keyset(
+            value=_SORT_COLUMNS[query.sort_field],
+            id=ALBUMS.c.id,
+            descending=query.direction is Direction.DESC,
+            request=query.page,
+        )
+        rows = await self._reading.rows(keyset.cut(_titled_like(select(*ALBUM_COLUMNS), query.text)))
+        return keyset.page(rows, album_from_row)
+
+    async def count(self, viewer: Viewer, text: str | None) -> int:
+        """As the port says."""
+        return await self._reading.count(_titled_like(select(func.count()).select_from(ALBUMS), text))
+
+    async def by_image(self, viewer: Viewer, image_ids: Collection[ImageId]) -> dict[ImageId, tuple[Album, ...]]:
+        """As the port says."""
+        rows = await self._reading.rows(_BY_IMAGE, ids(image_ids))
+        return {
+            image_id: tuple(album_from_row(row) for row in own)
+            for image_id, own in groupby(rows, key=attrgetter("image_id"))
+        }
+
+    async def image_counts(self, viewer: Viewer, album_ids: Collection[AlbumId]) -> dict[AlbumId, int]:
+        """As the port says."""
+        rows = await self._reading.rows(_IMAGE_COUNTS, ids(album_ids))
+        return {row.album_id: row.images for row in rows}
+
+    async def cover_ids(self, viewer: Viewer, album_ids: Collection[AlbumId]) -> dict[AlbumId, ImageId]:
+        """As the port says."""
+        rows = await self._reading.rows(_COVERS, ids(album_ids))
+        return {row.id: row.image_id for row in rows if row.image_id is not None}
+
+
+def _titled_like(statement: Select[Any], text: str | None) -> Select[Any]:
+    return statement.where(ALBUMS.c.title.ilike(containing(text))) if text else statement

@@ -1,0 +1,199 @@
+"""Images and their renditions in PostgreSQL."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from itertools import groupby
+from operator import attrgetter
+from typing import Final
+
+from sqlalchemy import any_, bindparam, case, delete, func, insert, select, update
+from sqlalchemy.dialects.postgresql import ARRAY, TEXT
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from gallery.domain.access import Viewer
+from gallery.domain.events import EntityKind
+from gallery.domain.ids import AlbumId, ImageId, TagId, UserId
+from gallery.domain.images import ContentType, Image, Rendition, RenditionSize
+from gallery.domain.pages import ContentTypeStats, GalleryStats, ImageFilter, ImageQuery, Page, PageRequest
+from gallery.platform.database.errors import missing
+from gallery.platform.database.image_lists import (
+    LIVING,
+    album_keyset,
+    filtered,
+    keyset_of,
+    pages_by_parent,
+    pages_of_parents,
+    tag_keyset,
+)
+from gallery.platform.database.rows import (
+    IMAGE_COLUMNS,
+    RENDITION_COLUMNS,
+    image_from_row,
+    image_values,
+    rendition_from_row,
+    rendition_values,
+)
+from gallery.platform.database.statements import Reading, Transaction, among_ids, ids
+from gallery.platform.database.tables import ALBUM_IMAGES, ALBUMS, IMAGE_TAGS, IMAGES, RENDITIONS, TAGS
+
+_BY_IDS: Final = select(*IMAGE_COLUMNS).where(among_ids(IMAGES.c.id), LIVING)
+_LOCKED_BY_IDS: Final = _BY_IDS.order_by(IMAGES.c.id).with_for_update(key_share=True)
+_BY_CHECKSUM: Final = (
+    select(*IMAGE_COLUMNS)
+    .where(IMAGES.c.owner == bindparam("owner"), IMAGES.c.checksum == bindparam("checksum"), LIVING)
+    .with_for_update(read=True)
+)
+_CHECKSUMS: Final = select(IMAGES.c.checksum, IMAGES.c.id).where(
+    IMAGES.c.owner == bindparam("owner"), IMAGES.c.checksum == any_(bindparam("checksums", type_=ARRAY(TEXT))), LIVING
+)
+_SMALLEST_FIRST: Final = case({size.value: place for place, size in enumerate(RenditionSize)}, value=RENDITIONS.c.size)
+_RENDITIONS: Final = (
+    select(*RENDITION_COLUMNS).where(among_ids(RENDITIONS.c.image_id)).order_by(RENDITIONS.c.image_id, _SMALLEST_FIRST)
+)
+_LEAVE: Final = (  # albums come first, as everybody who takes images out of albums locks them before the places
+    update(ALBUMS).where(among_ids(ALBUMS.c.cover_id)).values(cover_id=None),
+    delete(ALBUM_IMAGES).where(among_ids(ALBUM_IMAGES.c.image_id)),
+    delete(IMAGE_TAGS).where(among_ids(IMAGE_TAGS.c.image_id)),
+    delete(RENDITIONS).where(among_ids(RENDITIONS.c.image_id)),
+)
+_COUNTS: Final = select(
+    select(func.count()).select_from(TAGS).scalar_subquery().label("tags"),
+    select(func.count()).select_from(ALBUMS).scalar_subquery().label("albums"),
+)
+_BY_CONTENT_TYPE: Final = (
+    select(
+        IMAGES.c.content_type,
+        func.count().label("image_count"),
+        func.sum(IMAGES.c.file_size_bytes).label("size_bytes"),
+    )
+    .where(LIVING)
+    .group_by(IMAGES.c.content_type)
+    .order_by(func.count().desc(), IMAGES.c.content_type)
+)
+
+
+class SqlImageRepository:
+    """The images of a transaction."""
+
+    def __init__(self, transaction: Transaction) -> None:
+        self._transaction = transaction
+
+    async def get(self, image_id: ImageId) -> Image:
+        """As the port says."""
+        found = await self.get_many([image_id])
+        if image_id not in found:
+            raise missing(EntityKind.IMAGE)
+        return found[image_id]
+
+    async def get_many(self, image_ids: Collection[ImageId]) -> dict[ImageId, Image]:
+        """As the port says. Others may still refer to the images and read them."""
+        rows = await self._transaction.rows(_LOCKED_BY_IDS, ids(image_ids))
+        return {row.id: image_from_row(row) for row in rows}
+
+    async def find_by_checksum(self, owner: UserId, checksum: str) -> Image | None:
+        """As the port says. Until the transaction ends nobody changes or deletes the image; others may find it too."""
+        rows = await self._transaction.rows(_BY_CHECKSUM, {"owner": owner, "checksum": checksum})
+        return image_from_row(rows[0]) if rows else None
+
+    async def add(self, image: Image) -> None:
+        """As the port says."""
+        await self._transaction.run(insert(IMAGES), image_values(image))
+
+    async def save(self, image: Image) -> None:
+        """As the port says. The renditions of a deleted image go too.
+
+        Raises:
+            NotFoundError: if there is no such image.
+        """
+        values = image_values(image)
+        if not await self._transaction.run(update(IMAGES).where(IMAGES.c.id == image.id, LIVING), values):
+            raise missing(EntityKind.IMAGE)
+        if image.deleted_at is not None:
+            for leave in _LEAVE:
+                await self._transaction.run(leave, ids([image.id]))
+
+    async def replace_renditions(self, image_id: ImageId, renditions: Sequence[Rendition]) -> None:
+        """As the port says.
+
+        Raises:
+            NotFoundError: if there is no such image.
+        """
+        await self._transaction.run(delete(RENDITIONS).where(RENDITIONS.c.image_id == image_id))
+        if renditions:
+            await self._transaction.run(insert(RENDITIONS), [rendition_values(one) for one in renditions])
+
+    async def renditions(self, image_id: ImageId) -> tuple[Rendition, ...]:
+        """As the port says."""
+        rows = await self._transaction.rows(_RENDITIONS, ids([image_id]))
+        return tuple(rendition_from_row(row) for row in rows)
+
+
+class SqlImageReader:
+    """Images as everybody may see them."""
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._reading = Reading(engine)
+
+    async def get_many(self, viewer: Viewer, image_ids: Collection[ImageId]) -> dict[ImageId, Image]:
+        """As the port says."""
+        rows = await self._reading.rows(_BY_IDS, ids(image_ids))
+        return {row.id: image_from_row(row) for row in rows}
+
+    async def list_page(self, viewer: Viewer, query: ImageQuery) -> Page[Image]:
+        """As the port says."""
+        keyset = keyset_of(query)
+        rows = await self._reading.rows(keyset.cut(filtered(select(*IMAGE_COLUMNS), query.filter)))
+        return keyset.page(rows, image_from_row)
+
+    async def count(self, viewer: Viewer, image_filter: ImageFilter) -> int:
+        """As the port says."""
+        return await self._reading.count(filtered(select(func.count()).select_from(IMAGES), image_filter))
+
+    async def known_checksums(self, viewer: Viewer, checksums: Collection[str]) -> dict[str, ImageId]:
+        """As the port says."""
+        rows = await self._reading.rows(_CHECKSUMS, {"owner": viewer.id, "checksums": list(checksums)})
+        return {row.checksum: row.id for row in rows}
+
+    async def renditions(self, viewer: Viewer, image_ids: Collection[ImageId]) -> dict[ImageId, tuple[Rendition, ...]]:
+        """As the port says."""
+        rows = await self._reading.rows(_RENDITIONS, ids(image_ids))
+        return {
+            image_id: tuple(rendition_from_row(row) for row in own)
+            for image_id, own in groupby(rows, key=attrgetter("image_id"))
+        }
+
+    async def pages_by_album(
+        self, viewer: Viewer, album_ids: Collection[AlbumId], page: PageRequest
+    ) -> dict[AlbumId, Page[Image]]:
+        """As the port says; an album that is empty or not there has an empty page."""
+        keyset = album_keyset(page)
+        rows = await self._reading.rows(pages_of_parents(keyset, ALBUM_IMAGES.c.album_id, album_ids))
+        return pages_by_parent(keyset, album_ids, rows)
+
+    async def pages_by_tag(
+        self, viewer: Viewer, tag_ids: Collection[TagId], page: PageRequest
+    ) -> dict[TagId, Page[Image]]:
+        """As the port says; a tag that no image has, or that is not there, has an empty page."""
+        keyset = tag_keyset(page)
+        rows = await self._reading.rows(pages_of_parents(keyset, IMAGE_TAGS.c.tag_id, tag_ids))
+        return pages_by_parent(keyset, tag_ids, rows)
+
+    async def stats(self, viewer: Viewer) -> GalleryStats:
+        """As the port says, from two statements, between which somebody may add something."""
+        (counts,) = await self._reading.rows(_COUNTS)
+        content_types = tuple(
+            ContentTypeStats(
+                content_type=ContentType(row.content_type),
+                image_count=row.image_count,
+                size_bytes=int(row.size_bytes),
+            )
+            for row in await self._reading.rows(_BY_CONTENT_TYPE)
+        )
+        return GalleryStats(
+            image_count=sum(one.image_count for one in content_types),
+            tag_count=counts.tags,
+            album_count=counts.albums,
+            size_bytes=sum(one.size_bytes for one in content_types),
+            content_types=content_types,
+        )

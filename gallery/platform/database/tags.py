@@ -1,0 +1,185 @@
+"""Tags, and which images have them, in PostgreSQL."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from itertools import groupby
+from operator import attrgetter, itemgetter
+from typing import Any, Final
+from uuid import UUID
+
+from sqlalchemy import Select, any_, bindparam, delete, func, select, true
+from sqlalchemy.dialects.postgresql import ARRAY, TEXT, insert
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from gallery.domain.access import Viewer
+from gallery.domain.errors import ConflictError, ErrorCode
+from gallery.domain.events import EntityKind
+from gallery.domain.ids import ImageId, TagId
+from gallery.domain.pages import Page, TagQuery
+from gallery.domain.tags import Tag, tag_key
+from gallery.platform.database.errors import missing
+from gallery.platform.database.image_lists import LIVING
+from gallery.platform.database.keyset import Keyset
+from gallery.platform.database.rows import TAG_COLUMNS, tag_from_row, tag_values
+from gallery.platform.database.statements import Reading, Transaction, among_ids, containing, ids, unnested, uuids
+from gallery.platform.database.tables import IMAGE_TAGS, IMAGES, TAGS
+
+_ATTEMPTS = 3
+_KEYS: Final = bindparam("keys", type_=ARRAY(TEXT))
+_BY_IDS: Final = select(*TAG_COLUMNS).where(among_ids(TAGS.c.id))
+_LOCKED: Final = _BY_IDS.with_for_update()
+_BY_KEYS: Final = select(*TAG_COLUMNS, TAGS.c.key).where(TAGS.c.key == any_(_KEYS))
+_KEPT_BY_KEYS: Final = _BY_KEYS.order_by(TAGS.c.key).with_for_update(read=True, key_share=True)
+_ADD: Final = insert(TAGS).on_conflict_do_nothing(index_elements=[TAGS.c.key])
+_PAIR: Final = (IMAGE_TAGS.c.image_id, IMAGE_TAGS.c.tag_id)
+_DETACH: Final = (
+    delete(IMAGE_TAGS)
+    .where(among_ids(IMAGE_TAGS.c.image_id, "image_ids"), among_ids(IMAGE_TAGS.c.tag_id, "tag_ids"))
+    .returning(*_PAIR)
+)
+_BY_IMAGE: Final = (
+    select(*TAG_COLUMNS, IMAGE_TAGS.c.image_id)
+    .join_from(IMAGE_TAGS, TAGS, IMAGE_TAGS.c.tag_id == TAGS.c.id)
+    .where(among_ids(IMAGE_TAGS.c.image_id))
+    .order_by(IMAGE_TAGS.c.image_id, TAGS.c.key)
+)
+_IMAGE_COUNTS: Final = (
+    select(IMAGE_TAGS.c.tag_id, func.count().label("images"))
+    .where(among_ids(IMAGE_TAGS.c.tag_id))
+    .group_by(IMAGE_TAGS.c.tag_id)
+)
+
+
+def _attach() -> Select[tuple[UUID, UUID | None]]:
+    """All images that are there, each with the tags that are new to it, or with none.
+
+    Pairs are stored in a fixed order, for whoever stores the same ones waits for the other.
+    """
+    living = (
+        select(IMAGES.c.id, IMAGES.c.uploaded_at)
+        .where(among_ids(IMAGES.c.id, "image_ids"), LIVING)
+        .order_by(IMAGES.c.id)
+        .with_for_update(read=True)
+        .cte("living")
+    )
+    wanted = unnested(uuids("tag_ids"), "tag_id")
+    pairs = select(living.c.id, wanted.c.tag_id, living.c.uploaded_at).join_from(living, wanted, true())
+    added = (
+        insert(IMAGE_TAGS)
+        .from_select(["image_id", "tag_id", "uploaded_at"], pairs.order_by(living.c.id, wanted.c.tag_id))
+        .on_conflict_do_nothing()
+        .returning(*_PAIR)
+        .cte("added")
+    )
+    return select(living.c.id, added.c.tag_id).join_from(living, added, living.c.id == added.c.image_id, isouter=True)
+
+
+_ATTACH: Final = _attach()
+
+
+class SqlTagRepository:
+    """The tags of a transaction."""
+
+    def __init__(self, transaction: Transaction) -> None:
+        self._transaction = transaction
+
+    async def get(self, tag_id: TagId) -> Tag:
+        """As the port says."""
+        rows = await self._transaction.rows(_LOCKED, ids([tag_id]))
+        if not rows:
+            raise missing(EntityKind.TAG)
+        return tag_from_row(rows[0])
+
+    async def find_by_names(self, names: Collection[str]) -> dict[str, Tag]:
+        """As the port says."""
+        rows = await self._transaction.rows(_BY_KEYS, _keys(names))
+        return {row.key: tag_from_row(row) for row in rows}
+
+    async def add_missing(self, tags: Sequence[Tag]) -> dict[str, Tag]:
+        """As the port says. Until the transaction ends nobody deletes them.
+
+        Raises:
+            ConflictError: VERSION_CONFLICT if others delete them faster than they are stored.
+        """
+        if not tags:
+            return {}
+        keys = _keys([tag.name for tag in tags])
+        rows = sorted((tag_values(tag) for tag in tags), key=itemgetter("key"))  # others add in the same order
+        for _ in range(_ATTEMPTS):
+            await self._transaction.run(_ADD, rows)
+            stored = {row.key: tag_from_row(row) for row in await self._transaction.rows(_KEPT_BY_KEYS, keys)}
+            if len(stored) == len(keys["keys"]):
+                return stored
+        message = "Somebody else deleted one of the tags at the same moment. Try again."
+        raise ConflictError(ErrorCode.VERSION_CONFLICT, message)
+
+    async def delete(self, tag_id: TagId) -> tuple[ImageId, ...]:
+        """As the port says."""
+        taken = delete(IMAGE_TAGS).where(IMAGE_TAGS.c.tag_id == tag_id).returning(IMAGE_TAGS.c.image_id)
+        rows = await self._transaction.rows(taken)
+        await self._transaction.run(delete(TAGS).where(TAGS.c.id == tag_id))
+        return tuple(sorted(row.image_id for row in rows))
+
+    async def attach(self, image_ids: Collection[ImageId], tag_ids: Collection[TagId]) -> set[tuple[ImageId, TagId]]:
+        """As the port says.
+
+        Raises:
+            NotFoundError: if one of the images or tags is not there.
+        """
+        rows = await self._transaction.rows(_ATTACH, _pairs(image_ids, tag_ids))
+        if len({row.id for row in rows}) < len(set(image_ids)):
+            raise missing(EntityKind.IMAGE)
+        return {(row.id, row.tag_id) for row in rows if row.tag_id is not None}
+
+    async def detach(self, image_ids: Collection[ImageId], tag_ids: Collection[TagId]) -> set[tuple[ImageId, TagId]]:
+        """As the port says."""
+        rows = await self._transaction.rows(_DETACH, _pairs(image_ids, tag_ids))
+        return {(row.image_id, row.tag_id) for row in rows}
+
+
+class SqlTagReader:
+    """Tags as everybody may see them."""
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._reading = Reading(engine)
+
+    async def get_many(self, viewer: Viewer, tag_ids: Collection[TagId]) -> dict[TagId, Tag]:
+        """As the port says."""
+        rows = await self._reading.rows(_BY_IDS, ids(tag_ids))
+        return {row.id: tag_from_row(row) for row in rows}
+
+    async def list_page(self, viewer: Viewer, query: TagQuery) -> Page[Tag]:
+        """As the port says."""
+        keyset = Keyset(value=TAGS.c.key, id=TAGS.c.id, descending=False, request=query.page)
+        rows = await self._reading.rows(keyset.cut(_named_like(select(*TAG_COLUMNS), query.text)))
+        return keyset.page(rows, tag_from_row)
+
+    async def count(self, viewer: Viewer, text: str | None) -> int:
+        """As the port says."""
+        return await self._reading.count(_named_like(select(func.count()).select_from(TAGS), text))
+
+    async def by_image(self, viewer: Viewer, image_ids: Collection[ImageId]) -> dict[ImageId, tuple[Tag, ...]]:
+        """As the port says."""
+        rows = await self._reading.rows(_BY_IMAGE, ids(image_ids))
+        return {
+            image_id: tuple(tag_from_row(row) for row in own)
+            for image_id, own in groupby(rows, key=attrgetter("image_id"))
+        }
+
+    async def image_counts(self, viewer: Viewer, tag_ids: Collection[TagId]) -> dict[TagId, int]:
+        """As the port says."""
+        rows = await self._reading.rows(_IMAGE_COUNTS, ids(tag_ids))
+        return {row.tag_id: row.images for row in rows}
+
+
+def _keys(names: Collection[str]) -> dict[str, list[str]]:
+    return {"keys": sorted({tag_key(name) for name in names})}
+
+
+def _pairs(image_ids: Collection[ImageId], tag_ids: Collection[TagId]) -> dict[str, list[UUID]]:
+    return {"image_ids": list(image_ids), "tag_ids": list(tag_ids)}
+
+
+def _named_like(statement: Select[Any], text: str | None) -> Select[Any]:
+    return statement.where(TAGS.c.key.like(containing(tag_key(text)))) if text else statement

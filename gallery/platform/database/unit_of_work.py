@@ -1,0 +1,140 @@
+"""One transaction with the repositories that write in it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Self
+
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from gallery.domain.errors import UnavailableError
+from gallery.domain.ports import CommitListener, JobQueue, UnitOfWork, UnitOfWorkFactory
+from gallery.platform.database.albums import SqlAlbumRepository
+from gallery.platform.database.errors import translated_errors
+from gallery.platform.database.events import SqlEventLog
+from gallery.platform.database.images import SqlImageRepository
+from gallery.platform.database.statements import Transaction
+from gallery.platform.database.tags import SqlTagRepository
+
+JobQueueFactory = Callable[[AsyncConnection], JobQueue]
+"""Makes the job queue of a transaction on its connection."""
+
+
+def sql_units_of_work(engine: AsyncEngine, *, jobs: JobQueueFactory, on_commit: CommitListener) -> UnitOfWorkFactory:
+    """Units of work on the connections of the engine; `on_commit` hears of what each one recorded."""
+
+    def new() -> UnitOfWork:
+        return SqlUnitOfWork(engine, jobs=jobs, on_commit=on_commit)
+
+    return new
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Open:
+    """What there is while the transaction is open."""
+
+    connection: AsyncConnection
+    images: SqlImageRepository
+    tags: SqlTagRepository
+    albums: SqlAlbumRepository
+    events: SqlEventLog
+    jobs: JobQueue
+
+
+class SqlUnitOfWork:
+    """As the port says; used once. Nothing can be read or written outside of `async with`, or after the commit."""
+
+    def __init__(self, engine: AsyncEngine, *, jobs: JobQueueFactory, on_commit: CommitListener) -> None:
+        self._engine = engine
+        self._jobs = jobs
+        self._on_commit = on_commit
+        self._state: _Open | None = None
+        self._finishing: asyncio.Task[None] | None = None
+
+    @property
+    def images(self) -> SqlImageRepository:
+        """The images of the transaction."""
+        return self._open.images
+
+    @property
+    def tags(self) -> SqlTagRepository:
+        """The tags of the transaction."""
+        return self._open.tags
+
+    @property
+    def albums(self) -> SqlAlbumRepository:
+        """The albums of the transaction."""
+        return self._open.albums
+
+    @property
+    def events(self) -> SqlEventLog:
+        """The audit trail of the transaction."""
+        return self._open.events
+
+    @property
+    def jobs(self) -> JobQueue:
+        """The jobs of the transaction."""
+        return self._open.jobs
+
+    async def __aenter__(self) -> Self:
+        with translated_errors():
+            connection = await self._engine.connect()
+        await connection.begin()
+        transaction = Transaction(connection)
+        self._state = _Open(
+            connection=connection,
+            images=SqlImageRepository(transaction),
+            tags=SqlTagRepository(transaction),
+            albums=SqlAlbumRepository(transaction),
+            events=SqlEventLog(transaction),
+            jobs=self._jobs(connection),
+        )
+        return self
+
+    async def __aexit__(
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        state, self._state = self._state, None
+        if state is not None:
+            await _closed(state.connection)
+        elif self._finishing is not None:
+            await asyncio.wait([self._finishing])  # the caller was cancelled while it committed
+
+    async def commit(self) -> None:
+        """As the port says. It is finished, and the listener told, even if the caller is cancelled meanwhile.
+
+        Otherwise nobody would know whether the database has committed, and caches would keep what changed.
+
+        Raises:
+            UnavailableError: if the database is gone; it may have committed all the same.
+        """
+        state, self._state = self._open, None
+        self._finishing = asyncio.create_task(self._finish(state))
+        await asyncio.shield(self._finishing)
+
+    async def _finish(self, state: _Open) -> None:
+        try:
+            with translated_errors():
+                await state.connection.commit()
+        finally:
+            await _closed(state.connection)
+        await self._on_commit(tuple(state.events.appended))
+
+    @property
+    def _open(self) -> _Open:
+        if self._state is None:
+            message = "The unit of work is not open: it was not entered, or is committed."
+            raise RuntimeError(message)
+        return self._state
+
+
+async def _closed(connection: AsyncConnection) -> None:
+    """Gives the connection back, undoing what was not committed, even if the caller is cancelled meanwhile."""
+    try:
+        with translated_errors():
+            await asyncio.shield(asyncio.ensure_future(connection.close()))
+    except UnavailableError:
+        pass  # the server undoes what a lost connection did not commit
