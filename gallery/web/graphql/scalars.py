@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING, NewType
 import strawberry
 from strawberry.types.scalar import ScalarDefinition
 
-from gallery.domain.ports import IncomingFile
 from gallery.web.multipart import IncomingUpload
 
 ByteSize = NewType("ByteSize", int)
 
 if TYPE_CHECKING:
-    Upload = IncomingFile
+    Upload = IncomingUpload
 else:
     Upload = NewType("Upload", object)
 

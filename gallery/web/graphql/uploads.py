@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
+from functools import partial
 from typing import Annotated
 
 import strawberry
@@ -95,17 +97,32 @@ class UploadMutations:
         self, info: Info, input: Annotated[UploadImageInput, strawberry.argument(description="The file.")]
     ) -> UploadImagePayload:
         """Streamed: the file goes to the storage while it arrives."""
-        uploads, viewer = info.context.use_cases.uploads, info.context.viewer
-        return UploadImagePayload.of(*await answer(info, lambda: uploads.upload(viewer, input.new())))
+        return await _upload(info, input.file, input.new)
 
     @strawberry.mutation(description="Uploads several files. Each is taken or refused for itself.")
     async def upload_images(
         self, info: Info, input: Annotated[UploadImagesInput, strawberry.argument(description="The files.")]
     ) -> UploadImagesPayload:
-        """All are waited for at once, so that the files may come in any order."""
-        uploads, viewer = info.context.use_cases.uploads, info.context.viewer
+        """All are waited for at once, so that the files may come in any order.
 
-        async def upload(file: Upload) -> UploadImagePayload:
-            return UploadImagePayload.of(*await answer(info, lambda: uploads.upload(viewer, input.one(file))))
+        A fault is told once every file is done with, so that none is still being stored when the answer is sent.
+        """
+        uploads = [_upload(info, file, partial(input.one, file)) for file in input.files]
+        results = await asyncio.gather(*uploads, return_exceptions=True)
+        for result in results:
+            if isinstance(result, BaseException):
+                raise result
+        return UploadImagesPayload(results=[result for result in results if isinstance(result, UploadImagePayload)])
 
-        return UploadImagesPayload(results=await asyncio.gather(*map(upload, input.files)))
+
+async def _upload(info: Info, file: Upload, new: Callable[[], NewImage]) -> UploadImagePayload:
+    """What becomes of a file; the same for every variable in which it stands, as the first one says.
+
+    The file is let go even if it was not read, so that those behind it in the request can arrive.
+    """
+    uploads, viewer = info.context.use_cases.uploads, info.context.viewer
+
+    async def upload() -> UploadResult:
+        return await uploads.upload(viewer, new())
+
+    return UploadImagePayload.of(*await answer(info, lambda: file.once(upload)))

@@ -1,0 +1,256 @@
+"""GraphQL over HTTP (https://graphql.github.io/graphql-over-http/draft/), with files and with GraphiQL."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any
+from uuid import uuid4
+
+import orjson
+import strawberry
+from graphql import ExecutionResult, OperationType
+from starlette.requests import HTTPConnection, Request
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from gallery.domain.access import LOCAL_ADMINISTRATOR
+from gallery.settings import UploadSettings
+from gallery.web.body import ClientDisconnectedError, RequestBody
+from gallery.web.errors import RequestCode, RequestError
+from gallery.web.graphiql.assets import ASSETS_PATH
+from gallery.web.graphiql.page import graphiql_page
+from gallery.web.graphql.context import Context, UseCases
+from gallery.web.graphql.errors import format_request_error
+from gallery.web.graphql.execution import (
+    PreparedOperation,
+    RefusedDocumentError,
+    format_result,
+    is_request_error,
+    prepare,
+    run,
+)
+from gallery.web.graphql.negotiation import MediaType, negotiate, prefers_html
+from gallery.web.graphql.request import (
+    MULTIPART,
+    Parameters,
+    content_length,
+    parameters_in_json,
+    parameters_in_url,
+    parameters_of,
+    require_content_type,
+    require_csrf_header,
+)
+from gallery.web.multipart import MultipartRequest
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Exchange:
+    """One request, and the media type of its answer."""
+
+    request: Request
+    body: RequestBody
+    request_id: str
+    media_type: MediaType
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Answer:
+    """What a client is told."""
+
+    content: dict[str, Any]
+    status: HTTPStatus = HTTPStatus.OK
+
+
+class _MethodNotAllowedError(RequestError):
+    """`allow` are the methods that would have been right (RFC 9110, 15.5.6)."""
+
+    def __init__(self, message: str, allow: str) -> None:
+        super().__init__(RequestCode.METHOD_NOT_ALLOWED, message, HTTPStatus.METHOD_NOT_ALLOWED)
+        self.allow = allow
+
+
+class GraphQLEndpoint:
+    """The ASGI application behind `/graphql`.
+
+    Every answer but the GraphiQL page is JSON in UTF-8, and every error in it has `extensions.code` and
+    `extensions.requestId`. Queries of clients that went away are cancelled; mutations are finished.
+    """
+
+    def __init__(
+        self,
+        schema: strawberry.Schema,
+        use_cases: UseCases,
+        uploads: UploadSettings,
+        base_url: Callable[[HTTPConnection], str],
+        *,
+        graphiql: bool = True,
+    ) -> None:
+        self._schema = schema
+        self._use_cases = use_cases
+        self._uploads = uploads
+        self._base_url = base_url
+        self._graphiql = graphiql
+        self._mutations: set[asyncio.Task[ExecutionResult]] = set()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answers a request once its body is read, or not worth reading any further."""
+        request, body = Request(scope), RequestBody(scope, receive)
+        try:
+            response = await self._respond(request, body)
+            await body.drain(self._uploads.drain_limit_bytes)
+        except ClientDisconnectedError:
+            return
+        if body.is_held_back:
+            response.headers["Connection"] = "close"  # nobody waits for the body that was announced
+        await response(scope, receive, send)
+
+    async def settle(self) -> None:
+        """Waits for mutations whose requests were cut off."""
+        await asyncio.gather(*self._mutations, return_exceptions=True)
+
+    async def _respond(self, request: Request, body: RequestBody) -> Response:
+        request_id = _request_id(request.scope)
+        accept = ",".join(request.headers.getlist("accept"))
+        media_type = MediaType.JSON
+        try:
+            if request.method == "GET" and self._graphiql and prefers_html(accept):
+                return _page(request.scope)
+            media_type = negotiate(accept)
+            exchange = _Exchange(request=request, body=body, request_id=request_id, media_type=media_type)
+            return _response(await self._answer(exchange), media_type)
+        except ClientDisconnectedError:
+            raise
+        except RequestError as error:
+            return _refusal(error, request_id, media_type)
+        except Exception:
+            log.exception("a request failed: %s", request_id)
+            return _refusal(_masked(request_id), request_id, media_type)
+
+    async def _answer(self, exchange: _Exchange) -> _Answer:
+        request, body = exchange.request, exchange.body
+        if request.method == "GET":
+            parameters = parameters_in_url(request.query_params)
+            require_csrf_header(request.headers)
+            await body.drain(self._uploads.drain_limit_bytes)
+            return await self._execute(exchange, parameters)
+        if request.method != "POST":
+            message = "Send a GraphQL operation by POST, or a query by GET."
+            raise _MethodNotAllowedError(message, "GET, POST")
+        if require_content_type(request.headers) == MULTIPART:
+            require_csrf_header(request.headers)
+            return await self._answer_multipart(exchange)
+        parameters = parameters_in_json(await body.read_all(self._uploads.max_field_size))
+        return await self._execute(exchange, parameters)
+
+    async def _answer_multipart(self, exchange: _Exchange) -> _Answer:
+        """Executes while the files arrive."""
+        headers = exchange.request.headers
+        incoming = MultipartRequest(exchange.body, headers["content-type"], content_length(headers), self._uploads)
+        async with incoming:
+            parameters = parameters_of(await incoming.operations())
+            answer = await self._execute(exchange, parameters)
+        if isinstance(incoming.error, ClientDisconnectedError):
+            raise incoming.error
+        if incoming.error is not None:
+            return _with_error(answer, incoming.error, exchange.request_id)
+        return answer
+
+    async def _execute(self, exchange: _Exchange, parameters: Parameters) -> _Answer:
+        try:
+            operation = prepare(self._schema, parameters)
+        except RefusedDocumentError as refused:
+            result = ExecutionResult(None, refused.errors)
+        else:
+            _check_method(exchange.request, operation.kind)
+            result = await self._run(exchange, operation, parameters.variables)
+        is_bad = is_request_error(result) and exchange.media_type is MediaType.GRAPHQL
+        return _Answer(
+            content=format_result(result, exchange.request_id),
+            status=HTTPStatus.BAD_REQUEST if is_bad else HTTPStatus.OK,
+        )
+
+    async def _run(
+        self, exchange: _Exchange, operation: PreparedOperation, variables: dict[str, Any]
+    ) -> ExecutionResult:
+        context = Context(
+            viewer=LOCAL_ADMINISTRATOR,
+            use_cases=self._use_cases,
+            base_url=self._base_url(exchange.request),
+            request_id=exchange.request_id,
+        )
+        running = asyncio.create_task(run(self._schema, operation, variables, context))
+        if operation.kind is OperationType.MUTATION:
+            self._mutations.add(running)
+            running.add_done_callback(self._mutations.discard)
+            return await asyncio.shield(running)
+        return await _unless_disconnected(running, exchange.body)
+
+
+async def _unless_disconnected(running: asyncio.Task[ExecutionResult], body: RequestBody) -> ExecutionResult:
+    """The result of a query, which is cancelled if the client goes away.
+
+    Raises:
+        ClientDisconnectedError: then.
+    """
+    if not body.is_complete:  # the task that reads it will notice
+        return await running
+    watching = asyncio.create_task(body.wait_for_disconnect())
+    try:
+        await asyncio.wait({running, watching}, return_when=asyncio.FIRST_COMPLETED)
+        if not running.done():
+            raise ClientDisconnectedError
+        return running.result()
+    finally:
+        running.cancel()
+        watching.cancel()
+        await asyncio.wait({running, watching})
+
+
+def _check_method(request: Request, kind: OperationType) -> None:
+    if kind is OperationType.SUBSCRIPTION:
+        message = "A subscription has many answers, and this way of asking has one. Open a WebSocket."
+        raise RequestError(RequestCode.BAD_REQUEST, message)
+    if request.method == "GET" and kind is not OperationType.QUERY:
+        message = "A GET request may only read. Send the mutation by POST."
+        raise _MethodNotAllowedError(message, "POST")
+
+
+def _request_id(scope: Scope) -> str:
+    """The id that the middleware gave the request, or a new one."""
+    request_id: str = scope.setdefault("state", {}).setdefault("request_id", uuid4().hex)
+    return request_id
+
+
+def _page(scope: Scope) -> Response:
+    prefix = scope.get("app_root_path", scope.get("root_path", ""))
+    return graphiql_page(scope["path"], assets_path=f"{prefix}{ASSETS_PATH}")
+
+
+def _masked(request_id: str) -> RequestError:
+    message = f"Something went wrong inside the gallery. If it happens again, report it with the id {request_id}."
+    return RequestError(RequestCode.INTERNAL_ERROR, message, HTTPStatus.INTERNAL_SERVER_ERROR)
+
+
+def _with_error(answer: _Answer, error: RequestError, request_id: str) -> _Answer:
+    """The answer to an operation that ran although the rest of its request turned out to be refused."""
+    errors = [*answer.content.get("errors", []), *format_request_error(error, request_id)["errors"]]
+    return _Answer(content={**answer.content, "errors": errors}, status=error.status)
+
+
+def _refusal(error: RequestError, request_id: str, media_type: MediaType) -> Response:
+    answer = _Answer(content=format_request_error(error, request_id), status=error.status)
+    response = _response(answer, media_type)
+    if isinstance(error, _MethodNotAllowedError):
+        response.headers["Allow"] = error.allow
+    return response
+
+
+def _response(answer: _Answer, media_type: MediaType) -> Response:
+    headers = {"Content-Type": f"{media_type}; charset=utf-8", "Cache-Control": "no-store", "Vary": "Accept"}
+    return Response(orjson.dumps(answer.content), status_code=answer.status, headers=headers)

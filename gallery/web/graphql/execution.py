@@ -1,0 +1,107 @@
+"""From a GraphQL document to an answer, in three steps: prepare, execute, format."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from inspect import isawaitable
+from typing import Any
+
+import strawberry
+from graphql import (
+    DocumentNode,
+    ExecutionResult,
+    GraphQLError,
+    OperationDefinitionNode,
+    OperationType,
+    execute,
+    parse,
+    validate,
+)
+from strawberry.execution import optimized_is_awaitable
+
+from gallery.web.errors import RequestCode
+from gallery.web.graphql.context import Context
+from gallery.web.graphql.errors import format_error, with_code
+from gallery.web.graphql.request import Parameters
+
+
+class RefusedDocumentError(Exception):
+    """A document of which nothing was executed, with the reasons."""
+
+    def __init__(self, errors: list[GraphQLError]) -> None:
+        super().__init__("the document was refused")
+        self.errors = errors
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PreparedOperation:
+    """A valid document, and which of its operations to execute."""
+
+    document: DocumentNode
+    name: str | None
+    kind: OperationType
+
+
+def prepare(schema: strawberry.Schema, parameters: Parameters) -> PreparedOperation:
+    """Parses and validates a document.
+
+    Raises:
+        RefusedDocumentError: with GRAPHQL_PARSE_FAILED, OPERATION_NAME_REQUIRED, OPERATION_NOT_FOUND, or
+            GRAPHQL_VALIDATION_FAILED.
+    """
+    try:
+        document = parse(parameters.query)
+    except GraphQLError as error:
+        raise RefusedDocumentError([with_code(error, RequestCode.GRAPHQL_PARSE_FAILED)]) from error
+    operation = _select(document, parameters.operation_name)
+    errors = validate(schema._schema, document)  # noqa: SLF001  # has no public name
+    if errors:
+        raise RefusedDocumentError([with_code(error, RequestCode.GRAPHQL_VALIDATION_FAILED) for error in errors])
+    return PreparedOperation(document=document, name=parameters.operation_name, kind=operation.operation)
+
+
+async def run(
+    schema: strawberry.Schema, operation: PreparedOperation, variables: dict[str, Any], context: Context
+) -> ExecutionResult:
+    """Executes an operation. Errors of resolvers are in the result."""
+    result = execute(
+        schema._schema,  # noqa: SLF001  # has no public name
+        operation.document,
+        context_value=context,
+        variable_values=variables,
+        operation_name=operation.name,
+        is_awaitable=optimized_is_awaitable,  # type: ignore[arg-type]  # says bool where a TypeGuard is meant
+    )
+    return await result if isawaitable(result) else result
+
+
+def is_request_error(result: ExecutionResult) -> bool:
+    """Whether nothing was executed, as when a variable has a wrong value (GraphQL specification, 7.1)."""
+    return result.data is None and all(error.path is None for error in result.errors or ())
+
+
+def format_result(result: ExecutionResult, request_id: str) -> dict[str, Any]:
+    """The answer. It has no `data` if nothing was executed."""
+    answer: dict[str, Any] = {}
+    if result.errors:
+        answer["errors"] = [format_error(error, request_id) for error in result.errors]
+    if not is_request_error(result):
+        answer["data"] = result.data
+    return answer
+
+
+def _select(document: DocumentNode, name: str | None) -> OperationDefinitionNode:
+    """The operation to execute (GraphQL specification, GetOperation in 6.1)."""
+    operations = [node for node in document.definitions if isinstance(node, OperationDefinitionNode)]
+    if name is None and len(operations) > 1:
+        message = "The document has several operations. Say by `operationName` which one to execute."
+        raise _refused(message, RequestCode.OPERATION_NAME_REQUIRED)
+    for operation in operations:
+        if name is None or (operation.name and operation.name.value == name):
+            return operation
+    message = "The document has no operation." if name is None else f'The document has no operation "{name}".'
+    raise _refused(message, RequestCode.OPERATION_NOT_FOUND)
+
+
+def _refused(message: str, code: RequestCode) -> RefusedDocumentError:
+    return RefusedDocumentError([with_code(GraphQLError(message), code)])

@@ -1,0 +1,70 @@
+"""Which media type an answer has (RFC 9110, 12.5.1; GraphQL over HTTP, "Media Types")."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from enum import StrEnum, unique
+from http import HTTPStatus
+
+from gallery.web.errors import RequestCode, RequestError
+
+HTML = "text/html"
+
+_EXACT = 2  # how specific `type/subtype` is; `type/*` is 1 and `*/*` is 0
+
+
+@unique
+class MediaType(StrEnum):
+    """The media types of GraphQL answers."""
+
+    JSON = "application/json"
+    GRAPHQL = "application/graphql-response+json"
+
+
+def negotiate(accept: str) -> MediaType:
+    """The media type that a client likes best, from its `Accept` field, or an empty string if it has none.
+
+    Who does not name `application/graphql-response+json` gets `application/json`.
+
+    Raises:
+        RequestError: NOT_ACCEPTABLE if the client takes neither.
+    """
+    if not accept.strip():
+        return MediaType.JSON
+    json, graphql = _preference(accept, MediaType.JSON), _preference(accept, MediaType.GRAPHQL)
+    if json[0] <= 0 and graphql[0] <= 0:
+        message = f"Answers are {MediaType.GRAPHQL} or {MediaType.JSON}. Accept one of them."
+        raise RequestError(RequestCode.NOT_ACCEPTABLE, message, HTTPStatus.NOT_ACCEPTABLE)
+    if graphql > json or (graphql == json and graphql[1] == _EXACT):
+        return MediaType.GRAPHQL
+    return MediaType.JSON
+
+
+def prefers_html(accept: str) -> bool:
+    """Whether a client asks for a page by name and likes it better than data, as browsers do."""
+    html = _preference(accept, HTML)
+    data = max(_preference(accept, media_type) for media_type in MediaType)
+    return html[1] == _EXACT and html > data
+
+
+def _preference(accept: str, media_type: str) -> tuple[float, int]:
+    """The weight of a media type, and how specifically it was named."""
+    any_subtype = f"{media_type.partition('/')[0]}/*"
+    specificities = {media_type: _EXACT, any_subtype: 1, "*/*": 0}
+    matches = [(specificities[range_], weight) for range_, weight in _ranges(accept) if range_ in specificities]
+    specificity, weight = max(matches, default=(-1, 0.0))
+    return weight, specificity
+
+
+def _ranges(accept: str) -> Iterator[tuple[str, float]]:
+    for item in accept.lower().split(","):
+        media_range, *parameters = (part.strip() for part in item.split(";"))
+        weights = [parameter.removeprefix("q=") for parameter in parameters if parameter.startswith("q=")]
+        yield media_range, _weight(weights[0]) if weights else 1.0
+
+
+def _weight(text: str) -> float:
+    try:
+        return min(max(float(text), 0.0), 1.0)
+    except ValueError:
+        return 0.0
