@@ -156,8 +156,8 @@ class Project:
         self.run("up", "--detach", "--no-build")
 
     def stop(self) -> None:
-        """Removes everything but the volumes."""
-        self.run("down")
+        """Removes the containers, and of the volumes only those without a name."""
+        self.run("rm", "--stop", "--force", "-v")
 
     def run(self, *arguments: str, check: bool = True) -> str:
         """What a command of Compose prints; shown if it fails."""
