@@ -101,6 +101,7 @@ def _is_news(record: logging.LogRecord) -> bool:
 
 
 def _drop_repetition(_logger: Any, _name: str, event: EventDict) -> EventDict:  # noqa: ANN401  # structlog's type
-    """Uvicorn's message a second time, in colour."""
-    event.pop("color_message", None)
+    """Drops the message where a record has it again: uvicorn in colour, other handlers as they rendered it."""
+    for name in ("color_message", "message", "asctime"):
+        event.pop(name, None)
     return event

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 
 from gallery.settings import ServerSettings
+from gallery.web.graphql.request import CSRF_HEADERS
 from gallery.web.middleware.access_log import AccessLog
 from gallery.web.middleware.allowed_hosts import AllowedHosts, allowed_hosts
 from gallery.web.middleware.failures import Failures
 from gallery.web.middleware.request_ids import REQUEST_ID_HEADER, RequestIds
 from gallery.web.middleware.security_headers import SecurityHeaders
-
-CSRF_HEADERS: Final = ("Apollo-Require-Preflight", "X-Apollo-Operation-Name", "X-GraphQL-CSRF")
-"""A browser sends none of these to another origin without asking first."""
 
 
 def middleware(settings: ServerSettings) -> list[Middleware]:
