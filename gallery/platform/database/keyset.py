@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Column, ColumnElement, Row, Select, literal, tuple_
 
+from gallery.domain.errors import ErrorCode, InvalidInputError
 from gallery.domain.pages import Edge, Page, PageRequest, Position
 
 SORT_VALUE = "sort_value"
@@ -29,7 +30,11 @@ class Keyset:
     request: PageRequest
 
     def cut(self, statement: Select[Any]) -> Select[Any]:
-        """The statement for the rows of the page, nearest bound first, and one more that tells whether they go on."""
+        """The statement for the rows of the page, nearest bound first, and one more that tells whether they go on.
+
+        Raises:
+            InvalidInputError: INVALID_CURSOR if a bound holds a value of another kind than the list is sorted by.
+        """
         return (
             statement.add_columns(self.value.label(SORT_VALUE))
             .where(*self._bounds())
@@ -58,10 +63,15 @@ class Keyset:
         bounds: list[ColumnElement[bool]] = []
         key = tuple_(self.value, self.id)
         if (after := self.request.after) is not None:
-            bounds.append(key < self._place(after) if self.descending else key > self._place(after))
+            place = self._place(after, "after")
+            bounds.append(key < place if self.descending else key > place)
         if (before := self.request.before) is not None:
-            bounds.append(key > self._place(before) if self.descending else key < self._place(before))
+            place = self._place(before, "before")
+            bounds.append(key > place if self.descending else key < place)
         return bounds
 
-    def _place(self, position: Position) -> ColumnElement[Any]:
+    def _place(self, position: Position, field: str) -> ColumnElement[Any]:
+        if not isinstance(position.value, self.value.type.python_type):
+            message = f"`{field}` is a cursor of a list with another sort order. Start again from the first page."
+            raise InvalidInputError(ErrorCode.INVALID_CURSOR, message, field=(field,))
         return tuple_(literal(position.value, self.value.type), literal(position.id, self.id.type))

@@ -32,6 +32,13 @@ class MigrationError(Exception):
     """The database does not let itself be migrated; the message says what to do."""
 
 
+class NotMigratedError(Exception):
+    """The database is older than this version of the gallery."""
+
+    def __init__(self) -> None:
+        super().__init__("The database is not up to date. Run `gallery migrate`, then start the gallery again.")
+
+
 async def upgrade(url: str, revision: str = "head") -> None:
     """Migrates the database up. Of several that start at once, one does the work and the others wait for it.
 
