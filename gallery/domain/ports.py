@@ -53,7 +53,7 @@ class ImageRepository(Protocol):
         ...
 
     async def find_by_checksum(self, owner: UserId, checksum: str) -> Image | None:
-        """The owner's image with these bytes, not locked."""
+        """The owner's image with these bytes. Until the transaction ends nobody changes or deletes it."""
         ...
 
     async def add(self, image: Image) -> None:
@@ -65,7 +65,13 @@ class ImageRepository(Protocol):
         ...
 
     async def save(self, image: Image) -> None:
-        """Stores a changed image. One with `deleted_at` leaves its tags and albums and is nobody's cover."""
+        """Stores a changed image.
+
+        One with `deleted_at` leaves its tags and albums, is nobody's cover, and loses its renditions.
+
+        Raises:
+            NotFoundError: if there is none.
+        """
         ...
 
     async def replace_renditions(self, image_id: ImageId, renditions: Sequence[Rendition]) -> None:
@@ -104,7 +110,11 @@ class TagRepository(Protocol):
         ...
 
     async def attach(self, image_ids: Collection[ImageId], tag_ids: Collection[TagId]) -> set[tuple[ImageId, TagId]]:
-        """Gives every image every tag; answers with the pairs that are new."""
+        """Gives every image every tag; answers with the pairs that are new.
+
+        Raises:
+            NotFoundError: if one of the images or tags is not there.
+        """
         ...
 
     async def detach(self, image_ids: Collection[ImageId], tag_ids: Collection[TagId]) -> set[tuple[ImageId, TagId]]:
@@ -128,7 +138,11 @@ class AlbumRepository(Protocol):
         ...
 
     async def save(self, album: Album) -> None:
-        """Stores a changed album."""
+        """Stores a changed album.
+
+        Raises:
+            NotFoundError: if there is none.
+        """
         ...
 
     async def delete(self, album_id: AlbumId) -> tuple[ImageId, ...]:
@@ -136,7 +150,11 @@ class AlbumRepository(Protocol):
         ...
 
     async def append(self, album_id: AlbumId, image_ids: Sequence[ImageId]) -> tuple[ImageId, ...]:
-        """Adds images at the end, in this order; answers with those that were not in the album."""
+        """Adds images at the end, in this order; answers with those that were not in the album.
+
+        Raises:
+            NotFoundError: if the album or one of the images is not there.
+        """
         ...
 
     async def remove(self, album_id: AlbumId, image_ids: Collection[ImageId]) -> tuple[ImageId, ...]:

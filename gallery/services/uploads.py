@@ -16,7 +16,7 @@ from enum import StrEnum, unique
 from gallery.domain.access import Right, Viewer, require
 from gallery.domain.errors import ConflictError, EmptyFileError, FileTooLargeError, GalleryError
 from gallery.domain.events import Event, EventKind
-from gallery.domain.ids import AlbumId, ImageId, UserId, new_image_id
+from gallery.domain.ids import AlbumId, ImageId, new_image_id
 from gallery.domain.images import Image, ImageInfo, ProcessingState, clean_title, title_from_filename
 from gallery.domain.jobs import RenderImage
 from gallery.domain.names import clean_description, clean_filename
@@ -164,7 +164,7 @@ class UploadService:
 
     async def _record(self, viewer: Viewer, image: Image, draft: _Draft) -> UploadResult:
         async with self._unit_of_work() as work:
-            existing = await _find_stored(work, viewer.id, image.checksum)
+            existing = await work.images.find_by_checksum(viewer.id, image.checksum)
             if existing is None:
                 await work.images.add(image)
                 await work.events.append(_uploaded(viewer, image))
@@ -249,12 +249,6 @@ class _Draft:
             created_at=now,
             updated_at=now,
         )
-
-
-async def _find_stored(work: UnitOfWork, owner: UserId, checksum: str) -> Image | None:
-    """The owner's image with these bytes, locked, so that it is not deleted meanwhile."""
-    found = await work.images.find_by_checksum(owner, checksum)
-    return None if found is None else (await work.images.get_many([found.id])).get(found.id)
 
 
 def _uploaded(viewer: Viewer, image: Image) -> Event:

@@ -7,10 +7,10 @@ from collections.abc import Collection, Sequence
 
 from gallery.domain.access import Viewer
 from gallery.domain.albums import Album
-from gallery.domain.errors import NotFoundError
+from gallery.domain.events import EntityKind
 from gallery.domain.ids import AlbumId, ImageId
 from gallery.domain.pages import AlbumQuery, AlbumSortField, Direction, Edge, Page, Position, SortValue
-from tests.fakes.database import MemoryDatabase, Tables, Transaction
+from tests.fakes.database import MemoryDatabase, Tables, Transaction, missing
 from tests.fakes.pages import contains, page_of
 
 
@@ -22,14 +22,15 @@ class MemoryAlbumRepository:
         await self._transaction.lock(album_id)
         album = self._transaction.tables.albums.get(album_id)
         if album is None:
-            message = "There is no such album."
-            raise NotFoundError(message)
+            raise missing(EntityKind.ALBUM)
         return album
 
     async def add(self, album: Album) -> None:
         self._transaction.change(lambda tables: tables.albums.update({album.id: album}))
 
     async def save(self, album: Album) -> None:
+        if album.id not in self._transaction.tables.albums:
+            raise missing(EntityKind.ALBUM)
         self._transaction.change(lambda tables: tables.albums.update({album.id: album}))
 
     async def delete(self, album_id: AlbumId) -> tuple[ImageId, ...]:
@@ -44,6 +45,10 @@ class MemoryAlbumRepository:
 
     async def append(self, album_id: AlbumId, image_ids: Sequence[ImageId]) -> tuple[ImageId, ...]:
         tables = self._transaction.tables
+        if album_id not in tables.albums:
+            raise missing(EntityKind.ALBUM)
+        if not set(image_ids) <= tables.living.keys():
+            raise missing(EntityKind.IMAGE)
         members = tables.members(album_id)
         added = tuple(image_id for image_id in dict.fromkeys(image_ids) if image_id not in members)
         first_place = 1 + (tables.album_images[album_id, members[-1]] if members else 0)

@@ -7,20 +7,36 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict, deque
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Self
 
 from gallery.domain.albums import Album
-from gallery.domain.events import Event
+from gallery.domain.errors import NotFoundError
+from gallery.domain.events import EntityKind, Event
 from gallery.domain.ids import AlbumId, ImageId, TagId
 from gallery.domain.images import Image, Rendition
 from gallery.domain.jobs import Job
 from gallery.domain.tags import Tag
 
-inside_transaction: ContextVar[bool] = ContextVar("inside_transaction", default=False)
-"""Whether the running task holds a transaction open; the object storage refuses to work then."""
+_holder: ContextVar[asyncio.Task[object] | None] = ContextVar("holder", default=None)
+
+
+@contextmanager
+def holding_transaction() -> Iterator[None]:
+    """Marks the running task as one that holds a transaction open."""
+    token = _holder.set(asyncio.current_task())
+    try:
+        yield
+    finally:
+        _holder.reset(token)
+
+
+def holds_transaction() -> bool:
+    """Whether the running task holds a transaction open, and must not make calls over the network."""
+    return _holder.get() is not None and _holder.get() is asyncio.current_task()
 
 
 @dataclass(slots=True, kw_only=True)
@@ -57,6 +73,10 @@ class Tables:
             events=list(self.events),
             jobs=list(self.jobs),
         )
+
+
+def missing(what: EntityKind) -> NotFoundError:
+    return NotFoundError(f"There is no such {what}.")
 
 
 Change = Callable[[Tables], None]

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from typing import TypeVar
+from uuid import UUID
+
+import pytest
 
 from gallery.domain.albums import Album
-from gallery.domain.events import Event
-from gallery.domain.ids import ImageId
+from gallery.domain.events import Event, EventKind, JsonValue
+from gallery.domain.ids import ImageId, UserId
 from gallery.domain.images import Image
 from gallery.domain.jobs import Job
 from gallery.domain.tags import Tag
@@ -24,6 +31,9 @@ from tests.fakes.unit_of_work import memory_units_of_work
 
 MAX_FILE_SIZE_BYTES = 100
 HEAD_BYTES = 10
+TURNS_OF_THE_LOOP = 50  # far more than any use case takes in memory
+
+E = TypeVar("E", bound=BaseException)
 
 
 class MemoryGallery:
@@ -68,6 +78,11 @@ class MemoryGallery:
     def jobs(self) -> list[Job]:
         return self.tables.jobs
 
+    @property
+    def history(self) -> list[tuple[EventKind, UUID, UserId, datetime, Mapping[str, JsonValue]]]:
+        """The events without their ids, which are new each time."""
+        return [(event.kind, event.entity_id, event.actor, event.occurred_at, event.payload) for event in self.events]
+
     def holds(self, *entities: Image | Tag | Album) -> None:
         """Puts entities into the gallery, without events or jobs."""
         for entity in entities:
@@ -84,10 +99,9 @@ class MemoryGallery:
 
     def put_in_album(self, album: Album, *images: Image) -> None:
         """Puts images at the end of an album, without an event."""
-        places = range(len(self.tables.members(album.id)) + 1, len(images) + 1 + len(self.tables.members(album.id)))
-        self.tables.album_images.update(
-            {(album.id, image.id): place for place, image in zip(places, images, strict=True)}
-        )
+        first = len(self.tables.members(album.id)) + 1
+        for place, image in enumerate(images, start=first):
+            self.tables.album_images[album.id, image.id] = place
 
     def put_tags(self, image: Image, *tags: Tag) -> None:
         """Gives an image tags, without an event."""
@@ -100,6 +114,20 @@ class MemoryGallery:
     def state(self) -> tuple[Tables, dict[str, MemoryObject]]:
         """Everything that is stored, to be compared later."""
         return self.tables.copy(), dict(self.storage.objects)
+
+    async def everybody_waits(self) -> None:
+        """Lets all other tasks run until they wait for something that only the test can give them."""
+        for _ in range(TURNS_OF_THE_LOOP):
+            await asyncio.sleep(0)
+
+    @contextmanager
+    def refuses(self, error: type[E]) -> Iterator[pytest.ExceptionInfo[E]]:
+        """Shows that the error is raised and that everything stays as it was."""
+        before, heard = self.state(), list(self.heard)
+        with pytest.raises(error) as refusal:
+            yield refusal
+        assert self.state() == before
+        assert self.heard == heard
 
     async def _hear(self, events: Sequence[Event]) -> None:
         self.heard.append(tuple(events))

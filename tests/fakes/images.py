@@ -7,7 +7,8 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 
 from gallery.domain.access import Viewer
-from gallery.domain.errors import ConflictError, ErrorCode, NotFoundError
+from gallery.domain.errors import ConflictError, ErrorCode
+from gallery.domain.events import EntityKind
 from gallery.domain.ids import AlbumId, ImageId, TagId, UserId
 from gallery.domain.images import Image, Rendition, RenditionSize
 from gallery.domain.pages import (
@@ -25,7 +26,7 @@ from gallery.domain.pages import (
     TagMode,
 )
 from gallery.domain.tags import tag_key
-from tests.fakes.database import MemoryDatabase, Tables, Transaction
+from tests.fakes.database import MemoryDatabase, Tables, Transaction, missing
 from tests.fakes.pages import contains, page_of
 
 _SMALLEST_FIRST = list(RenditionSize)
@@ -38,8 +39,7 @@ class MemoryImageRepository:
     async def get(self, image_id: ImageId) -> Image:
         image = (await self.get_many([image_id])).get(image_id)
         if image is None:
-            message = "There is no such image."
-            raise NotFoundError(message)
+            raise missing(EntityKind.IMAGE)
         return image
 
     async def get_many(self, image_ids: Collection[ImageId]) -> dict[ImageId, Image]:
@@ -50,17 +50,20 @@ class MemoryImageRepository:
         return {image_id: living[image_id] for image_id in wanted if image_id in living}
 
     async def find_by_checksum(self, owner: UserId, checksum: str) -> Image | None:
-        images = self._transaction.tables.living.values()
-        return next((image for image in images if (image.owner, image.checksum) == (owner, checksum)), None)
+        found = self._with_checksum(owner, checksum)
+        return (await self.get_many([found.id])).get(found.id) if found else None
 
     async def add(self, image: Image) -> None:
         await self._transaction.lock((image.owner, image.checksum))
-        if await self.find_by_checksum(image.owner, image.checksum) is not None:
+        if self._with_checksum(image.owner, image.checksum) is not None:
             message = "The owner has an image with these bytes already."
             raise ConflictError(ErrorCode.VERSION_CONFLICT, message)
         self._transaction.change(lambda tables: tables.images.update({image.id: image}))
 
     async def save(self, image: Image) -> None:
+        if image.id not in self._transaction.tables.living:
+            raise missing(EntityKind.IMAGE)
+
         def change(tables: Tables) -> None:
             tables.images[image.id] = image
             if image.deleted_at is not None:
@@ -74,6 +77,10 @@ class MemoryImageRepository:
 
     async def renditions(self, image_id: ImageId) -> tuple[Rendition, ...]:
         return self._transaction.tables.renditions.get(image_id, ())
+
+    def _with_checksum(self, owner: UserId, checksum: str) -> Image | None:
+        images = self._transaction.tables.living.values()
+        return next((image for image in images if (image.owner, image.checksum) == (owner, checksum)), None)
 
 
 class MemoryImageReader:
@@ -100,11 +107,7 @@ class MemoryImageReader:
 
     async def renditions(self, viewer: Viewer, image_ids: Collection[ImageId]) -> dict[ImageId, tuple[Rendition, ...]]:
         tables = self._database.committed
-        return {
-            image_id: tables.renditions[image_id]
-            for image_id in image_ids
-            if image_id in tables.living and tables.renditions.get(image_id)
-        }
+        return {image_id: tables.renditions[image_id] for image_id in image_ids if tables.renditions.get(image_id)}
 
     async def pages_by_album(
         self, viewer: Viewer, album_ids: Collection[AlbumId], page: PageRequest
@@ -159,6 +162,7 @@ class MemoryImageReader:
 
 
 def _remove_from_everything(tables: Tables, image_id: ImageId) -> None:
+    tables.renditions.pop(image_id, None)
     tables.image_tags = {pair for pair in tables.image_tags if pair[0] != image_id}
     tables.album_images = {pair: place for pair, place in tables.album_images.items() if pair[1] != image_id}
     for album in tables.albums.values():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable
+from collections.abc import AsyncIterable, Awaitable, Callable
 
 from gallery.domain.errors import CorruptImageError, RefusedFileError
 from gallery.domain.images import ContentType, ImageInfo, RenditionSize
@@ -27,15 +27,18 @@ class ObedientInspector:
 
 
 class ObedientRenderer:
-    """Makes three renditions of every image, or refuses it with `refusal`."""
+    """Makes three renditions of every image, or refuses it with `refusal`. What is to happen `meanwhile` does first."""
 
     def __init__(self) -> None:
         self.refusal: CorruptImageError | None = None
+        self.meanwhile: Callable[[], Awaitable[object]] | None = None
         self.originals: list[bytes] = []
         """The images that renditions were made of."""
 
     async def render(self, chunks: AsyncIterable[bytes]) -> tuple[RenderedImage, ...]:
         original = b"".join([chunk async for chunk in chunks])
+        if self.meanwhile is not None:
+            await self.meanwhile()
         if self.refusal is not None:
             raise self.refusal
         self.originals.append(original)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 
 
 class MemoryIncomingFile:
-    """Gives the chunks; then, if there is one, raises the error.
+    """Gives the chunks, then does what is to happen `at_end`, which may raise.
 
     With `stalls_after`, so many chunks come and then nothing, until the reader gives up; `stalled` is set then.
     """
@@ -17,12 +17,12 @@ class MemoryIncomingFile:
         chunks: Sequence[bytes],
         *,
         filename: str | None = "harbour.jpg",
-        error: BaseException | None = None,
+        at_end: Callable[[], None] | None = None,
         stalls_after: int | None = None,
     ) -> None:
         self._chunks = chunks
         self._filename = filename
-        self._error = error
+        self._at_end = at_end
         self._stalls_after = stalls_after
         self.chunks_read = 0
         self.stalled = asyncio.Event()
@@ -38,8 +38,10 @@ class MemoryIncomingFile:
                 await self._stall()
             self.chunks_read += 1
             yield chunk
-        if self._error is not None:
-            raise self._error
+        if self.chunks_read == self._stalls_after:
+            await self._stall()
+        if self._at_end is not None:
+            self._at_end()
 
     async def _stall(self) -> None:
         self.stalled.set()

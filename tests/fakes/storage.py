@@ -12,7 +12,7 @@ from gallery.domain.errors import NotFoundError, UnavailableError
 from gallery.domain.ids import ImageId
 from gallery.domain.images import ContentType, RenditionSize
 from gallery.domain.ports import ObjectStream, StoredObject
-from tests.fakes.database import inside_transaction
+from tests.fakes.database import holds_transaction
 
 _SERVICE = "storage"
 
@@ -30,12 +30,13 @@ class MemoryObjectStorage:
         self.objects: dict[str, MemoryObject] = {}
         self.puts = 0
         """How many objects were stored, whether or not they are still there."""
-        self.unavailable = False
+        self.broken: set[str] = set()
+        """The methods that do not answer."""
 
     async def put(self, storage_path: str, chunks: AsyncIterable[bytes], *, content_type: str) -> StoredObject:
-        self._check()
+        self._check("put")
         content = b"".join([chunk async for chunk in chunks])
-        self._check()
+        self._check("put")
         self.objects[storage_path] = MemoryObject(content=content, content_type=content_type)
         self.puts += 1
         return StoredObject(storage_path=storage_path, size_bytes=len(content), checksum=sha256(content).hexdigest())
@@ -46,13 +47,13 @@ class MemoryObjectStorage:
         return self._open(storage_path, first_byte, last_byte)
 
     async def delete(self, storage_paths: Collection[str]) -> None:
-        self._check()
+        self._check("delete")
         for path in storage_paths:
             self.objects.pop(path, None)
 
     @asynccontextmanager
     async def _open(self, storage_path: str, first_byte: int, last_byte: int | None) -> AsyncIterator[ObjectStream]:
-        self._check()
+        self._check("open")
         stored = self.objects.get(storage_path)
         if stored is None:
             message = "There is no such object."
@@ -66,9 +67,9 @@ class MemoryObjectStorage:
             body=_one_chunk(content),
         )
 
-    def _check(self) -> None:
-        assert not inside_transaction.get(), "no network call belongs inside a transaction"
-        if self.unavailable:
+    def _check(self, method: str) -> None:
+        assert not holds_transaction(), "no network call belongs inside a transaction"
+        if method in self.broken:
             raise UnavailableError(_SERVICE)
 
 

@@ -6,11 +6,11 @@ from collections import Counter
 from collections.abc import Collection, Sequence
 
 from gallery.domain.access import Viewer
-from gallery.domain.errors import NotFoundError
+from gallery.domain.events import EntityKind
 from gallery.domain.ids import ImageId, TagId
 from gallery.domain.pages import Edge, Page, Position, TagQuery
 from gallery.domain.tags import Tag, tag_key
-from tests.fakes.database import MemoryDatabase, Tables, Transaction
+from tests.fakes.database import MemoryDatabase, Tables, Transaction, missing
 from tests.fakes.pages import contains, page_of
 
 
@@ -22,8 +22,7 @@ class MemoryTagRepository:
         await self._transaction.lock(tag_id)
         tag = self._transaction.tables.tags.get(tag_id)
         if tag is None:
-            message = "There is no such tag."
-            raise NotFoundError(message)
+            raise missing(EntityKind.TAG)
         return tag
 
     async def find_by_names(self, names: Collection[str]) -> dict[str, Tag]:
@@ -49,7 +48,12 @@ class MemoryTagRepository:
         return tagged
 
     async def attach(self, image_ids: Collection[ImageId], tag_ids: Collection[TagId]) -> set[tuple[ImageId, TagId]]:
-        new = {(image, tag) for image in image_ids for tag in tag_ids} - self._transaction.tables.image_tags
+        tables = self._transaction.tables
+        if not set(image_ids) <= tables.living.keys():
+            raise missing(EntityKind.IMAGE)
+        if not set(tag_ids) <= tables.tags.keys():
+            raise missing(EntityKind.TAG)
+        new = {(image, tag) for image in image_ids for tag in tag_ids} - tables.image_tags
         self._transaction.change(lambda tables: tables.image_tags.update(new))
         return new
 
@@ -71,11 +75,11 @@ class MemoryTagReader:
         return {tag_id: tags[tag_id] for tag_id in tag_ids if tag_id in tags}
 
     async def list_page(self, viewer: Viewer, query: TagQuery) -> Page[Tag]:
-        found = [tag for tag in self._database.committed.tags.values() if contains(tag.name, query.text)]
+        found = [tag for tag in self._database.committed.tags.values() if _is_like(tag, query.text)]
         return page_of((Edge(tag, Position(tag_key(tag.name), tag.id)) for tag in found), query.page)
 
     async def count(self, viewer: Viewer, text: str | None) -> int:
-        return sum(contains(tag.name, text) for tag in self._database.committed.tags.values())
+        return sum(_is_like(tag, text) for tag in self._database.committed.tags.values())
 
     async def by_image(self, viewer: Viewer, image_ids: Collection[ImageId]) -> dict[ImageId, tuple[Tag, ...]]:
         tables = self._database.committed
@@ -87,6 +91,10 @@ class MemoryTagReader:
 
     async def image_counts(self, viewer: Viewer, tag_ids: Collection[TagId]) -> dict[TagId, int]:
         return dict(Counter(tag for _, tag in self._database.committed.image_tags if tag in tag_ids))
+
+
+def _is_like(tag: Tag, text: str | None) -> bool:
+    return contains(tag_key(tag.name), None if text is None else tag_key(text))
 
 
 def _by_key(tables: Tables) -> dict[str, Tag]:

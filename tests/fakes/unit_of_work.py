@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import ExitStack
 from types import TracebackType
 from typing import Self
 
@@ -10,7 +11,7 @@ from gallery.domain.errors import UnavailableError
 from gallery.domain.events import Event
 from gallery.domain.ports import CommitListener, UnitOfWorkFactory
 from tests.fakes.albums import MemoryAlbumRepository
-from tests.fakes.database import MemoryDatabase, Transaction, inside_transaction
+from tests.fakes.database import MemoryDatabase, Transaction, holding_transaction
 from tests.fakes.events import MemoryEventLog
 from tests.fakes.images import MemoryImageRepository
 from tests.fakes.jobs import MemoryJobQueue
@@ -31,6 +32,7 @@ class MemoryUnitOfWork:
     def __init__(self, database: MemoryDatabase, on_commit: CommitListener) -> None:
         self._database = database
         self._on_commit = on_commit
+        self._marked = ExitStack()
         self._transaction = transaction = Transaction(database)
         self.images = MemoryImageRepository(transaction)
         self.tags = MemoryTagRepository(transaction)
@@ -42,13 +44,13 @@ class MemoryUnitOfWork:
         if self._database.unavailable:
             raise UnavailableError(_SERVICE)
         self._database.units_opened += 1
-        self._token = inside_transaction.set(True)
+        self._marked.enter_context(holding_transaction())
         return self
 
     async def __aexit__(
         self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        inside_transaction.reset(self._token)
+        self._marked.close()
         self._transaction.end()
 
     async def commit(self) -> None:

@@ -1,0 +1,129 @@
+"""Every use case asks for a right before it touches anything. New ones are found by themselves."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import pkgutil
+from collections.abc import Iterator, Sequence
+from typing import Any, get_type_hints
+
+import pytest
+
+import gallery.services
+from gallery.domain.access import Right, Viewer
+from gallery.domain.errors import ForbiddenError
+from gallery.domain.ids import AlbumId, ImageId, TagId
+from gallery.services.albums import AlbumChange, NewAlbum
+from gallery.services.images import ImageChange
+from gallery.services.uploads import NewImage
+from tests.entities import ADA, NOBODY, a_tag, an_album, an_image
+from tests.fakes.gallery import MemoryGallery
+from tests.fakes.incoming import MemoryIncomingFile
+
+IMAGE, TAG, ALBUM = an_image(), a_tag(), an_album()
+
+NEEDED = {
+    "AlbumService.add_images": Right.CONTRIBUTE,
+    "AlbumService.create": Right.CONTRIBUTE,
+    "AlbumService.delete": Right.EDIT,
+    "AlbumService.remove_images": Right.CONTRIBUTE,
+    "AlbumService.update": Right.EDIT,
+    "ImageService.delete": Right.EDIT,
+    "ImageService.update": Right.EDIT,
+    "TagService.create": Right.CONTRIBUTE,
+    "TagService.delete": Right.EDIT,
+    "TagService.tag_images": Right.CONTRIBUTE,
+    "TagService.untag_images": Right.CONTRIBUTE,
+    "UploadService.upload": Right.CONTRIBUTE,
+}
+
+OF_THE_GALLERY_ITSELF = {
+    "RenditionService.delete_objects",
+    "RenditionService.give_up",
+    "RenditionService.render",
+    "UploadService.settle",
+}
+"""What workers and the server do: nobody asks for it."""
+
+
+def service_classes() -> Iterator[type]:
+    for module_info in pkgutil.iter_modules(gallery.services.__path__, "gallery.services."):
+        module = importlib.import_module(module_info.name)
+        for name, value in vars(module).items():
+            if inspect.isclass(value) and name.endswith("Service") and value.__module__ == module.__name__:
+                yield value
+
+
+def public_methods() -> Iterator[tuple[str, type, str]]:
+    for service in service_classes():
+        for name, _ in inspect.getmembers(service, inspect.isfunction):
+            if not name.startswith("_"):
+                yield f"{service.__name__}.{name}", service, name
+
+
+USE_CASES = [(service, name) for path, service, name in public_methods() if path not in OF_THE_GALLERY_ITSELF]
+
+
+def bound(gallery: MemoryGallery, service: type, name: str) -> Any:  # noqa: ANN401 - any use case
+    [instance] = [value for value in vars(gallery).values() if type(value) is service]
+    return getattr(instance, name)
+
+
+def arguments(service: type, name: str, file: MemoryIncomingFile) -> dict[str, object]:
+    """Good values for every parameter of a use case but the viewer, chosen by type."""
+    examples: dict[object, object] = {
+        AlbumChange: AlbumChange(album_id=ALBUM.id, title="Winter"),
+        AlbumId: ALBUM.id,
+        ImageChange: ImageChange(image_id=IMAGE.id, title="Lighthouse"),
+        ImageId: IMAGE.id,
+        NewAlbum: NewAlbum(title="Winter", image_ids=[IMAGE.id]),
+        NewImage: NewImage(file=file),
+        Sequence[ImageId]: [IMAGE.id],
+        Sequence[str]: ["Sand"],
+        TagId: TAG.id,
+        str: "Sand",
+    }
+    hints = get_type_hints(getattr(service, name))
+    return {parameter: examples[hint] for parameter, hint in hints.items() if parameter not in {"viewer", "return"}}
+
+
+def test_every_public_method_of_the_services_is_known_here() -> None:
+    assert {path for path, _, _ in public_methods()} == set(NEEDED) | OF_THE_GALLERY_ITSELF
+
+
+@pytest.mark.parametrize(("service", "name"), USE_CASES)
+async def test_a_viewer_without_rights_is_refused_before_anything_is_touched(
+    gallery: MemoryGallery, service: type, name: str
+) -> None:
+    gallery.holds(IMAGE, TAG, ALBUM)
+    file = MemoryIncomingFile([b"a photograph"])
+
+    with gallery.refuses(ForbiddenError):
+        await bound(gallery, service, name)(viewer=NOBODY, **arguments(service, name, file))
+
+    assert gallery.database.units_opened == 0
+    assert file.chunks_read == 0
+
+
+@pytest.mark.parametrize(("service", "name"), USE_CASES)
+async def test_every_other_right_is_not_enough(gallery: MemoryGallery, service: type, name: str) -> None:
+    gallery.holds(IMAGE, TAG, ALBUM)
+    needed = NEEDED[f"{service.__name__}.{name}"]
+    viewer = Viewer(id=ADA.id, rights=frozenset(Right) - {needed})
+
+    with gallery.refuses(ForbiddenError) as refusal:
+        await bound(gallery, service, name)(viewer=viewer, **arguments(service, name, MemoryIncomingFile([b"a"])))
+
+    assert refusal.value.message == f"You may not do this: the right to {needed.value} is missing."
+
+
+@pytest.mark.parametrize(("service", "name"), USE_CASES)
+async def test_the_needed_right_alone_is_enough(gallery: MemoryGallery, service: type, name: str) -> None:
+    gallery.holds(IMAGE, TAG, ALBUM)
+    gallery.put_tags(IMAGE, TAG)
+    viewer = Viewer(id=ADA.id, rights=frozenset({NEEDED[f"{service.__name__}.{name}"]}))
+
+    await bound(gallery, service, name)(viewer=viewer, **arguments(service, name, MemoryIncomingFile([b"a"])))
+
+    assert gallery.database.units_opened > 0
