@@ -16,7 +16,7 @@ from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from gallery.domain.access import LOCAL_ADMINISTRATOR
-from gallery.domain.errors import GalleryError, InvalidInputError, NotFoundError, UnavailableError
+from gallery.domain.errors import InvalidInputError, NotFoundError, UnavailableError
 from gallery.domain.images import Image, Rendition
 from gallery.domain.ports import ImageReader, ObjectStorage
 from gallery.web.byte_ranges import ByteRange, UnsatisfiableRangeError
@@ -115,7 +115,7 @@ class Media:
         except UnavailableError as error:
             log.warning("a file could not be read: %s", error)
             return error_response(request.scope, error)
-        except GalleryError as error:
+        except NotFoundError as error:
             return error_response(request.scope, error)
 
     async def _find(self, image: str, file: str) -> MediaFile:
