@@ -42,7 +42,7 @@ async def test_migrating_up_down_and_up_again_leaves_nothing_behind_on_the_way(e
         assert not await is_current(engine)
         await upgrade(empty_database_url)
         async with engine.connect() as connection:
-            assert TABLES <= await connection.run_sync(table_names)
+            assert await connection.run_sync(table_names) >= TABLES
         await downgrade(empty_database_url, "base")
         async with engine.connect() as connection:
             assert await connection.run_sync(table_names) == {"alembic_version"}

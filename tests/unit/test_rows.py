@@ -1,0 +1,46 @@
+"""Rows have the fields of the entities that they keep, and beyond them only what is said here."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from typing import Any
+
+import pytest
+from sqlalchemy import Table
+
+from gallery.domain.albums import Album
+from gallery.domain.events import Event
+from gallery.domain.images import Image, Rendition
+from gallery.domain.tags import Tag
+from gallery.platform.database.rows import album_values, image_values, rendition_values, tag_values
+from gallery.platform.database.tables import ALBUMS, EVENTS, IMAGES, RENDITIONS, TAGS
+from tests.entities import a_rendition, a_tag, an_album, an_image
+
+
+@pytest.mark.parametrize(
+    ("table", "entity", "beyond"),
+    [
+        (IMAGES, Image, {"sort_title"}),
+        (RENDITIONS, Rendition, set()),
+        (TAGS, Tag, {"key"}),
+        (ALBUMS, Album, {"sort_title"}),
+        (EVENTS, Event, {"sequence", "entity", "previous_hash", "hash"}),
+    ],
+)
+def test_rows_have_the_fields_of_their_entities(table: Table, entity: type[Any], beyond: set[str]) -> None:
+    assert {column.name for column in table.c} - beyond == {field.name for field in fields(entity)}
+
+
+def test_values_of_rows_are_those_of_their_entities() -> None:
+    image, tag, album = an_image(), a_tag("Straße"), an_album()
+    rendition = a_rendition(image)
+    for entity, values in ((image, image_values(image)), (rendition, rendition_values(rendition))):
+        assert values == {field.name: getattr(entity, field.name) for field in fields(entity)}
+    assert album_values(album) == {field.name: getattr(album, field.name) for field in fields(album)}
+    assert tag_values(tag) == {
+        "id": tag.id,
+        "owner": tag.owner,
+        "name": "Straße",
+        "key": "strasse",
+        "created_at": tag.created_at,
+    }
