@@ -46,7 +46,7 @@ imports: install ## Check that the layers hold
 	$(BIN)/lint-imports --no-logo
 
 schema: install ## Check that schema.graphql is what the code says
-	$(BIN)/gallery schema --check
+	$(BIN)/gallery schema --check schema.graphql
 
 migrations: install ## Check that migrations are safe to run beside a working server
 	tools/lint-migrations

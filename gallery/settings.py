@@ -25,6 +25,17 @@ def _split(value: object) -> object:
     return value
 
 
+def _check_scheme(variable: str, url: SecretStr | None, *schemes: str) -> None:
+    """Raises ValueError if the address begins otherwise; names what it begins with, never a password in it."""
+    if url is None:
+        return
+    scheme, separator, _ = url.get_secret_value().partition("://")
+    if not separator or scheme not in schemes:
+        begins = f"begins with {scheme}://" if separator else "has no scheme"
+        message = f"{variable} {begins}; it takes {' or '.join(f'{one}://…' for one in schemes)}"
+        raise ValueError(message)
+
+
 CommaSeparated = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
 
 
@@ -102,11 +113,7 @@ class DatabaseSettings(_Section):
 
     @model_validator(mode="after")
     def _is_postgresql(self) -> Self:
-        if self.url is not None and not self.url.get_secret_value().startswith(
-            ("postgresql://", "postgres://", "postgresql+asyncpg://")
-        ):
-            message = "the database URL must begin with postgresql://"
-            raise ValueError(message)
+        _check_scheme("GALLERY_DATABASE__URL", self.url, "postgresql", "postgres", "postgresql+asyncpg")
         return self
 
 
@@ -139,7 +146,7 @@ class StorageSettings(_Section):
     @model_validator(mode="after")
     def _is_complete(self) -> Self:
         if self.endpoint_url is not None and self.bucket is None:
-            message = "an endpoint needs a bucket: set GALLERY_STORAGE__BUCKET"
+            message = "GALLERY_STORAGE__ENDPOINT_URL needs a bucket: set GALLERY_STORAGE__BUCKET"
             raise ValueError(message)
         if (self.access_key_id is None) != (self.secret_access_key is None):
             message = "set both GALLERY_STORAGE__ACCESS_KEY_ID and GALLERY_STORAGE__SECRET_ACCESS_KEY, or neither"
@@ -167,6 +174,11 @@ class CacheSettings(_Section):
     """How long anything else is kept, in seconds."""
     jitter: float = Field(default=0.1, ge=0, le=0.5)
     """By which share lifetimes vary at random, so that they do not all end together."""
+
+    @model_validator(mode="after")
+    def _is_valkey(self) -> Self:
+        _check_scheme("GALLERY_CACHE__URL", self.url, "redis", "rediss", "valkey", "valkeys", "unix")
+        return self
 
 
 class UploadSettings(_Section):
@@ -201,7 +213,10 @@ class ThumbnailSettings(_Section):
     @model_validator(mode="after")
     def _grow(self) -> Self:
         if not self.small_px <= self.medium_px <= self.large_px:
-            message = "small_px, medium_px and large_px must not shrink in this order"
+            message = (
+                f"GALLERY_THUMBNAILS__SMALL_PX, MEDIUM_PX and LARGE_PX are {self.small_px}, {self.medium_px} and "
+                f"{self.large_px}: they must not shrink in this order"
+            )
             raise ValueError(message)
         return self
 

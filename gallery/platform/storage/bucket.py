@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 DELETE_BATCH = 1000
 """How many objects one call may remove (Amazon S3, DeleteObjects)."""
 
+_REGION_WITHOUT_CONSTRAINT = "us-east-1"
+"""Amazon S3 takes any location but this one, which it means by default (CreateBucket)."""
+
 _WRITER = "written-by"
 """Metadata that tells the object of one put from that of another."""
 
@@ -82,6 +85,23 @@ class Bucket:
         except STORAGE_ERRORS as error:
             where = self._client.meta
             raise diagnosis(error, self._name, where.endpoint_url, where.region_name) from error
+
+    async def create(self) -> None:
+        """Creates the bucket; that it is ours already does not matter."""
+        region = self._client.meta.region_name
+        with translated_errors():
+            async with silence_limit(self._silence_seconds):
+                try:
+                    if region == _REGION_WITHOUT_CONSTRAINT:
+                        await self._client.create_bucket(Bucket=self._name)
+                    else:
+                        await self._client.create_bucket(
+                            Bucket=self._name,
+                            CreateBucketConfiguration={"LocationConstraint": region},  # type: ignore[typeddict-item]  # any region
+                        )
+                except ClientError as error:
+                    if error_code(error) not in {"BucketAlreadyOwnedByYou", "BucketAlreadyExists"}:
+                        raise
 
     async def put_object(self, new: NewObject, data: bytearray, crc32: str) -> None:
         """Stores an object in one call.

@@ -14,7 +14,7 @@ from aiobotocore.session import get_session
 from gallery.domain.ports import ObjectStream, StoredObject
 from gallery.platform.storage.bucket import DELETE_BATCH, Bucket, NewObject
 from gallery.platform.storage.cleanup import Cleanups
-from gallery.platform.storage.errors import is_refusal, translated_errors
+from gallery.platform.storage.errors import BucketMissingError, is_refusal, translated_errors
 from gallery.platform.storage.multipart import MultipartUpload
 from gallery.platform.storage.parts import Digests, filled_parts
 from gallery.settings import StorageSettings
@@ -81,6 +81,18 @@ class S3ObjectStorage:
                 or no access.
         """
         await self._bucket.check()
+
+    async def create_bucket(self) -> None:
+        """Creates the bucket if it does not exist, and makes sure that it may be used.
+
+        Raises:
+            UnavailableError: as `ping`.
+        """
+        try:
+            await self._bucket.check()
+        except BucketMissingError:
+            await self._bucket.create()
+            await self._bucket.check()
 
     async def put(self, storage_path: str, chunks: AsyncIterable[bytes], *, content_type: str) -> StoredObject:
         """Stores what the chunks give, holding at most `parts_in_flight + 1` parts and a chunk of it in memory.

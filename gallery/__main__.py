@@ -1,0 +1,5 @@
+"""`python -m gallery` is `gallery`."""
+
+from gallery.cli import app
+
+app()

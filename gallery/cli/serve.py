@@ -1,0 +1,150 @@
+"""`gallery serve`: the server, with embedded services for those that have no address."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import socket
+from collections.abc import Generator
+from contextlib import contextmanager
+from typing import Annotated
+
+import typer
+import uvicorn
+
+from gallery.cli.diagnosis import check_services
+from gallery.cli.running import DataDir, ExitCode, end, run, settings_of
+from gallery.container import database_url, open_container, running_services
+from gallery.logs import configure_logging
+from gallery.main import GalleryApp
+from gallery.platform.database.migrate import upgrade
+from gallery.platform.embedded import EmbeddedServers, ServerDiedError
+from gallery.settings import LOOPBACK_HOSTS, AuthMode, Settings
+
+_BACKLOG = 2048
+_KEEP_ALIVE_SECONDS = 75
+"""Longer than the 60 seconds after which common load balancers close a connection that they keep open."""
+
+
+def serve(
+    host: Annotated[str | None, typer.Option(help="Address to listen on.", show_default="127.0.0.1")] = None,
+    port: Annotated[int | None, typer.Option(help="Port to listen on; 0 takes a free one.", show_default="8000")] = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Serve the gallery. PostgreSQL, S3 storage and Valkey are started too where settings name none."""
+    settings = settings_of({"server": {"host": host, "port": port}, "data_dir": data_dir})
+    _refuse_to_expose(settings)
+    configure_logging(settings.log)
+    run(lambda: _serve(settings))
+
+
+async def _serve(settings: Settings) -> int:
+    with _bound(settings) as listener:
+        async with running_services(settings, exclusive=True) as (complete, servers):
+            if settings.database.url is None:
+                await upgrade(database_url(complete))
+            async with open_container(complete) as container:
+                await check_services(container)
+            return await _Server(complete, listener).run(servers)
+
+
+class _Server(uvicorn.Server):
+    """Serves until a signal comes or an embedded server dies; prints where once requests are answered."""
+
+    def __init__(self, settings: Settings, listener: socket.socket) -> None:
+        super().__init__(
+            uvicorn.Config(
+                GalleryApp(settings),
+                http="httptools",
+                ws="none",
+                lifespan="on",
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                timeout_keep_alive=_KEEP_ALIVE_SECONDS,
+                timeout_graceful_shutdown=round(settings.server.shutdown_timeout_seconds),
+            )
+        )
+        self._settings = settings
+        self._listener = listener
+
+    async def run(self, servers: EmbeddedServers | None) -> int:  # type: ignore[override]  # ours, not uvicorn's
+        """Serves to the end; the exit code."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, self._stop)
+        watching = asyncio.create_task(servers.watch() if servers else asyncio.Event().wait())
+        watching.add_done_callback(lambda _: self._stop())
+        try:
+            await self.serve(sockets=[self._listener])
+        finally:
+            code = await _watched(watching)
+        return code
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Starts as uvicorn does, then says where."""
+        await super().startup(sockets=sockets)
+        announce(self._settings, self._listener)
+
+    @contextmanager
+    def capture_signals(self) -> Generator[None]:
+        """Leaves signals to `run`: uvicorn would raise them again at its end, before ours."""
+        yield
+
+    def _stop(self) -> None:
+        """Asks for the end; asked again, does not wait for requests in flight."""
+        self.force_exit = self.should_exit
+        self.should_exit = True
+
+
+async def _watched(watching: asyncio.Task[object]) -> int:
+    """Whether the embedded servers were well to the end."""
+    watching.cancel()
+    try:
+        await watching
+    except asyncio.CancelledError:
+        return 0
+    except ServerDiedError as error:
+        typer.echo(f"gallery: {error}", err=True)
+    return ExitCode.FAILED
+
+
+def _refuse_to_expose(settings: Settings) -> None:
+    """Everybody who reaches the server is its administrator, so reaching it from outside takes a decision."""
+    host = settings.server.host
+    if host in LOOPBACK_HOSTS:
+        return
+    if settings.auth.mode is not AuthMode.OPEN:
+        message = (
+            f"Not listening on {host}: everybody who reaches that address could see, change and delete everything. "
+            "Listen on 127.0.0.1, or set GALLERY_AUTH__MODE=open if you trust the whole network."
+        )
+        end(ExitCode.WRONG_USAGE, message)
+    typer.echo(f"gallery: WARNING: open to everybody who reaches {host}; there is no authentication.", err=True)
+
+
+@contextmanager
+def _bound(settings: Settings) -> Generator[socket.socket]:
+    """A socket at the address, before anything else is started; it listens once the server does."""
+    host, port = settings.server.host, settings.server.port
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        listener = socket.socket(family, kind, protocol)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+    except OSError as error:
+        end(ExitCode.FAILED, f"Cannot listen on {host} port {port}: {error.strerror}. Choose another with --port.")
+    with listener:
+        yield listener
+
+
+def announce(settings: Settings, listener: socket.socket) -> None:
+    """Prints where the gallery is."""
+    host, port = listener.getsockname()[:2]
+    shown = f"[{host}]" if ":" in host else host
+    base = str(settings.server.public_url or f"http://{shown}:{port}").rstrip("/")
+    typer.echo(f"The gallery is ready at {base}")
+    typer.echo(f"  GraphQL and GraphiQL  {base}/graphql")
+    typer.echo(f"  Schema                {base}/schema.graphql")
+    typer.echo(f"  Health                {base}/healthz")
+    typer.echo(f"  Data of the embedded  {settings.data_dir}")

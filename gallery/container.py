@@ -1,0 +1,210 @@
+"""Puts the gallery together: the only place that names concrete classes."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from pydantic import HttpUrl, SecretStr
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from gallery.domain.events import Event
+from gallery.domain.images import RenditionSize
+from gallery.domain.ports import AlbumReader, CommitListener, ImageReader, TagReader, UnitOfWorkFactory
+from gallery.platform.cache import Cache, CachedAlbumReader, CachedImageReader, CachedTagReader
+from gallery.platform.cache import connect as connect_cache
+from gallery.platform.database.albums import SqlAlbumReader
+from gallery.platform.database.engine import create_engine
+from gallery.platform.database.images import SqlImageReader
+from gallery.platform.database.migrate import NotMigratedError, is_current
+from gallery.platform.database.tags import SqlTagReader
+from gallery.platform.database.unit_of_work import sql_units_of_work
+from gallery.platform.embedded import EmbeddedServers, Endpoints, Service
+from gallery.platform.imaging.inspect import VipsImageInspector
+from gallery.platform.imaging.renditions import VipsImageRenderer
+from gallery.platform.jobs.queue import PgJobQueue
+from gallery.platform.jobs.worker import Worker
+from gallery.platform.storage.keys import ObjectPaths
+from gallery.platform.storage.s3 import S3ObjectStorage, connect_storage
+from gallery.services.albums import AlbumService
+from gallery.services.images import ImageService
+from gallery.services.renditions import RenditionService
+from gallery.services.tags import TagService
+from gallery.services.uploads import UploadLimits, UploadService
+from gallery.settings import AddressingStyle, Settings
+from gallery.web.graphql.context import UseCases
+
+HEAD_BYTES = 64 * 1024
+"""How much of a file is looked at before anything is stored: headers of all formats are in it, see imaging."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Container:
+    """One gallery, wired. `checks` say whether a dependency answers: they pass or raise."""
+
+    settings: Settings
+    engine: AsyncEngine
+    storage: S3ObjectStorage
+    cache: Cache | None
+    use_cases: UseCases
+    worker: Worker
+    checks: Mapping[str, Callable[[], Awaitable[None]]]
+
+
+@asynccontextmanager
+async def running_services(settings: Settings, *, exclusive: bool) -> AsyncIterator[tuple[Settings, EmbeddedServers | None]]:
+    """The settings with an address for every service: those without one are started here, and stopped at the end.
+
+    `exclusive` is for the one server of a data folder; see `EmbeddedServers.start`.
+
+    Raises:
+        EmbeddedError: if a service cannot be started, with what to do about it.
+    """
+    missing = embedded_services(settings)
+    if not missing:
+        yield settings, None
+        return
+    async with await EmbeddedServers.start(settings.data_dir, missing, exclusive=exclusive) as servers:
+        yield _with_endpoints(settings, servers.endpoints), servers
+
+
+def embedded_services(settings: Settings) -> frozenset[Service]:
+    """The services that have no address and so are embedded."""
+    embedded = {
+        Service.POSTGRES: settings.database.url is None,
+        Service.VALKEY: settings.cache.url is None and settings.cache.enabled,
+        Service.SEAWEEDFS: settings.storage_is_embedded,
+    }
+    return frozenset(service for service, wanted in embedded.items() if wanted)
+
+
+@asynccontextmanager
+async def open_container(settings: Settings) -> AsyncIterator[Container]:
+    """A gallery on the services of the settings; nothing is asked of them yet."""
+    engine = create_engine(database_url(settings), settings.database)
+    try:
+        async with connect_storage(settings.storage) as storage, _connected_cache(settings) as cache:
+            yield _wire(settings, engine, storage, cache)
+    finally:
+        await engine.dispose()
+
+
+def database_url(settings: Settings) -> str:
+    """The address of PostgreSQL.
+
+    Raises:
+        ValueError: if there is none: the embedded one is not started.
+    """
+    if settings.database.url is None:
+        message = "GALLERY_DATABASE__URL is not set."
+        raise ValueError(message)
+    return settings.database.url.get_secret_value()
+
+
+@asynccontextmanager
+async def _connected_cache(settings: Settings) -> AsyncIterator[Cache | None]:
+    if not settings.cache.enabled:
+        yield None
+        return
+    async with connect_cache(settings.cache) as cache:
+        yield cache
+
+
+def _wire(settings: Settings, engine: AsyncEngine, storage: S3ObjectStorage, cache: Cache | None) -> Container:
+    units_of_work = sql_units_of_work(engine, jobs=PgJobQueue, on_commit=_listener(cache))
+    renditions = RenditionService(
+        unit_of_work=units_of_work, storage=storage, paths=ObjectPaths(), renderer=_renderer(settings)
+    )
+    checks: dict[str, Callable[[], Awaitable[None]]] = {"database": lambda: _check_database(engine), "storage": storage.ping}
+    if cache is not None:
+        checks["cache"] = cache.ping
+    return Container(
+        settings=settings,
+        engine=engine,
+        storage=storage,
+        cache=cache,
+        use_cases=_use_cases(settings, units_of_work, storage, _readers(engine, cache)),
+        worker=Worker(database_url=database_url(settings), work=renditions, settings=settings.worker),
+        checks=checks,
+    )
+
+
+async def _check_database(engine: AsyncEngine) -> None:
+    """Passes if the database answers and is as new as the code."""
+    if not await is_current(engine):
+        raise NotMigratedError
+
+
+def _readers(engine: AsyncEngine, cache: Cache | None) -> tuple[ImageReader, TagReader, AlbumReader]:
+    images, tags, albums = SqlImageReader(engine), SqlTagReader(engine), SqlAlbumReader(engine)
+    if cache is None:
+        return images, tags, albums
+    return CachedImageReader(images, cache), CachedTagReader(tags, cache), CachedAlbumReader(albums, cache)
+
+
+def _listener(cache: Cache | None) -> CommitListener:
+    return _tell_nobody if cache is None else cache.drop
+
+
+async def _tell_nobody(_events: Sequence[Event]) -> None:
+    """Without a cache nothing goes stale."""
+
+
+def _use_cases(
+    settings: Settings,
+    units_of_work: UnitOfWorkFactory,
+    storage: S3ObjectStorage,
+    readers: tuple[ImageReader, TagReader, AlbumReader],
+) -> UseCases:
+    images, tags, albums = readers
+    return UseCases(
+        image_reader=images,
+        tag_reader=tags,
+        album_reader=albums,
+        images=ImageService(units_of_work),
+        tags=TagService(units_of_work),
+        albums=AlbumService(units_of_work),
+        uploads=UploadService(
+            unit_of_work=units_of_work,
+            storage=storage,
+            paths=ObjectPaths(),
+            inspector=VipsImageInspector(max_pixels=settings.uploads.max_pixels),
+            limits=UploadLimits(max_file_size_bytes=settings.uploads.max_file_size, head_bytes=HEAD_BYTES),
+        ),
+    )
+
+
+def _renderer(settings: Settings) -> VipsImageRenderer:
+    sizes = settings.thumbnails
+    return VipsImageRenderer(
+        {
+            RenditionSize.SMALL: sizes.small_px,
+            RenditionSize.MEDIUM: sizes.medium_px,
+            RenditionSize.LARGE: sizes.large_px,
+        },
+        quality=sizes.quality,
+        max_pixels=settings.uploads.max_pixels,
+        parallel=settings.worker.concurrency,
+    )
+
+
+def _with_endpoints(settings: Settings, endpoints: Endpoints) -> Settings:
+    """The settings with the addresses of embedded servers in the places that were empty."""
+    changes: dict[str, object] = {}
+    if endpoints.database_url is not None:
+        changes["database"] = settings.database.model_copy(update={"url": SecretStr(endpoints.database_url)})
+    if endpoints.cache_url is not None:
+        changes["cache"] = settings.cache.model_copy(update={"url": SecretStr(endpoints.cache_url)})
+    if (s3 := endpoints.s3) is not None:
+        changes["storage"] = settings.storage.model_copy(
+            update={
+                "endpoint_url": HttpUrl(s3.endpoint_url),
+                "bucket": s3.bucket,
+                "region": s3.region,
+                "addressing_style": AddressingStyle.PATH,
+                "access_key_id": SecretStr(s3.access_key_id),
+                "secret_access_key": SecretStr(s3.secret_access_key),
+            }
+        )
+    return settings.model_copy(update=changes)

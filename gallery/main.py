@@ -1,0 +1,93 @@
+"""The gallery as an ASGI application, for `gallery serve` and for any other ASGI server.
+
+`uvicorn --factory gallery.main:create_app` serves it too, on services whose addresses the settings name: embedded
+ones are started by `gallery serve` alone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from gallery.container import Container, open_container
+from gallery.platform.database.migrate import NotMigratedError, is_current
+from gallery.settings import Settings
+from gallery.settings_report import load_settings
+from gallery.web.app import WebParts, create_web_app
+
+
+class GalleryApp:
+    """Opens the gallery when the server starts, closes it when the server stops, and hands requests on to it.
+
+    When it is closed, uploads that are being recorded and jobs that are being worked on are waited for.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._web: ASGIApp | None = None
+        self._opened = AsyncExitStack()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await self._live(receive, send)
+        elif self._web is None:
+            message = "The gallery is not open: the server must send lifespan events (ASGI, lifespan protocol)."
+            raise RuntimeError(message)
+        else:
+            await self._web(scope, receive, send)
+
+    async def _live(self, receive: Receive, send: Send) -> None:
+        await receive()
+        try:
+            container = await self._opened.enter_async_context(running_container(self._settings))
+        except Exception as error:  # noqa: BLE001  # told to the server, whatever it is
+            await send({"type": "lifespan.startup.failed", "message": str(error)})
+            return
+        self._web = create_web_app(_parts(container))
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        await self._opened.aclose()
+        await send({"type": "lifespan.shutdown.complete"})
+
+
+@asynccontextmanager
+async def running_container(settings: Settings) -> AsyncIterator[Container]:
+    """A gallery that is ready for requests; works on jobs as well, if the settings say so.
+
+    Raises:
+        NotMigratedError: if the database is older than the code.
+        UnavailableError: if the database does not answer.
+    """
+    async with open_container(settings) as container:
+        if not await is_current(container.engine):
+            raise NotMigratedError
+        stop = asyncio.Event()
+        async with asyncio.TaskGroup() as tasks:
+            if settings.worker.embedded:
+                tasks.create_task(container.worker.run(stop))
+            try:
+                yield container
+            finally:
+                await container.use_cases.uploads.settle()
+                stop.set()
+
+
+def create_app() -> GalleryApp:
+    """The application with the settings of the environment.
+
+    Raises:
+        SettingsError: if a setting cannot be used.
+    """
+    return GalleryApp(load_settings())
+
+
+def _parts(container: Container) -> WebParts:
+    return WebParts(
+        settings=container.settings,
+        use_cases=container.use_cases,
+        storage=container.storage,
+        checks=container.checks,
+    )
