@@ -167,9 +167,12 @@ class Media:
             status = HTTPStatus.PARTIAL_CONTENT
             headers["Content-Range"] = part.content_range
         headers["Content-Length"] = str(part.size_bytes)
-        stored = await streams.enter_async_context(
-            self._storage.open(media.storage_path, first_byte=part.first, last_byte=part.last)
-        )
+        opening = self._storage.open(media.storage_path, first_byte=part.first, last_byte=part.last)
+        try:
+            stored = await streams.enter_async_context(opening)
+        except NotFoundError:
+            log.warning("a file is recorded, but its object is not there: %s", media.storage_path)
+            raise
         head = await anext(stored.body, b"")
         body = await streams.enter_async_context(aclosing(_whole(head, stored.body, part.size_bytes)))
         return StreamingResponse(body, status_code=status, headers=headers, media_type=media.content_type)

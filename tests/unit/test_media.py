@@ -14,6 +14,7 @@ import httpx
 import pytest
 from starlette.applications import Starlette
 from starlette.routing import Route
+from starlette.types import ASGIApp, Message
 
 from gallery.domain.errors import UnavailableError
 from gallery.domain.images import ContentType, Image, Rendition, RenditionSize
@@ -294,10 +295,14 @@ async def test_deleted_image_is_a_404_with_its_renditions(shelf: Shelf) -> None:
     assert shelf.storage.opened == []
 
 
-async def test_file_that_was_removed_meanwhile_is_a_404(shelf: Shelf) -> None:
+async def test_file_whose_object_is_gone_is_a_404_that_is_logged(
+    shelf: Shelf, caplog: pytest.LogCaptureFixture
+) -> None:
     shelf.storage.objects.clear()
     answer = await shelf.get()
     assert (answer.status_code, error_code(answer)) == (404, "NOT_FOUND")
+    [record] = [record for record in caplog.records if record.levelno >= logging.WARNING]
+    assert shelf.image.storage_path in record.getMessage()
 
 
 # A storage that fails
@@ -314,7 +319,14 @@ async def test_storage_that_does_not_answer_is_a_503(shelf: Shelf, caplog: pytes
 
 @asynccontextmanager
 async def reading(body: AsyncIterator[bytes]) -> AsyncIterator[tuple[httpx.AsyncClient, str]]:
-    """An image of 1,024 bytes whose storage gives these chunks."""
+    """An image of 1,024 bytes whose storage gives these chunks, asked for over ASGI."""
+    app, url = serving(body)
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://localhost") as client:
+        yield client, url
+
+
+def serving(body: AsyncIterator[bytes]) -> tuple[ASGIApp, str]:
+    """The application of `reading`, and the address of its image."""
 
     class Storage(MemoryObjectStorage):
         def open(
@@ -330,8 +342,7 @@ async def reading(body: AsyncIterator[bytes]) -> AsyncIterator[tuple[httpx.Async
     image = an_image(file_size_bytes=1024)
     gallery.holds(image)
     app = Starlette(routes=[Route(MEDIA_PATH, Media(MemoryImageReader(gallery.database), Storage()))])
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://localhost") as client:
-        yield client, original_url("", image)
+    return app, original_url("", image)
 
 
 async def test_storage_that_fails_at_the_first_byte_is_a_503() -> None:
@@ -363,3 +374,18 @@ async def test_storage_that_gives_another_size_than_recorded_is_not_believed(siz
     async with reading(body()) as (client, url):
         with pytest.raises(Exception, match=f"the storage gave {size} bytes of 1024"):
             await client.get(url)
+
+
+async def test_client_that_goes_away_is_no_failure_where_the_server_tells_by_an_error() -> None:
+    async def body() -> AsyncIterator[bytes]:
+        yield b"x" * 1024
+
+    async def receive() -> Message:
+        return {"type": "http.request"}
+
+    async def send(_message: Message) -> None:
+        raise OSError
+
+    app, url = serving(body())
+    scope = {"type": "http", "method": "GET", "path": url, "headers": [], "asgi": {"spec_version": "2.4"}}
+    await app(scope, receive, send)

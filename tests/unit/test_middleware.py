@@ -11,6 +11,7 @@ import httpx
 import pytest
 from pydantic import HttpUrl
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route, WebSocketRoute
@@ -51,6 +52,10 @@ async def _leave(_request: Request) -> Response:
     raise ClientDisconnect
 
 
+async def _refuse(_request: Request) -> Response:
+    raise HTTPException(413, "Too much.")
+
+
 async def _fail_midway(_request: Request) -> Response:
     async def body() -> AsyncIterator[bytes]:
         yield b"half of"
@@ -74,6 +79,7 @@ def application(**settings: Any) -> Starlette:  # noqa: ANN401 - any setting of 
             Route("/framed", _framed),
             Route("/fail", _fail),
             Route("/leave", _leave),
+            Route("/refuse", _refuse),
             Route("/fail-midway", _fail_midway),
             Route("/only-post", _hello, methods=["POST"]),
             WebSocketRoute("/socket", _echo),
@@ -144,6 +150,26 @@ async def test_wrong_method_is_a_405_that_says_what_is_taken(client: httpx.Async
     assert error_of(answer) == (405, "METHOD_NOT_ALLOWED", "abc")
     assert answer.headers["allow"] == "GET, HEAD"
     assert "GET, HEAD" in answer.json()["errors"][0]["message"]
+
+
+async def test_other_refusals_keep_their_status(client: httpx.AsyncClient) -> None:
+    answer = await client.get("/refuse", headers={"X-Request-ID": "abc"})
+    assert error_of(answer) == (413, "BAD_REQUEST", "abc")
+    assert answer.json()["errors"][0]["message"] == "Too much."
+
+
+async def test_start_and_stop_of_the_server_pass_through() -> None:
+    sent: list[Message] = []
+    received = iter([{"type": "lifespan.startup"}, {"type": "lifespan.shutdown"}])
+
+    async def receive() -> Message:
+        return next(received)
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    await application()({"type": "lifespan"}, receive, send)
+    assert [message["type"] for message in sent] == ["lifespan.startup.complete", "lifespan.shutdown.complete"]
 
 
 async def test_failure_is_a_500_that_tells_nothing_but_the_id(
