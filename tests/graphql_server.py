@@ -172,7 +172,7 @@ class GraphQLServer:
             limits=UploadLimits(max_file_size_bytes=LIMITS.max_file_size, head_bytes=16),
             clock=StandingClock(NOON),
         )
-        use_cases = OddUseCases(
+        self.use_cases = OddUseCases(
             oddities=self.oddities,
             image_reader=MemoryImageReader(self.gallery.database),
             tag_reader=MemoryTagReader(self.gallery.database),
@@ -183,7 +183,7 @@ class GraphQLServer:
             uploads=uploads,
         )
         self.endpoint = GraphQLEndpoint(
-            SCHEMA, use_cases, LIMITS, lambda connection: f"https://{connection.headers['host']}"
+            SCHEMA, self.use_cases, LIMITS, lambda connection: f"https://{connection.headers['host']}"
         )
 
     @property

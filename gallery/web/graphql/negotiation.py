@@ -44,7 +44,7 @@ def prefers_html(accept: str) -> bool:
     """Whether a client asks for a page by name and likes it better than data, as browsers do."""
     html = _preference(accept, HTML)
     data = max(_preference(accept, media_type) for media_type in MediaType)
-    return html[1] == _EXACT and html > data
+    return html[0] > 0 and html[1] == _EXACT and html > data
 
 
 def _preference(accept: str, media_type: str) -> tuple[float, int]:
