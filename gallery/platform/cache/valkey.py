@@ -1,0 +1,187 @@
+"""The connection to Valkey, and what happens while there is none.
+
+Three calls in a row that fail, or one drop, suspend the cache: nothing asks Valkey until it answers in time again. A
+drop that failed has left entries behind that are wrong, so the cache comes back with a new generation of everything.
+A process starts in the same way: one before it may have ended between a commit and its drop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from typing import Final, TypeVar
+
+from redis.asyncio import BlockingConnectionPool, Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import RedisError
+
+from gallery.platform.cache.keys import EVERYTHING
+from gallery.platform.cache.metrics import CacheMetrics
+from gallery.settings import CacheSettings
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+PREFIX: Final = "gallery:"
+
+_FAILURES_BEFORE_SUSPENSION = 3
+_RETRY_SECONDS = 1.0
+_CONNECT_SECONDS = 1.0
+"""How long an attempt to come back may take to connect and to drop; no request waits for it."""
+_MAX_CONNECTIONS = 32
+
+_SCHEMES: Final = {"valkey": "redis", "valkeys": "rediss"}
+"""Names of our protocols that redis-py does not know."""
+
+
+class CacheUnavailableError(Exception):
+    """Valkey did not answer, not in time, or not sensibly: ask the database instead."""
+
+
+class Valkey:
+    """Valkey as long as it is well."""
+
+    def __init__(self, client: Redis, timeout_seconds: float, metrics: CacheMetrics) -> None:
+        self.client = client
+        self._metrics = metrics
+        self._timeout_seconds = timeout_seconds
+        self._suspended = True
+        self._failures = 0
+        self._drops_missed = 1
+        self._drops_made_good = 0
+        self._recovery: asyncio.Task[None] | None = None
+
+    @property
+    def available(self) -> bool:
+        """Whether calls reach Valkey at present."""
+        return not self._suspended
+
+    async def call(self, operation: Callable[[], Awaitable[T]]) -> T:
+        """What an operation on the client gives, which may be several commands but has one time limit.
+
+        Raises:
+            CacheUnavailableError: if it fails in whatever way, or the cache is suspended.
+        """
+        if self._suspended:
+            raise CacheUnavailableError
+        try:
+            async with asyncio.timeout(self._timeout_seconds):
+                answer = await operation()
+        except Exception as error:  # a client parsing garbage raises anything; no request may fail of it
+            if not isinstance(error, RedisError | OSError):
+                log.exception("Valkey gave an answer that makes no sense, or the cache is wrong")
+            self._metrics.errors += 1
+            self._failures += 1
+            if self._failures >= _FAILURES_BEFORE_SUSPENSION:
+                self._suspend(error)
+            raise CacheUnavailableError from error
+        self._failures = 0
+        return answer
+
+    async def drop(self, keys: Sequence[str]) -> None:
+        """Removes keys; if that fails, everything is dropped before the cache is used again."""
+        try:
+            await self.call(lambda: self.client.unlink(*(PREFIX + key for key in keys)))
+        except CacheUnavailableError as error:
+            self.distrust(error.__cause__)
+        except asyncio.CancelledError:
+            self.distrust(None)
+            raise
+
+    def distrust(self, reason: BaseException | None) -> None:
+        """Suspends the cache until everything in it is dropped."""
+        self._drops_missed += 1
+        self._suspend(reason)
+
+    async def ping(self) -> None:
+        """Passes if Valkey answers in time.
+
+        Raises:
+            CacheUnavailableError: if not.
+        """
+        try:
+            async with asyncio.timeout(self._timeout_seconds):
+                await self.client.ping()
+        except Exception as error:
+            raise CacheUnavailableError from error
+
+    async def start(self) -> None:
+        """Begins to use the cache, now or as soon as Valkey answers."""
+        if not await self._restore():
+            log.warning("Valkey does not answer; the gallery reads from the database until it does")
+            self._recover()
+
+    async def stop(self) -> None:
+        """Ends the attempts to come back, and the connections."""
+        self._suspended = True
+        if self._recovery is not None:
+            self._recovery.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._recovery
+        await self.client.aclose()
+
+    def _suspend(self, reason: BaseException | None) -> None:
+        if not self._suspended:
+            log.warning("the cache is suspended, the gallery reads from the database: %r", reason)
+        self._suspended = True
+        self._recover()
+
+    def _recover(self) -> None:
+        if self._recovery is None or self._recovery.done():
+            self._recovery = asyncio.create_task(self._try_until_restored())
+
+    async def _try_until_restored(self) -> None:
+        if self._drops_missed == self._drops_made_good:
+            # Nothing is wrong in the cache, so there is time: a slow Valkey must not be tried again at once.
+            await asyncio.sleep(_RETRY_SECONDS)
+        while not await self._restore():  # noqa: ASYNC110  # only asking tells whether it is back
+            await asyncio.sleep(_RETRY_SECONDS)
+        log.info("the cache is used again")
+
+    async def _restore(self) -> bool:
+        """Drops everything if a drop was missed, makes sure that Valkey is fast enough, and ends the suspension."""
+        missed = self._drops_missed
+        try:
+            async with asyncio.timeout(_CONNECT_SECONDS):
+                if missed > self._drops_made_good:
+                    await self.client.unlink(PREFIX + EVERYTHING)
+                else:
+                    await self.client.ping()
+            self._drops_made_good = missed
+            await self.ping()
+        except Exception as error:  # noqa: BLE001  # as in `call`
+            log.debug("Valkey does not answer: %r", error)
+            return False
+        if self._drops_missed > self._drops_made_good:  # another drop was missed meanwhile
+            return False
+        self._failures = 0
+        self._suspended = False
+        return True
+
+
+def create_client(settings: CacheSettings) -> Redis:
+    """A pool of connections to the address of the settings; none is opened before it is needed.
+
+    Raises:
+        ValueError: if the settings hold no address, or one of another kind than redis://, valkey:// or unix://.
+    """
+    if settings.url is None:
+        message = "The address of the cache is not set."
+        raise ValueError(message)
+    scheme, separator, rest = settings.url.get_secret_value().partition("://")
+    pool = BlockingConnectionPool.from_url(
+        _SCHEMES.get(scheme, scheme) + separator + rest,
+        max_connections=_MAX_CONNECTIONS,
+        timeout=settings.timeout_seconds,
+        socket_timeout=_CONNECT_SECONDS,
+        socket_connect_timeout=_CONNECT_SECONDS,
+        retry=Retry(NoBackoff(), 0),
+        protocol=2,  # needs no greeting when a connection opens
+        driver_info=None,  # as above
+        decode_responses=False,
+    )
+    return Redis.from_pool(pool)
