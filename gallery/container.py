@@ -53,7 +53,9 @@ class Container:
 
 
 @asynccontextmanager
-async def running_services(settings: Settings, *, exclusive: bool) -> AsyncIterator[tuple[Settings, EmbeddedServers | None]]:
+async def running_services(
+    settings: Settings, *, exclusive: bool
+) -> AsyncIterator[tuple[Settings, EmbeddedServers | None]]:
     """The settings with an address for every service: those without one are started here, and stopped at the end.
 
     `exclusive` is for the one server of a data folder; see `EmbeddedServers.start`.
@@ -116,7 +118,10 @@ def _wire(settings: Settings, engine: AsyncEngine, storage: S3ObjectStorage, cac
     renditions = RenditionService(
         unit_of_work=units_of_work, storage=storage, paths=ObjectPaths(), renderer=_renderer(settings)
     )
-    checks: dict[str, Callable[[], Awaitable[None]]] = {"database": lambda: _check_database(engine), "storage": storage.ping}
+    checks: dict[str, Callable[[], Awaitable[None]]] = {
+        "database": lambda: _check_database(engine),
+        "storage": storage.ping,
+    }
     if cache is not None:
         checks["cache"] = cache.ping
     return Container(

@@ -23,6 +23,9 @@ from gallery.web.errors import AbortedResponseError
 _LIBRARIES_THAT_TELL_SECRETS: Final = ("aiobotocore", "botocore", "httpx", "redis", "sqlalchemy", "urllib3")
 """Below WARNING these write headers, signatures, or statements with their values."""
 
+_LIBRARIES_THAT_TELL_TOO_MUCH: Final = ("alembic", "pyvips")
+"""At INFO these write about every step of what they do."""
+
 _USER_INFO = re.compile(r"://[^\s/\"'<>]*@")
 """User name and password of an address."""
 
@@ -40,7 +43,7 @@ def configure_logging(settings: LogSettings, stream: TextIO | None = None) -> No
     level = logging.getLevelNamesMapping()[settings.level.upper()]
     root.setLevel(max(level, logging.INFO))
     logging.getLogger("gallery").setLevel(level)
-    for name in _LIBRARIES_THAT_TELL_SECRETS:
+    for name in (*_LIBRARIES_THAT_TELL_SECRETS, *_LIBRARIES_THAT_TELL_TOO_MUCH):
         logging.getLogger(name).setLevel(max(level, logging.WARNING))
     _adopt_uvicorn()
     logging.captureWarnings(capture=True)

@@ -78,9 +78,7 @@ def list_settings(settings: Settings, given: Mapping[str, object] | None = None)
         )
 
 
-def _walk(
-    model: BaseModel, path: tuple[str, ...] = ()
-) -> Iterator[tuple[tuple[str, ...], FieldInfo, object]]:
+def _walk(model: BaseModel, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], FieldInfo, object]]:
     for name, field in type(model).model_fields.items():
         value = getattr(model, name)
         if isinstance(value, BaseModel):

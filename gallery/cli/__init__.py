@@ -39,7 +39,7 @@ def _print_version(wanted: bool) -> None:  # noqa: FBT001  # typer calls it with
 
 @app.callback()
 def _gallery(
-    version: bool = typer.Option(  # noqa: FBT001, ARG001  # a flag of the command line, answered by its callback
+    version: bool = typer.Option(  # noqa: FBT001  # a flag of the command line, answered by its callback
         False,  # noqa: FBT003  # as above
         "--version",
         help="Print the version.",

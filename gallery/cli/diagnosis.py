@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 import asyncpg
 import typer
@@ -13,7 +13,7 @@ from pydantic import SecretStr
 
 from gallery.container import Container
 from gallery.domain.errors import UnavailableError
-from gallery.platform.database.engine import driver_dsn, ping
+from gallery.platform.database.engine import ping
 from gallery.platform.database.migrate import current_revision, head_revision, is_current
 from gallery.settings import Settings
 
@@ -62,9 +62,7 @@ async def check_services(container: Container) -> None:
         raise ServicesMissingError("\n".join([*missing, "`gallery doctor` looks at everything."]))
 
 
-async def _finding(
-    service: str, where: str, check: Callable[[], Awaitable[None]], *, required: bool = True
-) -> Finding:
+async def _finding(service: str, where: str, check: Callable[[], Awaitable[None]], *, required: bool = True) -> Finding:
     problem: str | None = None
     try:
         async with asyncio.timeout(_PATIENCE_SECONDS):
@@ -86,8 +84,7 @@ async def _check_database(container: Container) -> None:
         await ping(container.engine)
     except UnavailableError as error:
         message = (
-            f"PostgreSQL at {where} does not answer ({_innermost(error)}). "
-            "Start it, or correct GALLERY_DATABASE__URL."
+            f"PostgreSQL at {where} does not answer ({_innermost(error)}). Start it, or correct GALLERY_DATABASE__URL."
         )
         raise _ProblemError(message) from error
     except Exception as error:
@@ -124,10 +121,8 @@ def _place(url: SecretStr | None) -> str:
     if url is None:
         return "nowhere"
     parts = urlsplit(url.get_secret_value())
-    if parts.scheme in {"postgres", "postgresql", "postgresql+asyncpg"}:
-        parts = urlsplit(driver_dsn(url.get_secret_value()))
-    host = parts.netloc.rpartition("@")[2]
-    return f"{host}{parts.path}" if host else parts.path
+    host = parts.netloc.rpartition("@")[2] or "".join(dict(parse_qsl(parts.query)).get("host", ""))
+    return f"{host}{parts.path}"
 
 
 def _storage_place(settings: Settings) -> str:

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
 from gallery.cli.diagnosis import check_services
 from gallery.cli.running import DataDir, ExitCode, run, settings_of
@@ -53,12 +53,14 @@ async def _with_album(container: Container, options: ImportOptions, title: str) 
 
 async def _run(container: Container, files: list[LocalFile], options: ImportOptions) -> list[ImportResult]:
     service = ImportService(container.use_cases.image_reader, container.use_cases.uploads)
-    columns = TextColumn("{task.description}"), BarColumn(), DownloadColumn(), MofNCompleteColumn(), TimeRemainingColumn()
+    files_done = TextColumn("{task.fields[done]} of {task.fields[files]} files")
+    columns = TextColumn("{task.description}"), BarColumn(), DownloadColumn(), files_done, TimeRemainingColumn()
     with Progress(*columns, console=Console(stderr=True)) as bar:
-        task = bar.add_task("Importing", total=sum(file.size_bytes for file in files))
+        total = sum(file.size_bytes for file in files)
+        task = bar.add_task("Importing", total=total, done=0, files=len(files))
 
         def advance(result: ImportResult) -> None:
-            bar.advance(task, result.file.size_bytes)
+            bar.update(task, advance=result.file.size_bytes, done=bar.tasks[task].fields["done"] + 1)
             if result.outcome is ImportOutcome.REFUSED:
                 bar.console.print(f"refused  {result.file.filename}: {result.reason}", markup=False, highlight=False)
 

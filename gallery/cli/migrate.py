@@ -16,7 +16,7 @@ from gallery.settings import Settings
 CreateBucket = Annotated[bool, typer.Option("--create-bucket", help="Also create the bucket, if it does not exist.")]
 
 
-def migrate(create_bucket: CreateBucket = False, data_dir: DataDir = None) -> None:  # noqa: FBT001, FBT002  # a flag
+def migrate(create_bucket: CreateBucket = False, data_dir: DataDir = None) -> None:  # noqa: FBT002  # a flag
     """Bring the database up to date. Safe to run at any time, and beside a running gallery."""
     settings = settings_of({"data_dir": data_dir})
     configure_logging(settings.log)

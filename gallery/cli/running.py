@@ -100,7 +100,7 @@ async def _interruptible(main: Callable[[], Coroutine[Any, Any, int | None]]) ->
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
-    """uvloop where there is one."""
+    """Uvloop where there is one."""
     if sys.platform == "win32":
         return None
     import uvloop  # noqa: PLC0415  # not there on Windows

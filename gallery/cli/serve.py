@@ -28,7 +28,9 @@ _KEEP_ALIVE_SECONDS = 75
 
 def serve(
     host: Annotated[str | None, typer.Option(help="Address to listen on.", show_default="127.0.0.1")] = None,
-    port: Annotated[int | None, typer.Option(help="Port to listen on; 0 takes a free one.", show_default="8000")] = None,
+    port: Annotated[
+        int | None, typer.Option(help="Port to listen on; 0 takes a free one.", show_default="8000")
+    ] = None,
     data_dir: DataDir = None,
 ) -> None:
     """Serve the gallery. PostgreSQL, S3 storage and Valkey are started too where settings name none."""

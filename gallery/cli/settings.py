@@ -14,7 +14,7 @@ from gallery.settings_report import Setting, Source, list_settings
 Plain = Annotated[bool, typer.Option("--plain", help="One line each, VARIABLE=value, for scripts.")]
 
 
-def settings(plain: Plain = False, data_dir: DataDir = None) -> None:  # noqa: FBT001, FBT002  # a flag
+def settings(plain: Plain = False, data_dir: DataDir = None) -> None:  # noqa: FBT002  # a flag
     """List all settings with their value, where it comes from, its default, and what it means. Secrets are hidden."""
     given = without_none({"data_dir": data_dir})
     listed = list(list_settings(settings_of(given), given))

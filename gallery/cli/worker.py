@@ -15,7 +15,7 @@ from gallery.settings import Settings
 
 
 def worker(data_dir: DataDir = None) -> None:
-    """Work on jobs: make thumbnails, remove the files of deleted images. Beside `gallery serve`, as many as you like."""
+    """Work on jobs: make thumbnails, remove the files of deleted images. Any number of workers may run."""
     settings = settings_of({"data_dir": data_dir})
     configure_logging(settings.log)
     run(lambda: _work(settings))
