@@ -27,6 +27,8 @@ class GalleryApp:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
+        self.stopping = asyncio.Event()
+        """Set it to be asked no more: the gallery says that it is not ready."""
         self._web: ASGIApp | None = None
         self._opened = AsyncExitStack()
 
@@ -44,10 +46,12 @@ class GalleryApp:
         await receive()
         try:
             container = await self._opened.enter_async_context(running_container(self._settings))
+            web = create_web_app(_parts(container, self.stopping))
+            await self._opened.enter_async_context(web.router.lifespan_context(web))
         except Exception as error:  # noqa: BLE001  # told to the server, whatever it is
             await send({"type": "lifespan.startup.failed", "message": str(error)})
             return
-        self._web = create_web_app(_parts(container))
+        self._web = web
         await send({"type": "lifespan.startup.complete"})
         await receive()
         await self._opened.aclose()
@@ -85,10 +89,11 @@ def create_app() -> GalleryApp:
     return GalleryApp(load_settings())
 
 
-def _parts(container: Container) -> WebParts:
+def _parts(container: Container, stopping: asyncio.Event) -> WebParts:
     return WebParts(
         settings=container.settings,
         use_cases=container.use_cases,
         storage=container.storage,
         checks=container.checks,
+        stopping=stopping,
     )

@@ -54,9 +54,10 @@ class _Server(uvicorn.Server):
     """Serves until a signal comes or an embedded server dies; prints where once requests are answered."""
 
     def __init__(self, settings: Settings, listener: socket.socket) -> None:
+        self._app = GalleryApp(settings)
         super().__init__(
             uvicorn.Config(
-                GalleryApp(settings),
+                self._app,
                 http="httptools",
                 ws="none",
                 lifespan="on",
@@ -95,6 +96,7 @@ class _Server(uvicorn.Server):
 
     def _stop(self) -> None:
         """Asks for the end; asked again, does not wait for requests in flight."""
+        self._app.stopping.set()
         self.force_exit = self.should_exit
         self.should_exit = True
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import cache
 
@@ -42,19 +43,26 @@ class WebParts:
 
 
 def create_web_app(parts: WebParts) -> Starlette:
-    """The application, for an ASGI server."""
+    """The application, for an ASGI server. The end of its lifespan waits for mutations whose clients went away."""
+    base_url = base_url_for(parts.settings.server)
+    graphql = GraphQLEndpoint(schema, parts.use_cases, parts.settings.uploads, base_url)
+
+    @asynccontextmanager
+    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+        yield
+        await graphql.settle()
+
     app = Starlette(
-        routes=_routes(parts),
+        routes=_routes(parts, graphql),
         middleware=middleware(parts.settings.server),
         exception_handlers=ERROR_HANDLERS,
+        lifespan=lifespan,
     )
     app.router.redirect_slashes = False  # such a redirect is built of what a proxy may have changed
     return app
 
 
-def _routes(parts: WebParts) -> list[BaseRoute]:
-    base_url = base_url_for(parts.settings.server)
-    graphql = GraphQLEndpoint(schema, parts.use_cases, parts.settings.uploads, base_url)
+def _routes(parts: WebParts, graphql: GraphQLEndpoint) -> list[BaseRoute]:
     return [
         Route("/", _to_graphql),
         Route(GRAPHQL_PATH, graphql),

@@ -99,6 +99,7 @@ def create_engine(url: str, settings: DatabaseSettings) -> AsyncEngine:
         pool_recycle=_MAX_CONNECTION_AGE_SECONDS,
         json_serializer=lambda value: orjson.dumps(value).decode(),
         json_deserializer=orjson.loads,
+        hide_parameters=True,  # errors are logged, what people wrote is not
     )
     event.listen(engine.sync_engine, "connect", _decode_plain_uuids)
     event.listen(engine.sync_engine, "checkout", _refuse_closed_connections)

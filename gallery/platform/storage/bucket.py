@@ -97,7 +97,7 @@ class Bucket:
                     else:
                         await self._client.create_bucket(
                             Bucket=self._name,
-                            CreateBucketConfiguration={"LocationConstraint": region},  # type: ignore[typeddict-item]  # any region
+                            CreateBucketConfiguration={"LocationConstraint": region},
                         )
                 except ClientError as error:
                     if error_code(error) not in {"BucketAlreadyOwnedByYou", "BucketAlreadyExists"}:
