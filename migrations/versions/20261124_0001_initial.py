@@ -177,4 +177,5 @@ def _create_text_index(table: str, columns: list[str], where: sa.TextClause | No
         postgresql_using="gin",
         postgresql_ops=dict.fromkeys(columns, "gin_trgm_ops"),
         postgresql_where=where,
+        postgresql_with={"fastupdate": "off"},
     )

@@ -16,12 +16,13 @@ from gallery.domain.events import EntityKind
 from gallery.domain.ids import AlbumId, ImageId, TagId, UserId
 from gallery.domain.images import ContentType, Image, Rendition, RenditionSize
 from gallery.domain.pages import ContentTypeStats, GalleryStats, ImageFilter, ImageQuery, Page, PageRequest
+from gallery.domain.tags import tag_key
 from gallery.platform.database.errors import missing
 from gallery.platform.database.image_lists import (
     LIVING,
+    NO_TAG,
+    ImageSelection,
     album_keyset,
-    filtered,
-    keyset_of,
     pages_by_parent,
     pages_of_parents,
     tag_keyset,
@@ -57,6 +58,7 @@ _LEAVE: Final = (  # albums come first, as everybody who takes images out of alb
     delete(IMAGE_TAGS).where(among_ids(IMAGE_TAGS.c.image_id)),
     delete(RENDITIONS).where(among_ids(RENDITIONS.c.image_id)),
 )
+_TAGS_BY_KEYS: Final = select(TAGS.c.key, TAGS.c.id).where(TAGS.c.key == any_(bindparam("keys", type_=ARRAY(TEXT))))
 _COUNTS: Final = select(
     select(func.count()).select_from(TAGS).scalar_subquery().label("tags"),
     select(func.count()).select_from(ALBUMS).scalar_subquery().label("albums"),
@@ -142,13 +144,15 @@ class SqlImageReader:
 
     async def list_page(self, viewer: Viewer, query: ImageQuery) -> Page[Image]:
         """As the port says."""
-        keyset = keyset_of(query)
-        rows = await self._reading.rows(keyset.cut(filtered(select(*IMAGE_COLUMNS), query.filter)))
+        selection = await self._selection(query.filter)
+        keyset = selection.keyset(query)
+        rows = await self._reading.rows(keyset.cut(selection.select(*IMAGE_COLUMNS)))
         return keyset.page(rows, image_from_row)
 
     async def count(self, viewer: Viewer, image_filter: ImageFilter) -> int:
         """As the port says."""
-        return await self._reading.count(filtered(select(func.count()).select_from(IMAGES), image_filter))
+        selection = await self._selection(image_filter)
+        return await self._reading.count(selection.select(func.count()))
 
     async def known_checksums(self, viewer: Viewer, checksums: Collection[str]) -> dict[str, ImageId]:
         """As the port says."""
@@ -197,3 +201,9 @@ class SqlImageReader:
             size_bytes=sum(one.size_bytes for one in content_types),
             content_types=content_types,
         )
+
+    async def _selection(self, image_filter: ImageFilter) -> ImageSelection:
+        keys = sorted({tag_key(name) for name in image_filter.tag_names})
+        rows = await self._reading.rows(_TAGS_BY_KEYS, {"keys": keys}) if keys else []
+        by_key = {row.key: row.id for row in rows}
+        return ImageSelection(filter=image_filter, tag_ids=[by_key.get(key, NO_TAG) for key in keys])

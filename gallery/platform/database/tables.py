@@ -45,6 +45,8 @@ SORTABLE_TEXT = Text(collation="C")
 
 _TIMESTAMP = DateTime(timezone=True)
 _LIVING = text("deleted_at IS NULL")
+_AT_ONCE: Final = {"fastupdate": "off"}
+"""New rows enter a GIN index at once, for 0.2 ms each: while a list of them waits, PostgreSQL avoids the index."""
 
 
 class _Row(SQLModel):
@@ -78,6 +80,7 @@ class ImageRow(_Row, table=True):
             postgresql_using="gin",
             postgresql_ops={"title": "gin_trgm_ops", "original_filename": "gin_trgm_ops"},
             postgresql_where=_LIVING,
+            postgresql_with=_AT_ONCE,
         ),
     )
 
@@ -125,7 +128,13 @@ class TagRow(_Row, table=True):
     __tablename__ = "tags"
     __table_args__ = (
         UniqueConstraint("key"),
-        Index("ix_tags_text", "key", postgresql_using="gin", postgresql_ops={"key": "gin_trgm_ops"}),
+        Index(
+            "ix_tags_text",
+            "key",
+            postgresql_using="gin",
+            postgresql_ops={"key": "gin_trgm_ops"},
+            postgresql_with=_AT_ONCE,
+        ),
     )
 
     id: UUID = Field(sa_column=_id_column(primary_key=True))
@@ -157,7 +166,13 @@ class AlbumRow(_Row, table=True):
         Index("ix_albums_created_at_id", "created_at", "id"),
         Index("ix_albums_updated_at_id", "updated_at", "id"),
         Index("ix_albums_cover_id", "cover_id", postgresql_where=text("cover_id IS NOT NULL")),
-        Index("ix_albums_text", "title", postgresql_using="gin", postgresql_ops={"title": "gin_trgm_ops"}),
+        Index(
+            "ix_albums_text",
+            "title",
+            postgresql_using="gin",
+            postgresql_ops={"title": "gin_trgm_ops"},
+            postgresql_with=_AT_ONCE,
+        ),
     )
 
     id: UUID = Field(sa_column=_id_column(primary_key=True))
