@@ -171,6 +171,20 @@ async def test_slow_reader_is_waited_for_however_long_others_wait_behind_it() ->
         assert await waiting == b"y"
 
 
+async def test_user_that_does_not_read_yet_is_waited_for_however_long_others_wait_behind_it() -> None:
+    client = Client([files(2) + part("0", b"x" * MEBIBYTE) + part("1", b"y"), END])
+    async with client.request() as request:
+        first, second = (await request.operations())["variables"]["files"]
+
+        async def look_around_and_read() -> bytes:
+            await asyncio.sleep(3 * LIMITS.claim_timeout_seconds)
+            return await read(first)
+
+        contents = await asyncio.gather(first.once(look_around_and_read), second.once(lambda: read(second)))
+
+    assert contents == [b"x" * MEBIBYTE, b"y"]
+
+
 async def test_file_that_nobody_reads_is_waited_for_while_nobody_waits_behind_it() -> None:
     client = Client([files(2), part("0", b"x" * MEBIBYTE), part("1", b"y"), END])
     async with client.request() as request:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -15,6 +16,8 @@ from gallery.web.errors import RequestCode, RequestError
 
 CSRF_HEADERS = ("Apollo-Require-Preflight", "X-Apollo-Operation-Name", "X-GraphQL-CSRF")
 """Any of these shows that a request was not sent by a form or a link of another site: it takes a CORS preflight."""
+
+_LENGTH = re.compile("[0-9]{1,18}", re.ASCII)
 
 JSON = "application/json"
 MULTIPART = "multipart/form-data"
@@ -108,7 +111,7 @@ def require_csrf_header(headers: Headers) -> None:
 def content_length(headers: Headers) -> int:
     """The length of a body in bytes, -1 if the client does not say."""
     text = headers.get("content-length", "")
-    return int(text) if text.isascii() and text.isdigit() else -1
+    return int(text) if _LENGTH.fullmatch(text) else -1
 
 
 def _json_object(content: dict[str, Any], name: str) -> dict[str, Any]:

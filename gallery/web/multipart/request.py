@@ -3,27 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-import re
-from collections.abc import AsyncIterator
 from http import HTTPStatus
 from types import TracebackType
 from typing import Any, NoReturn, Self
-from urllib.parse import unquote
 
 import orjson
-from multipart import (
-    MultipartError,
-    MultipartSegment,
-    ParserLimitReached,
-    PushMultipartParser,
-    parse_options_header,
-)
+from multipart import MultipartSegment
 
 from gallery.domain.errors import ErrorCode, FileTooLargeError, InvalidInputError, UploadInterruptedError
 from gallery.settings import UploadSettings
 from gallery.web.body import RequestBody
 from gallery.web.errors import RequestCode, RequestError
 from gallery.web.multipart.file_map import place_uploads
+from gallery.web.multipart.parts import filename_of, parser_for, parts_of
 from gallery.web.multipart.upload import IncomingUpload
 
 FILE_QUEUE_BYTES = 256 * 1024
@@ -34,8 +26,6 @@ MAX_EXTRA_PARTS = 16
 """How many parts that the map does not name are thrown away before the request is refused."""
 FRAMING_BYTES = 64 * 1024
 """More than boundaries and headers of the parts around one file take."""
-
-_EXTENDED_FILENAME = re.compile(r";\s*filename\*\s*=\s*(utf-8|iso-8859-1)'[^']*'([^;\s]+)", re.IGNORECASE)
 
 
 class MultipartRequest:
@@ -54,8 +44,7 @@ class MultipartRequest:
         self._body = body
         self._content_length = content_length
         self._limits = limits
-        self._parser = _parser(content_type)
-        self._events = self._parse()
+        self._events = parts_of(body, parser_for(content_type), self._check_beginning)
         self._uploads: dict[str, IncomingUpload] = {}
         self._progress = asyncio.Event()
         self._distributing: asyncio.Task[None] | None = None
@@ -98,23 +87,7 @@ class MultipartRequest:
         self._distributing = asyncio.create_task(self._distribute())
         return operations
 
-    # Parsing
-
-    async def _parse(self) -> AsyncIterator[MultipartSegment | bytes | None]:
-        """For each part its headers, its bytes, and None at its end."""
-        try:
-            while chunk := await self._body.read():
-                for event in self._parser.parse(chunk):
-                    yield event
-                self._check_beginning()
-            if self._body.is_complete:
-                self._parser.close()
-        except ParserLimitReached as error:
-            message = f"The headers of a part are too large: {error}."
-            raise RequestError(RequestCode.REQUEST_TOO_LARGE, message, HTTPStatus.REQUEST_ENTITY_TOO_LARGE) from error
-        except MultipartError as error:
-            message = f"The multipart body is malformed, or did not arrive whole: {error}."
-            raise RequestError(RequestCode.INVALID_MULTIPART, message) from error
+    # Before the files
 
     def _check_beginning(self) -> None:
         """Refuses a body that goes on and on before its operation."""
@@ -186,7 +159,7 @@ class MultipartRequest:
                 message = "The request has many parts that its `map` does not name."
                 raise RequestError(RequestCode.TOO_MANY_FILES, message, HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
             return None
-        upload.begin(_filename(segment))
+        upload.begin(filename_of(segment))
         return upload
 
     def _check_size(self, size_bytes: int) -> None:
@@ -229,25 +202,6 @@ class MultipartRequest:
         if awaited and not any(upload.is_claimed and upload.unread_bytes for upload in uploads):
             for upload in (blocking, *awaited):
                 upload.fail(_out_of_order())
-
-
-def _parser(content_type: str) -> PushMultipartParser:
-    _, options = parse_options_header(content_type)
-    try:
-        return PushMultipartParser(options.get("boundary", ""), strict=False)
-    except MultipartError as error:
-        message = "The content type of the request names no valid boundary. Leave that header to your HTTP client."
-        raise RequestError(RequestCode.INVALID_MULTIPART, message) from error
-
-
-def _filename(segment: MultipartSegment) -> str | None:
-    """The name of a file, from `filename*` (RFC 5987) if there is one, which the parser passes over."""
-    extended = _EXTENDED_FILENAME.search(segment.header("Content-Disposition", ""))
-    if extended:
-        charset, value = extended.groups()
-        return unquote(value, encoding=charset, errors="replace")
-    filename: str | None = segment.filename
-    return filename
 
 
 def _missing(name: str) -> InvalidInputError:

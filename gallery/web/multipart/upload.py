@@ -27,11 +27,12 @@ class IncomingUpload:
         self._news = asyncio.Event()
         self._error: GalleryError | None = None
         self._is_complete = False
+        self._is_read = False
         self._use: asyncio.Task[Any] | None = None  # each caller of `once` knows what its own use gives
         self.filename: str | None = None
         self.unread_bytes = 0
         self.has_begun = False
-        self.is_claimed = False
+        self.is_claimed = False  # whether somebody reads it, or will before doing anything else with the request
 
     # Reading
 
@@ -42,6 +43,7 @@ class IncomingUpload:
         same error.
         """
         if self._use is None:
+            self._claim()
             self._use = asyncio.create_task(self._used(use))
         result: T = await self._use
         return result
@@ -54,11 +56,11 @@ class IncomingUpload:
             InvalidInputError: FILE_MISSING if the body ends without the file; UPLOAD_ORDER if the operation waits
                 for it while a file before it is not read.
         """
-        if self.is_claimed:
+        if self._is_read:
             message = "a file can be read once"
             raise RuntimeError(message)
-        self.is_claimed = True
-        self._on_progress()
+        self._is_read = True
+        self._claim()
         try:
             while chunk := await self._next_chunk():
                 yield chunk
@@ -68,7 +70,7 @@ class IncomingUpload:
     @property
     def is_awaited(self) -> bool:
         """Whether a reader waits for the file to begin."""
-        return self.is_claimed and not self.has_begun and self._error is None
+        return self._is_read and not self.has_begun and self._error is None
 
     def release(self) -> None:
         """Says that nobody reads on: what is unread, or still arrives, is thrown away."""
@@ -107,6 +109,10 @@ class IncomingUpload:
     def is_complete(self) -> bool:
         """Whether the file has arrived whole."""
         return self._is_complete
+
+    def _claim(self) -> None:
+        self.is_claimed = True
+        self._on_progress()
 
     async def _used(self, use: Callable[[], Awaitable[T]]) -> T:
         try:
