@@ -91,7 +91,7 @@ def test_original_is_served_as_it_was_sent(job: Job) -> None:
 def test_thumbnails_come_in_three_sizes_with_the_pixels_they_claim(job: Job) -> None:
     ready = job.facts["ready"]
 
-    assert ready["processing"] == {"state": "READY", "error": None}
+    assert (ready["processing"], ready["processingError"]) == ("READY", None)
     sizes = []
     for name in ("small", "medium", "large"):
         claimed, download = ready["thumbnails"][name], job.facts["thumbnails"][name]
@@ -148,7 +148,7 @@ def test_album_holds_the_image_and_the_image_names_the_album(job: Job) -> None:
 def test_deleted_image_is_gone_from_everywhere(job: Job) -> None:
     assert job.facts["deleted"] == {"image": {"id": job.image["id"]}, "errors": []}
     assert job.facts["afterwards"] == {
-        "image": None,
+        "image": ["NOT_FOUND"],
         "listed": 0,
         "album": {
             "id": job.facts["created"]["album"]["id"],

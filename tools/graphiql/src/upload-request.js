@@ -10,7 +10,7 @@ const UPLOAD = `mutation UploadImage($input: UploadImageInput!) {
 
 const PREVIEW = `query UploadedImage($id: ID!) {
   image(id: $id) {
-    processing { state error }
+    processing
     thumbnails { small { url width height } }
   }
 }`;
@@ -41,7 +41,7 @@ export async function thumbnailOf({ url, headers, id }) {
   for (let attempt = 0; attempt < POLL_LIMIT; attempt += 1) {
     const { image } = dataOf(await post({ url, headers: { ...headers, "Content-Type": "application/json" }, body }));
     if (image?.thumbnails?.small) return image.thumbnails.small;
-    if (image?.processing.state !== "PENDING") return null;
+    if (image?.processing !== "PENDING") return null;
     await new Promise((resolve) => setTimeout(resolve, POLL_INTERVAL_MS));
   }
   return null;

@@ -2,7 +2,7 @@
 
 const IMAGE = `
   id filename originalFilename contentType fileSize checksum width height title description url
-  processing { state error }
+  processing processingError
   thumbnails { small { url width height } medium { url width height } large { url width height } }
   tags { name }
   albums { id title imageCount }

@@ -52,7 +52,7 @@ async function upload(client, photo) {
 async function untilProcessed(client, id) {
   for (let attempt = 0; attempt < POLL_LIMIT; attempt += 1) {
     const { image } = await client.query(documents.GET_IMAGE, { id });
-    if (image.processing.state !== "PENDING") return image;
+    if (image.processing !== "PENDING") return image;
     await new Promise((resolve) => setTimeout(resolve, POLL_INTERVAL_MS));
   }
   throw new Error(`image ${id} is still being processed`);
@@ -75,10 +75,21 @@ async function putIntoAlbum(client, imageId) {
 
 async function lookAgain(client, id, tag, albumId) {
   return {
-    image: (await client.query(documents.GET_IMAGE, { id })).image,
+    image: await codesOf(client.query(documents.GET_IMAGE, { id })),
     listed: (await client.query(documents.LIST_IMAGES, { first: 10, tags: [tag] })).images.totalCount,
     album: (await client.query(documents.GET_ALBUM, { id: albumId })).album,
   };
+}
+
+/** The codes of the errors with which a client rejects; each client keeps them in a place of its own. */
+async function codesOf(answering) {
+  try {
+    await answering;
+  } catch (error) {
+    const errors = error.response?.errors ?? error.graphQLErrors ?? error.errors;
+    return errors.map(({ extensions }) => extensions.code);
+  }
+  return [];
 }
 
 async function download(url) {
