@@ -86,10 +86,11 @@ class Outline:
         )
 
 
-def _fingerprint(*types: type[object]) -> bytes:
+def fingerprint(*types: type[object]) -> bytes:
+    """Tells layouts of dataclasses apart."""
     layout = [(type_.__name__, [(field.name, field.type) for field in fields(type_)]) for type_ in types]  # type: ignore[arg-type]  # dataclasses, which no annotation tells
     return hashlib.blake2s(repr((_ENVELOPE, layout)).encode(), digest_size=3).hexdigest().encode()
 
 
-FORMAT: Final = _fingerprint(Album, ContentTypeStats, GalleryStats, Image, Outline, Rendition, Tag)
+FORMAT: Final = fingerprint(Album, ContentTypeStats, GalleryStats, Image, Outline, Rendition, Tag)
 """Begins every entry. Changes with the fields of what is kept, so that no release reads another one's layout."""

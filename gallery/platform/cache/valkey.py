@@ -85,7 +85,7 @@ class Valkey:
     async def drop(self, keys: Sequence[str]) -> None:
         """Removes keys; if that fails, everything is dropped before the cache is used again."""
         try:
-            await self.call(lambda: self.client.unlink(*(PREFIX + key for key in keys)))
+            await self.call(lambda: self._unlink(keys))
         except CacheUnavailableError as error:
             self.distrust(error.__cause__)
         except asyncio.CancelledError:
@@ -105,7 +105,7 @@ class Valkey:
         """
         try:
             async with asyncio.timeout(self._timeout_seconds):
-                await self.client.ping()
+                await self._ping()
         except Exception as error:
             raise CacheUnavailableError from error
 
@@ -123,6 +123,16 @@ class Valkey:
             with suppress(asyncio.CancelledError):
                 await self._recovery
         await self.client.aclose()
+
+    async def _unlink(self, keys: Sequence[str]) -> None:
+        if not isinstance(await self.client.unlink(*(PREFIX + key for key in keys)), int):
+            message = "Valkey does not say how many keys were removed"
+            raise TypeError(message)
+
+    async def _ping(self) -> None:
+        if not await self.client.ping():
+            message = "Valkey answers a PING with something else"
+            raise ValueError(message)
 
     def _suspend(self, reason: BaseException | None) -> None:
         if not self._suspended:
@@ -148,9 +158,9 @@ class Valkey:
         try:
             async with asyncio.timeout(_CONNECT_SECONDS):
                 if missed > self._drops_made_good:
-                    await self.client.unlink(PREFIX + EVERYTHING)
+                    await self._unlink([EVERYTHING])
                 else:
-                    await self.client.ping()
+                    await self._ping()
             self._drops_made_good = missed
             await self.ping()
         except Exception as error:  # noqa: BLE001  # as in `call`
