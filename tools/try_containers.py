@@ -156,7 +156,15 @@ class Project:
         self.run("up", "--detach", "--no-build")
 
     def stop(self) -> None:
-        """Removes the containers, and of the volumes only those without a name."""
+        """Stops everything and removes all but the named volumes.
+
+        Raises:
+            TrialError: if a container had to be killed, or lost what it was about to write.
+        """
+        self.run("stop")
+        containers = self.run("ps", "--all", "--quiet").split()
+        codes = _run(["docker", "inspect", "--format", "{{.Name}} {{.State.ExitCode}}", *containers]).splitlines()
+        expect([line for line in codes if not line.endswith(" 0")], [], "containers that did not end in order")
         self.run("rm", "--stop", "--force", "-v")
 
     def run(self, *arguments: str, check: bool = True) -> str:
