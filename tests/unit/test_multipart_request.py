@@ -182,7 +182,7 @@ async def test_user_that_does_not_read_yet_is_waited_for_however_long_others_wai
 
         contents = await asyncio.gather(first.once(look_around_and_read), second.once(lambda: read(second)))
 
-    assert contents == [b"x" * MEBIBYTE, b"y"]
+    assert list(contents) == [b"x" * MEBIBYTE, b"y"]
 
 
 async def test_file_that_nobody_reads_is_waited_for_while_nobody_waits_behind_it() -> None:
