@@ -113,7 +113,7 @@ def pages_of_parents(keyset: Keyset, parent: ColumnElement[UUID], parent_ids: Co
         .where(parent == parents.c.parent_id)
     ).lateral()
     return (
-        select(parents.c.parent_id, *page.c)
+        select(*page.c, parents.c.parent_id)
         .join_from(parents, page, true())
         .order_by(parents.c.parent_id, *keyset.order(page.c[SORT_VALUE], page.c.id))
     )
