@@ -17,7 +17,13 @@ from contextlib import contextmanager
 from http import HTTPStatus
 
 import aiohttp
-from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, PartialCredentialsError
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    CredentialRetrievalError,
+    NoCredentialsError,
+    PartialCredentialsError,
+)
 
 from gallery.domain.errors import ConflictError, UnavailableError
 
@@ -90,7 +96,7 @@ def is_refusal(error: BaseException) -> bool:
 
 def diagnosis(error: BaseException, bucket: str, endpoint_url: str, region: str) -> UnavailableError:
     """What the failure of a call that only looks whether the bucket is there tells."""
-    if isinstance(error, NoCredentialsError | PartialCredentialsError):
+    if isinstance(error, CredentialRetrievalError | NoCredentialsError | PartialCredentialsError):
         return StorageRefusedError(
             "No keys to the storage were found. Set GALLERY_STORAGE__ACCESS_KEY_ID and "
             "GALLERY_STORAGE__SECRET_ACCESS_KEY, or give the process a role."
