@@ -193,13 +193,14 @@ class MultipartRequest:
         return upload.unread_bytes > 0 and queued >= REQUEST_QUEUE_BYTES
 
     def _end_deadlock(self, blocking: IncomingUpload) -> None:
-        """Fails a file that nobody reads, and those whose readers wait behind it.
+        """Fails a file that nobody has claimed, and those whose readers wait behind it.
 
-        While something that has a reader is still to be read, a slow storage may be all that is wrong.
+        While any file that is claimed has unread bytes, a slow storage may be all that is wrong.
         """
         uploads = self._uploads.values()
         awaited = [upload for upload in uploads if upload.is_awaited]
-        if awaited and not any(upload.is_claimed and upload.unread_bytes for upload in uploads):
+        progresses = blocking.is_claimed or any(upload.is_claimed and upload.unread_bytes for upload in uploads)
+        if awaited and not progresses:
             for upload in (blocking, *awaited):
                 upload.fail(_out_of_order())
 
