@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum, unique
 from typing import Protocol
 
-from gallery.domain.access import Viewer
+from gallery.domain.access import Right, Viewer, require
 from gallery.domain.errors import GalleryError, UnavailableError
 from gallery.domain.ids import AlbumId, ImageId
 from gallery.domain.ports import ImageReader, IncomingFile
@@ -83,6 +83,7 @@ class ImportService:
             UnavailableError: if the storage or the database does not answer; files done by then stay.
             ForbiddenError: if the viewer may not add images.
         """
+        require(viewer, Right.CONTRIBUTE)
         free = asyncio.Semaphore(options.parallel)
 
         async def one(file: FileToImport) -> ImportResult:

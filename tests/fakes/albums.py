@@ -19,7 +19,8 @@ class MemoryAlbumRepository:
         self._transaction = transaction
 
     async def get(self, album_id: AlbumId) -> Album:
-        await self._transaction.lock(album_id)
+        if album_id in self._transaction.tables.albums:
+            await self._transaction.lock(album_id)
         album = self._transaction.tables.albums.get(album_id)
         if album is None:
             raise missing(EntityKind.ALBUM)

@@ -19,12 +19,14 @@ from gallery.domain.jobs import Job
 from gallery.domain.tags import Tag
 from gallery.services.albums import AlbumService
 from gallery.services.images import ImageService
+from gallery.services.imports import ImportService
 from gallery.services.renditions import RenditionService
 from gallery.services.tags import TagService
 from gallery.services.uploads import UploadLimits, UploadService
 from tests.entities import NOON
 from tests.fakes.clock import StandingClock
 from tests.fakes.database import MemoryDatabase, Tables
+from tests.fakes.images import MemoryImageReader
 from tests.fakes.imaging import ObedientInspector, ObedientRenderer
 from tests.fakes.storage import MemoryObject, MemoryObjectStorage, MemoryStoragePaths
 from tests.fakes.unit_of_work import memory_units_of_work
@@ -57,6 +59,7 @@ class MemoryGallery:
             limits=UploadLimits(max_file_size_bytes=MAX_FILE_SIZE_BYTES, head_bytes=HEAD_BYTES),
             clock=self.clock,
         )
+        self.imports = ImportService(MemoryImageReader(self.database), self.uploads)
         self.renditions = RenditionService(
             unit_of_work=self.unit_of_work,
             storage=self.storage,

@@ -43,11 +43,11 @@ class MemoryImageRepository:
         return image
 
     async def get_many(self, image_ids: Collection[ImageId]) -> dict[ImageId, Image]:
-        wanted = sorted(set(image_ids))
-        for image_id in wanted:
+        there = sorted(set(image_ids) & self._transaction.tables.living.keys())
+        for image_id in there:
             await self._transaction.lock(image_id)
         living = self._transaction.tables.living
-        return {image_id: living[image_id] for image_id in wanted if image_id in living}
+        return {image_id: living[image_id] for image_id in there if image_id in living}
 
     async def find_by_checksum(self, owner: UserId, checksum: str) -> Image | None:
         found = self._with_checksum(owner, checksum)

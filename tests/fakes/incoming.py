@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from collections.abc import AsyncIterator, Callable, Sequence
 
 
@@ -21,6 +22,7 @@ class MemoryIncomingFile:
         stalls_after: int | None = None,
     ) -> None:
         self._chunks = chunks
+        self.content = b"".join(chunks)
         self._filename = filename
         self._at_end = at_end
         self._stalls_after = stalls_after
@@ -46,3 +48,24 @@ class MemoryIncomingFile:
     async def _stall(self) -> None:
         self.stalled.set()
         await asyncio.get_running_loop().create_future()
+
+
+class MemoryFileToImport:
+    """A file whose checksum can be asked for before it is sent."""
+
+    def __init__(self, file: MemoryIncomingFile) -> None:
+        self.file = file
+
+    @property
+    def filename(self) -> str | None:
+        return self.file.filename
+
+    @property
+    def size_bytes(self) -> int:
+        return len(self.file.content)
+
+    async def checksum(self) -> str:
+        return hashlib.sha256(self.file.content).hexdigest()
+
+    def chunks(self) -> AsyncIterator[bytes]:
+        return self.file.chunks()

@@ -19,7 +19,8 @@ class MemoryTagRepository:
         self._transaction = transaction
 
     async def get(self, tag_id: TagId) -> Tag:
-        await self._transaction.lock(tag_id)
+        if tag_id in self._transaction.tables.tags:
+            await self._transaction.lock(tag_id)
         tag = self._transaction.tables.tags.get(tag_id)
         if tag is None:
             raise missing(EntityKind.TAG)

@@ -16,10 +16,11 @@ from gallery.domain.errors import ForbiddenError
 from gallery.domain.ids import AlbumId, ImageId, TagId
 from gallery.services.albums import AlbumChange, NewAlbum
 from gallery.services.images import ImageChange
+from gallery.services.imports import FileToImport, ImportOptions, Progress
 from gallery.services.uploads import NewImage
 from tests.entities import ADA, NOBODY, a_tag, an_album, an_image
 from tests.fakes.gallery import MemoryGallery
-from tests.fakes.incoming import MemoryIncomingFile
+from tests.fakes.incoming import MemoryFileToImport, MemoryIncomingFile
 
 IMAGE, TAG, ALBUM = an_image(), a_tag(), an_album()
 
@@ -31,6 +32,7 @@ NEEDED = {
     "AlbumService.update": Right.EDIT,
     "ImageService.delete": Right.EDIT,
     "ImageService.update": Right.EDIT,
+    "ImportService.run": Right.CONTRIBUTE,
     "TagService.create": Right.CONTRIBUTE,
     "TagService.delete": Right.EDIT,
     "TagService.tag_images": Right.CONTRIBUTE,
@@ -77,8 +79,11 @@ def arguments(service: type, name: str, file: MemoryIncomingFile) -> dict[str, o
         AlbumId: ALBUM.id,
         ImageChange: ImageChange(image_id=IMAGE.id, title="Lighthouse"),
         ImageId: IMAGE.id,
+        ImportOptions: ImportOptions(),
         NewAlbum: NewAlbum(title="Winter", image_ids=[IMAGE.id]),
         NewImage: NewImage(file=file),
+        Progress: lambda _: None,
+        Sequence[FileToImport]: [MemoryFileToImport(file)],
         Sequence[ImageId]: [IMAGE.id],
         Sequence[str]: ["Sand"],
         TagId: TAG.id,
