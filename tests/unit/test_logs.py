@@ -177,8 +177,8 @@ def test_libraries_that_write_headers_and_statements_only_warn(name: str, level:
 def test_debugging_is_of_the_gallery_only() -> None:
     stream = configured(LogLevel.DEBUG)
     logging.getLogger("gallery.web").debug("ours")
-    logging.getLogger("alembic").debug("theirs")
-    logging.getLogger("alembic").info("theirs too")
+    logging.getLogger("uvicorn.error").debug("theirs")
+    logging.getLogger("uvicorn.error").info("theirs too")
     assert [line["event"] for line in lines(stream)] == ["ours", "theirs too"]
 
 
