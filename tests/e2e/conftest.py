@@ -6,7 +6,6 @@ import os
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from urllib.parse import urlsplit
 
 import pytest
 
@@ -17,8 +16,6 @@ from tests.integration.embedded_support import processes_in
 from tests.services import Services
 
 _OWN_SERVICES = ("GALLERY_TEST_DATABASE_URL", "GALLERY_TEST_CACHE_URL", "GALLERY_TEST_S3_ENDPOINT_URL")
-_CACHE_OF_THE_SERVER = "/1"
-"""A database of Valkey that no other test empties."""
 
 
 @pytest.fixture
@@ -33,10 +30,9 @@ if any(map(os.environ.get, _OWN_SERVICES)) or os.environ.get("GALLERY_TEST_SERVI
     @pytest.fixture(scope="session")
     async def running(services: Services, migrated_template: str) -> AsyncIterator[tuple[GalleryServer, Api]]:
         """A server on the services that the tests are told to use."""
-        cache_url = urlsplit(services.cache_url)._replace(path=_CACHE_OF_THE_SERVER).geturl()
         with TemporaryDirectory(prefix="gallery-e2e-") as name:
             async with (
-                fresh_place(services, migrated_template, cache_url=cache_url) as place,
+                fresh_place(services, migrated_template, cache_database=1) as place,
                 serving(Path(name, "log"), settings=place.settings) as running,
             ):
                 yield running
@@ -70,5 +66,6 @@ def api(running: tuple[GalleryServer, Api]) -> Api:
 @pytest.fixture
 async def place(services: Services, migrated_template: str, cache_url: str) -> AsyncIterator[Place]:
     """A place for a gallery of the test's own."""
-    async with fresh_place(services, migrated_template, cache_url=cache_url) as place:
+    assert cache_url == services.cache_url
+    async with fresh_place(services, migrated_template) as place:
         yield place

@@ -94,12 +94,15 @@ class Place:
 
 
 @asynccontextmanager
-async def fresh_place(services: Services, template: str, *, cache_url: str | None = None) -> AsyncIterator[Place]:
-    """A database cloned from the template and a bucket of its own, both gone afterwards."""
+async def fresh_place(services: Services, template: str, *, cache_database: int = 0) -> AsyncIterator[Place]:
+    """A database cloned from the template and a bucket of its own, both gone afterwards, and one of Valkey's databases.
+
+    Number 0 is emptied by each test that asks for `cache_url`; what lives longer takes another.
+    """
     database = f"gallery_e2e_{uuid4().hex}"
     place = Place(
         database_url=urlsplit(services.database_url)._replace(path=f"/{database}").geturl(),
-        cache_url=cache_url or services.cache_url,
+        cache_url=f"{services.cache_url}{'&' if '?' in services.cache_url else '?'}db={cache_database}",
         objects=StoredObjects(access=services.s3, bucket=f"gallery-e2e-{uuid4().hex[:12]}"),
     )
     await _administrate(services, f"CREATE DATABASE {database} TEMPLATE {template}")
