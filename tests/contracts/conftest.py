@@ -1,0 +1,153 @@
+"""Every implementation of a port: the fakes in memory, and the adapters over real servers."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+from aiobotocore.session import get_session
+from pydantic import HttpUrl, SecretStr
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from gallery.domain.events import Event, EventKind
+from gallery.domain.ids import EventId, UserId
+from gallery.domain.jobs import Job
+from gallery.platform.database.albums import SqlAlbumReader
+from gallery.platform.database.engine import create_engine
+from gallery.platform.database.images import SqlImageReader
+from gallery.platform.database.tags import SqlTagReader
+from gallery.platform.database.unit_of_work import sql_units_of_work
+from gallery.platform.jobs.messages import decode
+from gallery.platform.jobs.queue import PgJobQueue
+from gallery.platform.storage.s3 import connect_storage
+from gallery.settings import DatabaseSettings, StorageSettings
+from tests.contracts.under_test import Database, Storage, Told
+from tests.fakes.albums import MemoryAlbumReader
+from tests.fakes.database import MemoryDatabase
+from tests.fakes.images import MemoryImageReader
+from tests.fakes.storage import MemoryObjectStorage
+from tests.fakes.tags import MemoryTagReader
+from tests.fakes.unit_of_work import memory_units_of_work
+from tests.services import S3Access
+
+PART_SIZE_BYTES = 5 * 1024 * 1024  # the least that S3 takes
+
+
+@pytest.fixture(params=["memory", "sql"])
+def database(request: pytest.FixtureRequest) -> Database:
+    found = request.getfixturevalue(f"{request.param}_database")
+    assert isinstance(found, Database)
+    return found
+
+
+@pytest.fixture(params=["memory", "s3"])
+def under_test(request: pytest.FixtureRequest) -> Storage:
+    found = request.getfixturevalue(f"{request.param}_storage")
+    assert isinstance(found, Storage)
+    return found
+
+
+@pytest.fixture
+def memory_database() -> Database:
+    told = Told()
+    memory = MemoryDatabase()
+
+    async def events() -> list[Event]:
+        return memory.committed.events
+
+    async def jobs() -> list[Job]:
+        return memory.committed.jobs
+
+    return Database(
+        unit_of_work=memory_units_of_work(memory, on_commit=told.listener),
+        images=MemoryImageReader(memory),
+        tags=MemoryTagReader(memory),
+        albums=MemoryAlbumReader(memory),
+        events=events,
+        jobs=jobs,
+        told=told.commits,
+    )
+
+
+@pytest.fixture
+async def sql_database(database_url: str) -> AsyncIterator[Database]:
+    engine = create_engine(database_url, DatabaseSettings(pool_size=4))
+    told = Told()
+    yield Database(
+        unit_of_work=sql_units_of_work(engine, jobs=PgJobQueue, on_commit=told.listener),
+        images=SqlImageReader(engine),
+        tags=SqlTagReader(engine),
+        albums=SqlAlbumReader(engine),
+        events=lambda: _committed_events(engine),
+        jobs=lambda: _committed_jobs(engine),
+        told=told.commits,
+    )
+    await engine.dispose()
+
+
+@pytest.fixture
+def memory_storage() -> Storage:
+    memory = MemoryObjectStorage()
+
+    async def leftovers() -> set[str]:
+        return set(memory.objects)
+
+    return Storage(storage=memory, part_size_bytes=PART_SIZE_BYTES, leftovers=leftovers)
+
+
+@pytest.fixture
+async def s3_storage(s3: S3Access, bucket: str) -> AsyncIterator[Storage]:
+    settings = StorageSettings(
+        endpoint_url=HttpUrl(s3.endpoint_url),
+        bucket=bucket,
+        region=s3.region,
+        access_key_id=SecretStr(s3.access_key_id),
+        secret_access_key=SecretStr(s3.secret_access_key),
+        part_size_bytes=PART_SIZE_BYTES,
+        parts_in_flight=2,
+    )
+
+    async with connect_storage(settings) as storage:
+
+        async def leftovers() -> set[str]:
+            await storage.settle()
+            return await _paths_in(s3, bucket)
+
+        yield Storage(storage=storage, part_size_bytes=PART_SIZE_BYTES, leftovers=leftovers)
+
+
+async def _committed_events(engine: AsyncEngine) -> list[Event]:
+    async with engine.connect() as connection:
+        rows = await connection.execute(text("SELECT * FROM events ORDER BY sequence"))
+        return [
+            Event(
+                id=EventId(row.id),
+                kind=EventKind(row.kind),
+                entity_id=row.entity_id,
+                actor=UserId(row.actor),
+                occurred_at=row.occurred_at,
+                payload=row.payload,
+            )
+            for row in rows
+        ]
+
+
+async def _committed_jobs(engine: AsyncEngine) -> list[Job]:
+    async with engine.connect() as connection:
+        rows = await connection.execute(text("SELECT entrypoint, payload FROM pgqueuer ORDER BY id"))
+        return [decode(row.entrypoint, row.payload) for row in rows]
+
+
+async def _paths_in(s3: S3Access, bucket: str) -> set[str]:
+    creating = get_session().create_client(
+        "s3",
+        endpoint_url=s3.endpoint_url,
+        aws_access_key_id=s3.access_key_id,
+        aws_secret_access_key=s3.secret_access_key,
+        region_name=s3.region,
+    )
+    async with creating as client:
+        objects = await client.list_objects_v2(Bucket=bucket)
+        uploads = await client.list_multipart_uploads(Bucket=bucket)
+    return {item["Key"] for item in objects.get("Contents", [])} | {item["Key"] for item in uploads.get("Uploads", [])}
