@@ -355,6 +355,20 @@ async def test_damaged_and_foreign_entries_are_read_anew_and_replaced(
     assert readers.cache.metrics.errors == 0
 
 
+async def test_kept_missing_and_damaged_images_come_in_one_answer(readers: Readers, valkey: Redis) -> None:
+    kept, damaged = readers.gallery.images
+    missing = an_image("Missing")
+    readers.gallery.add(missing)
+    await readers.images.get_many(VIEWER, [kept, damaged])
+    await readers.cache.settle()
+    await valkey.append(f"gallery:image:{damaged.hex}", "}")
+
+    found = await readers.images.get_many(VIEWER, [kept, damaged, missing.id])
+
+    assert found == readers.gallery.images
+    assert await readers.asked_by(lambda: readers.images.get_many(VIEWER, [kept, damaged, missing.id])) == []
+
+
 async def test_a_key_of_another_type_is_replaced(readers: Readers, valkey: Redis) -> None:
     image_id = next(iter(readers.gallery.images))
     await valkey.rpush(f"gallery:image:{image_id.hex}", "not a string")

@@ -12,6 +12,7 @@ import pytest
 
 from gallery.domain.access import LOCAL_ADMINISTRATOR as VIEWER
 from gallery.domain.events import EventKind
+from gallery.domain.ids import new_image_id
 from gallery.domain.images import Image
 from gallery.domain.pages import ImageQuery
 from gallery.platform.cache import Cache, CachedImageReader, CacheUnavailableError, connect
@@ -178,6 +179,41 @@ async def test_a_drop_that_failed_while_the_cache_was_suspended_is_made_good(
         await eventually(lambda: one.cache.available)
         assert await one.titles(image) == ["New", "New"]
         assert await other.titles(image) == ["New", "New"]
+
+
+async def test_what_a_failed_drop_did_not_name_is_still_kept_afterwards(
+    valkey: ValkeyProcess, gallery: MemoryGallery, image: Image
+) -> None:
+    untouched = an_image("Untouched")
+    gallery.add(untouched)
+    async with process(valkey.url, gallery, timeout_seconds=0.2) as one:
+        await one.images.get_many(VIEWER, [image.id, untouched.id])
+        await one.cache.settle()
+        valkey.freeze()
+        await one.write(image, "New")
+        valkey.thaw()
+        await eventually(lambda: one.cache.available)
+        gallery.reads.clear()
+
+        await one.images.get_many(VIEWER, [image.id, untouched.id])
+
+        assert gallery.reads == [("images", [image.id])]
+
+
+async def test_more_failed_drops_than_can_be_remembered_drop_everything(
+    valkey: ValkeyProcess, gallery: MemoryGallery, image: Image
+) -> None:
+    async with process(valkey.url, gallery, timeout_seconds=0.2) as one:
+        await one.titles(image)
+        valkey.freeze()
+        await one.write(image, "New")
+        await one.cache.drop([an_event(EventKind.IMAGE_RENDERED, new_image_id()) for _ in range(6000)])
+        valkey.thaw()
+        await eventually(lambda: one.cache.available)
+        gallery.reads.clear()
+
+        assert await one.titles(image) == ["New", "New"]
+        assert [method for method, _ in gallery.reads] == ["images", "page of images"]
 
 
 async def test_a_process_that_starts_does_not_trust_what_one_before_it_left(

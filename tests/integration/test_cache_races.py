@@ -35,10 +35,17 @@ class Process:
         self.gallery = MemoryGallery()
         self.gallery.add(*images)
         self.images = CachedImageReader(MemoryImageReader(self.gallery), cache)
+        self._pauses: list[Pause] = []
+
+    def release(self) -> None:
+        """Lets every read end, so that a test that fails does not wait for one."""
+        for pause in self._pauses:
+            pause.end.set()
 
     async def begin(self, read: str, image: Image) -> tuple[asyncio.Task[object], Pause]:
         """Begins a read; goes on when the database has read, before it answers."""
         pause = self.gallery.pause = Pause()
+        self._pauses.append(pause)
         task: asyncio.Task[object] = asyncio.ensure_future(self.read(read, image))
         await pause.reached.wait()
         self.gallery.pause = None
@@ -57,7 +64,10 @@ async def two_processes(cache_url: str) -> AsyncIterator[tuple[Process, Process,
     settings = cache_settings(cache_url)
     async with AsyncExitStack() as stack:
         caches = [await stack.enter_async_context(connect(settings)) for _ in range(2)]
-        yield Process(caches[0], image), Process(caches[1], image), image
+        one, other = (Process(cache, image) for cache in caches)
+        yield one, other, image
+        one.release()
+        other.release()
 
 
 @pytest.fixture
@@ -137,7 +147,7 @@ async def test_a_hundred_at_once_ask_the_database_once(
     process, _, image = two_processes
     first, pause = await process.begin(read, image)
     others = [asyncio.ensure_future(process.read(read, image)) for _ in range(99)]
-    await asyncio.sleep(0.05)
+    await eventually(lambda: process.cache.metrics.hits == 99)
     pause.end.set()
 
     assert await asyncio.gather(first, *others) == [["Old"]] * 100
@@ -154,11 +164,26 @@ async def test_a_hundred_who_begin_together_ask_the_database_once(
     assert (process.cache.metrics.hits, process.cache.metrics.misses) == (99, 1)
 
 
+async def test_who_waited_for_a_read_gets_its_value_though_it_is_not_kept(
+    two_processes: tuple[Process, Process, Image],
+) -> None:
+    reader, writer, image = two_processes
+    first, pause = await reader.begin("image", image)
+    second = asyncio.ensure_future(reader.read("image", image))
+    await eventually(lambda: reader.cache.metrics.hits == 1)
+
+    await writer.cache.drop([an_event(EventKind.IMAGE_UPDATED, image.id)])
+    pause.end.set()
+
+    assert [await first, await second] == [["Old"], ["Old"]]
+    assert reader.gallery.reads == [("images", [image.id])]
+
+
 async def test_two_processes_ask_the_database_once(two_processes: tuple[Process, Process, Image]) -> None:
     one, other, image = two_processes
     first, pause = await one.begin("image", image)
     second = asyncio.ensure_future(other.read("image", image))
-    await asyncio.sleep(2 * LEASE_SECONDS)  # longer than a lease that nobody renews
+    await asyncio.sleep(1.5 * LEASE_SECONDS)  # longer than a lease that nobody renews
     assert not second.done()
     pause.end.set()
 
@@ -206,7 +231,7 @@ async def test_who_goes_away_does_not_take_the_read_from_the_others(
     process, _, image = two_processes
     first, pause = await process.begin("image", image)
     second = asyncio.ensure_future(process.read("image", image))
-    await asyncio.sleep(0.05)
+    await eventually(lambda: process.cache.metrics.hits == 1)
     first.cancel()
     pause.end.set()
 

@@ -12,7 +12,7 @@ from typing import Generic, TypeVar
 
 from gallery.domain.events import Event
 from gallery.platform.cache.entries import Entries, Entry
-from gallery.platform.cache.keys import Slot, dropped_by
+from gallery.platform.cache.keys import EVERYTHING, Slot, dropped_by
 from gallery.platform.cache.kinds import Kind, Lifetimes
 from gallery.platform.cache.loads import Load, Loaded, Loads
 from gallery.platform.cache.metrics import CacheMetrics
@@ -109,10 +109,9 @@ class Cache:
     async def _drop(self, events: Sequence[Event]) -> None:
         try:
             keys = dropped_by(events)
-        except (LookupError, TypeError) as error:
-            log.exception("the cache does not understand an event")
-            self._valkey.distrust(error)
-            return
+        except (LookupError, TypeError):
+            log.exception("the cache does not understand an event and drops everything")
+            keys = [EVERYTHING]
         if keys:
             await self._valkey.drop(keys)
 

@@ -21,7 +21,7 @@ from gallery.platform.cache.codec import FORMAT
 from gallery.platform.cache.keys import EVERYTHING, Slot
 from gallery.platform.cache.valkey import PREFIX
 
-LEASE_SECONDS: Final = 0.5
+LEASE_SECONDS: Final = 1.0
 """How long a lease lives unless it is renewed: how long others wait for a process that died."""
 
 _GENERATION_SECONDS = 7 * 24 * 3600

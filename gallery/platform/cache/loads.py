@@ -21,7 +21,7 @@ Load = Callable[[list[K]], Awaitable[Mapping[K, V]]]
 Loaded = dict[str, V]
 """Values by the keys of their entries, without those that do not exist."""
 
-_RENEW_SECONDS = LEASE_SECONDS / 3
+_RENEW_SECONDS = LEASE_SECONDS / 4
 
 
 class Loads:

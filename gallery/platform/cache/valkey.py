@@ -1,15 +1,15 @@
 """The connection to Valkey, and what happens while there is none.
 
-Three calls in a row that fail, or one drop, suspend the cache: nothing asks Valkey until it answers in time again. A
-drop that failed has left entries behind that are wrong, so the cache comes back with a new generation of everything.
-A process starts in the same way: one before it may have ended between a commit and its drop.
+Three calls in a row that fail, or one drop, suspend the cache: nothing asks Valkey until it answers in time again, and
+until every drop that failed has been made good. A process starts by dropping everything: one before it may have ended
+between a commit and its drop.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection
 from contextlib import suppress
 from typing import Final, TypeVar
 
@@ -33,6 +33,8 @@ _RETRY_SECONDS = 1.0
 _CONNECT_SECONDS = 1.0
 """How long an attempt to come back may take to connect and to drop; no request waits for it."""
 _MAX_CONNECTIONS = 32
+_MAX_MISSED_KEYS = 10_000
+"""How many drops are remembered one by one while Valkey is gone, before everything is dropped instead."""
 
 _SCHEMES: Final = {"valkey": "redis", "valkeys": "rediss"}
 """Names of our protocols that redis-py does not know."""
@@ -51,8 +53,7 @@ class Valkey:
         self._timeout_seconds = timeout_seconds
         self._suspended = True
         self._failures = 0
-        self._drops_missed = 1
-        self._drops_made_good = 0
+        self._missed = {EVERYTHING}
         self._recovery: asyncio.Task[None] | None = None
 
     @property
@@ -82,20 +83,15 @@ class Valkey:
         self._failures = 0
         return answer
 
-    async def drop(self, keys: Sequence[str]) -> None:
-        """Removes keys; if that fails, everything is dropped before the cache is used again."""
+    async def drop(self, keys: Collection[str]) -> None:
+        """Removes keys; if that fails, the cache is not used before they are removed."""
         try:
             await self.call(lambda: self._unlink(keys))
         except CacheUnavailableError as error:
-            self.distrust(error.__cause__)
+            self._miss(keys, error.__cause__)
         except asyncio.CancelledError:
-            self.distrust(None)
+            self._miss(keys, None)
             raise
-
-    def distrust(self, reason: BaseException | None) -> None:
-        """Suspends the cache until everything in it is dropped."""
-        self._drops_missed += 1
-        self._suspend(reason)
 
     async def ping(self) -> None:
         """Passes if Valkey answers in time.
@@ -117,14 +113,16 @@ class Valkey:
 
     async def stop(self) -> None:
         """Ends the attempts to come back, and the connections."""
-        self._suspended = True
         if self._recovery is not None:
             self._recovery.cancel()
             with suppress(asyncio.CancelledError):
                 await self._recovery
+        if self._missed:
+            await self._restore()
+        self._suspended = True
         await self.client.aclose()
 
-    async def _unlink(self, keys: Sequence[str]) -> None:
+    async def _unlink(self, keys: Collection[str]) -> None:
         if not isinstance(await self.client.unlink(*(PREFIX + key for key in keys)), int):
             message = "Valkey does not say how many keys were removed"
             raise TypeError(message)
@@ -133,6 +131,13 @@ class Valkey:
         if not await self.client.ping():
             message = "Valkey answers a PING with something else"
             raise ValueError(message)
+
+    def _miss(self, keys: Collection[str], reason: BaseException | None) -> None:
+        """Suspends the cache until these keys are removed."""
+        self._missed |= set(keys)
+        if len(self._missed) > _MAX_MISSED_KEYS:
+            self._missed = {EVERYTHING}
+        self._suspend(reason)
 
     def _suspend(self, reason: BaseException | None) -> None:
         if not self._suspended:
@@ -145,32 +150,29 @@ class Valkey:
             self._recovery = asyncio.create_task(self._try_until_restored())
 
     async def _try_until_restored(self) -> None:
-        if self._drops_missed == self._drops_made_good:
-            # Nothing is wrong in the cache, so there is time: a slow Valkey must not be tried again at once.
+        if not self._missed:
+            # Nothing in the cache is wrong, so there is time: a slow Valkey must not be tried again at once.
             await asyncio.sleep(_RETRY_SECONDS)
         while not await self._restore():  # noqa: ASYNC110  # only asking tells whether it is back
             await asyncio.sleep(_RETRY_SECONDS)
         log.info("the cache is used again")
 
     async def _restore(self) -> bool:
-        """Drops everything if a drop was missed, makes sure that Valkey is fast enough, and ends the suspension."""
-        missed = self._drops_missed
+        """Makes missed drops good, makes sure that Valkey is fast enough, and ends the suspension."""
+        missed, self._missed = self._missed, set()
         try:
             async with asyncio.timeout(_CONNECT_SECONDS):
-                if missed > self._drops_made_good:
-                    await self._unlink([EVERYTHING])
-                else:
-                    await self._ping()
-            self._drops_made_good = missed
+                await (self._unlink(missed) if missed else self._ping())
+            missed = set()
             await self.ping()
         except Exception as error:  # noqa: BLE001  # as in `call`
             log.debug("Valkey does not answer: %r", error)
-            return False
-        if self._drops_missed > self._drops_made_good:  # another drop was missed meanwhile
-            return False
-        self._failures = 0
-        self._suspended = False
-        return True
+        else:
+            self._suspended = bool(self._missed)  # another drop may have been missed meanwhile
+            self._failures = 0
+        finally:
+            self._missed |= missed
+        return not self._suspended
 
 
 def create_client(settings: CacheSettings) -> Redis:
