@@ -80,7 +80,7 @@ class ImportService:
         """Imports the files; what became of each, in their order.
 
         Raises:
-            UnavailableError: if the storage or the database does not answer; files done by then stay.
+            ExceptionGroup: of UnavailableError, if storage or database do not answer; files done by then stay.
             ForbiddenError: if the viewer may not add images.
         """
         require(viewer, Right.CONTRIBUTE)
