@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -23,41 +23,38 @@ if TYPE_CHECKING:
 class StoredObjects:
     """A bucket, seen from outside the gallery."""
 
+    client: S3Client
     access: S3Access
     bucket: str
 
     async def keys(self) -> list[str]:
         """The names of all objects, sorted."""
-        async with self.client() as client:
-            pages = client.get_paginator("list_objects_v2").paginate(Bucket=self.bucket)
-            return sorted([item["Key"] async for page in pages for item in page.get("Contents", [])])
+        pages = self.client.get_paginator("list_objects_v2").paginate(Bucket=self.bucket)
+        return sorted([item["Key"] async for page in pages for item in page.get("Contents", [])])
 
     async def open_uploads(self) -> list[str]:
         """The names of objects whose multipart upload is neither completed nor aborted."""
-        async with self.client() as client:
-            pages = client.get_paginator("list_multipart_uploads").paginate(Bucket=self.bucket)
-            return sorted([item["Key"] async for page in pages for item in page.get("Uploads", [])])
+        pages = self.client.get_paginator("list_multipart_uploads").paginate(Bucket=self.bucket)
+        return sorted([item["Key"] async for page in pages for item in page.get("Uploads", [])])
 
     async def read(self, key: str) -> bytes:
-        async with self.client() as client:
-            body: bytes = await (await client.get_object(Bucket=self.bucket, Key=key))["Body"].read()
-            return body
+        body: bytes = await (await self.client.get_object(Bucket=self.bucket, Key=key))["Body"].read()
+        return body
 
     async def etag(self, key: str) -> str:
         """The ETag without quotes; that of an object stored in parts ends with a hyphen and their number."""
-        async with self.client() as client:
-            return (await client.head_object(Bucket=self.bucket, Key=key))["ETag"].strip('"')
+        return (await self.client.head_object(Bucket=self.bucket, Key=key))["ETag"].strip('"')
 
-    @asynccontextmanager
-    async def client(self) -> AsyncIterator[S3Client]:
-        async with get_session().create_client(
-            "s3",
-            endpoint_url=self.access.endpoint_url,
-            aws_access_key_id=self.access.access_key_id,
-            aws_secret_access_key=self.access.secret_access_key,
-            region_name=self.access.region,
-        ) as client:
-            yield client
+    async def remove_all(self) -> None:
+        """Removes the bucket with everything in it."""
+        async for page in self.client.get_paginator("list_multipart_uploads").paginate(Bucket=self.bucket):
+            for upload in page.get("Uploads", []):
+                await self.client.abort_multipart_upload(
+                    Bucket=self.bucket, Key=upload["Key"], UploadId=upload["UploadId"]
+                )
+        for key in await self.keys():
+            await self.client.delete_object(Bucket=self.bucket, Key=key)
+        await self.client.delete_bucket(Bucket=self.bucket)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,15 +79,13 @@ class Place:
             "GALLERY_STORAGE__SECRET_ACCESS_KEY": access.secret_access_key,
         }
 
-    async def count(self, table: str) -> int:
-        """How many rows a table has."""
+    async def count(self, *tables: str) -> list[int]:
+        """How many rows each of the tables has."""
         connection = await asyncpg.connect(driver_dsn(self.database_url))
         try:
-            found = await connection.fetchval(f"SELECT count(*) FROM {table}")  # noqa: S608  # a name from a test
+            return [await connection.fetchval(f"SELECT count(*) FROM {table}") for table in tables]  # noqa: S608
         finally:
             await connection.close()
-        assert isinstance(found, int)
-        return found
 
 
 @asynccontextmanager
@@ -99,29 +94,32 @@ async def fresh_place(services: Services, template: str, *, cache_database: int 
 
     Number 0 is emptied by each test that asks for `cache_url`; what lives longer takes another.
     """
-    database = f"gallery_e2e_{uuid4().hex}"
-    place = Place(
-        database_url=urlsplit(services.database_url)._replace(path=f"/{database}").geturl(),
-        cache_url=f"{services.cache_url}{'&' if '?' in services.cache_url else '?'}db={cache_database}",
-        objects=StoredObjects(access=services.s3, bucket=f"gallery-e2e-{uuid4().hex[:12]}"),
-    )
+    database, bucket = f"gallery_e2e_{uuid4().hex}", f"gallery-e2e-{uuid4().hex[:12]}"
     await _administrate(services, f"CREATE DATABASE {database} TEMPLATE {template}")
     try:
-        async with place.objects.client() as client:
-            await client.create_bucket(Bucket=place.objects.bucket)
+        async with s3_client(services.s3) as client:
+            await client.create_bucket(Bucket=bucket)
+            place = Place(
+                database_url=urlsplit(services.database_url)._replace(path=f"/{database}").geturl(),
+                cache_url=f"{services.cache_url}{'&' if '?' in services.cache_url else '?'}db={cache_database}",
+                objects=StoredObjects(client=client, access=services.s3, bucket=bucket),
+            )
             yield place
-            await _remove_bucket(place.objects, client)
+            await place.objects.remove_all()
     finally:
         await _administrate(services, f"DROP DATABASE {database} WITH (FORCE)")
 
 
-async def _remove_bucket(objects: StoredObjects, client: S3Client) -> None:
-    async for page in client.get_paginator("list_multipart_uploads").paginate(Bucket=objects.bucket):
-        for upload in page.get("Uploads", []):
-            await client.abort_multipart_upload(Bucket=objects.bucket, Key=upload["Key"], UploadId=upload["UploadId"])
-    for key in await objects.keys():
-        await client.delete_object(Bucket=objects.bucket, Key=key)
-    await client.delete_bucket(Bucket=objects.bucket)
+def s3_client(access: S3Access) -> AbstractAsyncContextManager[S3Client]:
+    """A client of the store."""
+    creating: AbstractAsyncContextManager[S3Client] = get_session().create_client(
+        "s3",
+        endpoint_url=access.endpoint_url,
+        aws_access_key_id=access.access_key_id,
+        aws_secret_access_key=access.secret_access_key,
+        region_name=access.region,
+    )
+    return creating
 
 
 async def _administrate(services: Services, statement: str) -> None:

@@ -103,7 +103,7 @@ async def test_the_same_bytes_again_are_the_same_image(gallery: Gallery) -> None
 
     assert (again["outcome"], again["errors"]) == ("EXISTING", [])
     assert again["image"]["id"] == gallery.images[0]["id"]
-    assert await gallery.place.count("images") == len(gallery.images)
+    assert await gallery.place.count("images") == [len(gallery.images)]
 
 
 async def test_one_object_for_each_original_and_each_thumbnail(gallery: Gallery) -> None:
