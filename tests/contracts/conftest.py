@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from uuid import uuid4
 
 import pytest
 from aiobotocore.session import get_session
 from pydantic import HttpUrl, SecretStr
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
+from types_aiobotocore_s3 import S3Client
 
 from gallery.domain.events import Event, EventKind
 from gallery.domain.ids import EventId, UserId
@@ -96,11 +98,33 @@ def memory_storage() -> Storage:
     return Storage(storage=memory, part_size_bytes=PART_SIZE_BYTES, leftovers=leftovers)
 
 
+@pytest.fixture(scope="session")
+async def s3_client(s3: S3Access) -> AsyncIterator[S3Client]:
+    creating = get_session().create_client(
+        "s3",
+        endpoint_url=s3.endpoint_url,
+        aws_access_key_id=s3.access_key_id,
+        aws_secret_access_key=s3.secret_access_key,
+        region_name=s3.region,
+    )
+    async with creating as client:
+        yield client
+
+
+@pytest.fixture(scope="session")
+async def shared_bucket(s3_client: S3Client) -> AsyncIterator[str]:
+    """One bucket for all tests of the contract: making one takes a store longer than any of them."""
+    name = f"gallery-contract-{uuid4().hex[:12]}"
+    await s3_client.create_bucket(Bucket=name)
+    yield name
+    await s3_client.delete_bucket(Bucket=name)
+
+
 @pytest.fixture
-async def s3_storage(s3: S3Access, bucket: str) -> AsyncIterator[Storage]:
+async def s3_storage(s3: S3Access, s3_client: S3Client, shared_bucket: str) -> AsyncIterator[Storage]:
     settings = StorageSettings(
         endpoint_url=HttpUrl(s3.endpoint_url),
-        bucket=bucket,
+        bucket=shared_bucket,
         region=s3.region,
         access_key_id=SecretStr(s3.access_key_id),
         secret_access_key=SecretStr(s3.secret_access_key),
@@ -112,9 +136,11 @@ async def s3_storage(s3: S3Access, bucket: str) -> AsyncIterator[Storage]:
 
         async def leftovers() -> set[str]:
             await storage.settle()
-            return await _paths_in(s3, bucket)
+            return {path for path, _ in await _contents(s3_client, shared_bucket)}
 
         yield Storage(storage=storage, part_size_bytes=PART_SIZE_BYTES, leftovers=leftovers)
+
+    await _empty(s3_client, shared_bucket)
 
 
 async def _committed_events(engine: AsyncEngine) -> list[Event]:
@@ -139,15 +165,19 @@ async def _committed_jobs(engine: AsyncEngine) -> list[Job]:
         return [decode(row.entrypoint, row.payload) for row in rows]
 
 
-async def _paths_in(s3: S3Access, bucket: str) -> set[str]:
-    creating = get_session().create_client(
-        "s3",
-        endpoint_url=s3.endpoint_url,
-        aws_access_key_id=s3.access_key_id,
-        aws_secret_access_key=s3.secret_access_key,
-        region_name=s3.region,
-    )
-    async with creating as client:
-        objects = await client.list_objects_v2(Bucket=bucket)
-        uploads = await client.list_multipart_uploads(Bucket=bucket)
-    return {item["Key"] for item in objects.get("Contents", [])} | {item["Key"] for item in uploads.get("Uploads", [])}
+async def _contents(client: S3Client, bucket: str) -> list[tuple[str, str | None]]:
+    """The path of every object, and of every multipart upload with its id."""
+    objects = await client.list_objects_v2(Bucket=bucket)
+    uploads = await client.list_multipart_uploads(Bucket=bucket)
+    return [
+        *((item["Key"], None) for item in objects.get("Contents", [])),
+        *((item["Key"], item["UploadId"]) for item in uploads.get("Uploads", [])),
+    ]
+
+
+async def _empty(client: S3Client, bucket: str) -> None:
+    for path, upload_id in await _contents(client, bucket):
+        if upload_id is None:
+            await client.delete_object(Bucket=bucket, Key=path)
+        else:
+            await client.abort_multipart_upload(Bucket=bucket, Key=path, UploadId=upload_id)
