@@ -12,6 +12,7 @@ from datetime import timedelta
 
 import asyncpg
 import pytest
+from pgqueuer.adapters.drivers.asyncpg import AsyncpgDriver
 
 from gallery.domain.errors import CorruptImageError, UnavailableError
 from gallery.domain.ids import new_image_id
@@ -20,7 +21,7 @@ from gallery.platform.database.engine import driver_dsn
 from gallery.platform.embedded import EmbeddedServers, Service
 from gallery.platform.jobs import PgJobQueue, WorkerTiming, held, requeue_held
 from gallery.platform.jobs.history import prune
-from gallery.platform.jobs.queries import QueueQueries, table_names
+from gallery.platform.jobs.queries import QueueQueries, WatchedDriver, table_names
 from gallery.platform.jobs.running import GAVE_UP
 from tests.integration.embedded_support import ROOT, recorded, scratch_folder
 from tests.integration.jobs_support import QUICK, Queue, ScriptedWork, opened_queue, until, worker, working
@@ -302,12 +303,13 @@ async def test_the_job_of_a_cancelled_worker_goes_back_into_the_queue(queue: Que
     assert await queue.jobs() == [("render_image", "queued")]
 
 
+@pytest.mark.parametrize("failures", [[], [UnavailableError("database")]], ids=["job succeeds", "job fails"])
 async def test_a_restart_of_the_database_costs_no_job_and_one_line_in_the_log(
-    caplog: pytest.LogCaptureFixture,
+    caplog: pytest.LogCaptureFixture, failures: list[Exception]
 ) -> None:
     caplog.set_level(logging.INFO)
     during, after = new_image_id(), new_image_id()
-    work = ScriptedWork()
+    work = ScriptedWork(failures=list(failures))
     work.go_on.clear()
     with scratch_folder() as folder:
         async with await EmbeddedServers.start(folder / "data", {Service.POSTGRES}, exclusive=True) as servers:
@@ -329,11 +331,32 @@ async def test_a_restart_of_the_database_costs_no_job_and_one_line_in_the_log(
             await asyncio.wait({watch})
     assert set(work.rendered) == {during, after}
     assert work.given_up == []
-    assert [record.message for record in caplog.records if record.name.startswith("gallery.platform.jobs")] == [
+    assert [record.message for record in caplog.records if record.name == "gallery.platform.jobs.worker"] == [
         "the worker waits for the database: The database does not answer at the moment. Try again in a little while.",
         "the worker goes on",
     ]
-    assert [record.message for record in caplog.records if record.name == "pgqueuer"] == []
+    assert [r.message for r in caplog.records if r.name == "pgqueuer" and r.levelno >= logging.WARNING] == []
+
+
+async def test_the_loss_of_a_connection_is_noticed_whatever_the_driver_says(database_url: str) -> None:
+    administrator = await asyncpg.connect(driver_dsn(database_url))
+    errors = set()
+    for _ in range(40):
+        connection = await asyncpg.connect(driver_dsn(database_url))
+        driver = WatchedDriver(connection)
+        await driver.fetch("SELECT 1")
+        with pytest.raises(asyncpg.UndefinedTableError):
+            await driver.execute("DELETE FROM nowhere")
+        assert not driver.lost.is_set()
+        await administrator.execute("SELECT pg_terminate_backend($1)", connection.get_server_pid())
+        try:
+            while True:
+                await driver.fetch("SELECT 1")
+        except Exception as error:  # noqa: BLE001 - it is one of several
+            errors.add(type(error).__name__)
+        assert driver.lost.is_set(), errors
+        connection.terminate()
+    await administrator.close()
 
 
 async def test_a_worker_without_tables_waits_for_them(
@@ -351,7 +374,7 @@ async def test_a_worker_without_tables_waits_for_them(
 async def test_the_installed_pgqueuer_wants_no_other_tables_than_the_migrations_make(queue: Queue) -> None:
     connection = await asyncpg.connect(driver_dsn(queue.url))
     try:
-        plan = await QueueQueries(connection).plan_upgrade()
+        plan = await QueueQueries(AsyncpgDriver(connection)).plan_upgrade()
     finally:
         await connection.close()
     assert list(plan.statements) == []
@@ -374,7 +397,7 @@ async def test_only_the_recent_history_and_that_of_waiting_jobs_is_kept(queue: Q
     await queue.sql("UPDATE pgqueuer_log SET created = created - interval '2 days' WHERE job_id != 2")
     connection = await asyncpg.connect(driver_dsn(queue.url))
     try:
-        assert await prune(QueueQueries(connection).driver, timedelta(days=1)) == 3
+        assert await prune(QueueQueries(AsyncpgDriver(connection)).driver, timedelta(days=1)) == 3
     finally:
         await connection.close()
     rows = await queue.sql("SELECT job_id, status FROM pgqueuer_log")
@@ -390,6 +413,6 @@ async def test_only_the_recent_history_and_that_of_waiting_jobs_is_kept(queue: Q
 async def _install(url: str) -> None:
     connection = await asyncpg.connect(driver_dsn(url))
     try:
-        await QueueQueries(connection).install()
+        await QueueQueries(AsyncpgDriver(connection)).install()
     finally:
         await connection.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -52,14 +53,49 @@ NAMES: Final = table_names()
 class QueueQueries(Queries):
     """PgQueuer's statements on one connection."""
 
-    def __init__(self, connection: asyncpg.Connection[asyncpg.Record]) -> None:
+    def __init__(self, driver: AsyncpgDriver) -> None:
         super().__init__(
-            driver=AsyncpgDriver(connection),
+            driver=driver,
             qbe=QueryBuilderEnvironment(NAMES),
             qbq=QueryQueueBuilder(NAMES),
             qbs=QuerySchedulerBuilder(NAMES),
         )
-        self._connection = connection
+
+
+class WatchedDriver(AsyncpgDriver):
+    """A connection that tells when it is lost: closed, silent for too long, or out of step with the server.
+
+    Its owner sets `lost` as well when asyncpg says that the connection ended. That alone would not do: if a statement
+    is sent between the last words of a server that shuts down and the end of the stream, asyncpg says nothing.
+    """
+
+    def __init__(self, connection: asyncpg.Connection[asyncpg.Record]) -> None:
+        super().__init__(connection)
+        self.lost = asyncio.Event()
+
+    async def fetch(self, query: str, *args: object) -> list[dict[str, object]]:
+        """Runs a statement; answers with its rows."""
+        with self._watched():
+            return await super().fetch(query, *args)
+
+    async def execute(self, query: str, *args: object) -> str:
+        """Runs a statement; answers with what PostgreSQL says that it did."""
+        with self._watched():
+            return await super().execute(query, *args)
+
+    async def notify(self, channel: str, payload: str) -> None:
+        """Wakes those who listen."""
+        with self._watched():
+            await super().notify(channel, payload)
+
+    @contextmanager
+    def _watched(self) -> Iterator[None]:
+        try:
+            yield
+        except Exception as error:
+            if not isinstance(error, asyncpg.PostgresError) or isinstance(translated(error), UnavailableError):
+                self.lost.set()
+            raise
 
 
 class WorkerQueries(QueueQueries):
@@ -70,25 +106,29 @@ class WorkerQueries(QueueQueries):
     heartbeat, and the next worker takes it over.
     """
 
+    def __init__(self, driver: WatchedDriver) -> None:
+        super().__init__(driver)
+        self._lost = driver.lost
+
     async def log_jobs(self, job_status: list[tuple[Message, JOB_STATUS, TracebackRecord | None]]) -> None:
         """Tells how jobs ended."""
-        with self._while_connected():
+        with self._unless_lost():
             await super().log_jobs(job_status)
 
     async def retry_job(self, job: Message, delay: timedelta, traceback_record: TracebackRecord | None) -> None:
         """Puts a job back into the queue."""
-        with self._while_connected():
+        with self._unless_lost():
             await super().retry_job(job, delay, traceback_record)
 
     async def update_heartbeat(self, job_ids: list[JobId]) -> None:
         """Tells that jobs are being worked on."""
-        with self._while_connected():
+        with self._unless_lost():
             await super().update_heartbeat(job_ids)
 
     @contextmanager
-    def _while_connected(self) -> Iterator[None]:
+    def _unless_lost(self) -> Iterator[None]:
         try:
             yield
-        except Exception as error:
-            if not self._connection.is_closed() and not isinstance(translated(error), UnavailableError):
+        except Exception:
+            if not self._lost.is_set():
                 raise

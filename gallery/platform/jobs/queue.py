@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pgqueuer.adapters.drivers.asyncpg import AsyncpgDriver
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gallery.domain.jobs import Job
@@ -31,4 +32,4 @@ class PgJobQueue:
             if not connection.is_in_transaction():
                 # SQLAlchemy begins a transaction with its own first statement, which may not have come yet.
                 await self._connection.exec_driver_sql("SELECT 1")
-            await QueueQueries(connection).enqueue(list(names), list(payloads), [0] * len(jobs))
+            await QueueQueries(AsyncpgDriver(connection)).enqueue(list(names), list(payloads), [0] * len(jobs))

@@ -20,7 +20,7 @@ from gallery.platform.database.engine import driver_dsn
 from gallery.platform.database.errors import translated
 from gallery.platform.jobs.history import prune_forever
 from gallery.platform.jobs.messages import JOB_NAMES
-from gallery.platform.jobs.queries import NAMES, WorkerQueries
+from gallery.platform.jobs.queries import NAMES, WatchedDriver, WorkerQueries
 from gallery.platform.jobs.running import JobRunner, Work
 from gallery.settings import WorkerSettings
 
@@ -97,7 +97,7 @@ class Worker:
         try:
             await self._serve(connection, stop)
         finally:
-            with suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            with suppress(Exception):  # it may be gone, or out of step
                 await connection.close(timeout=_CONNECT_TIMEOUT_SECONDS)
 
     async def _serve(self, connection: asyncpg.Connection[asyncpg.Record], stop: asyncio.Event) -> None:
@@ -107,27 +107,21 @@ class Worker:
             UnavailableError: if the connection ends before.
             QueueNotReadyError: if the tables are not there.
         """
-        queries = WorkerQueries(connection)
-        manager = QueueManager(queries, NAMES.channel)
-        running = _InterruptibleJobs(
-            JobRunner(self._work, self._settings, queries.driver).run, self._settings.concurrency
-        )
+        driver = WatchedDriver(connection)
+        connection.add_termination_listener(lambda _: driver.lost.set())
+        manager = QueueManager(WorkerQueries(driver), NAMES.channel)
+        running = _InterruptibleJobs(JobRunner(self._work, self._settings, driver).run, self._settings.concurrency)
         for name in JOB_NAMES:
             manager.entrypoint(name, accepts_context=False, on_failure="hold")(running.run)
         await _check_tables(manager)
         self._report_return()
 
-        lost = asyncio.Event()
-        connection.add_termination_listener(lambda _: lost.set())
         session = asyncio.create_task(self._run_manager(manager))
-        others = [
-            asyncio.create_task(stop.wait()),
-            asyncio.create_task(lost.wait()),
-        ]
-        pruning = asyncio.create_task(prune_forever(queries.driver))
+        others = [asyncio.create_task(stop.wait()), asyncio.create_task(driver.lost.wait())]
+        pruning = asyncio.create_task(prune_forever(driver))
         try:
             await asyncio.wait({session, *others}, return_when=asyncio.FIRST_COMPLETED)
-            if lost.is_set():
+            if driver.lost.is_set():
                 self._report(UnavailableError(_DATABASE))
             manager.shutdown.set()
             await asyncio.wait({session}, timeout=self._timing.grace_seconds)
