@@ -12,6 +12,7 @@ import asyncpg
 import pytest
 from aiobotocore.session import get_session
 from redis.asyncio import Redis
+from types_aiobotocore_s3.client import S3Client
 
 from gallery.platform.database.engine import driver_dsn
 from gallery.platform.database.migrate import upgrade
@@ -81,10 +82,9 @@ async def cache_url(cache_server: str) -> str:
     return cache_server
 
 
-@pytest.fixture
-async def bucket(s3: S3Access) -> AsyncIterator[str]:
-    """The name of a fresh bucket."""
-    name = f"gallery-test-{uuid4().hex[:12]}"
+@pytest.fixture(scope="session")
+async def s3_client(s3: S3Access) -> AsyncIterator[S3Client]:
+    """A plain client of the store, made once: making one takes longer than most tests."""
     async with get_session().create_client(
         "s3",
         endpoint_url=s3.endpoint_url,
@@ -92,17 +92,22 @@ async def bucket(s3: S3Access) -> AsyncIterator[str]:
         aws_secret_access_key=s3.secret_access_key,
         region_name=s3.region,
     ) as client:
-        await client.create_bucket(Bucket=name)
-        yield name
-        async for page in client.get_paginator("list_multipart_uploads").paginate(Bucket=name):
-            for upload in page.get("Uploads", []):
-                await client.abort_multipart_upload(
-                    Bucket=name, Key=upload["Key"], UploadId=upload["UploadId"]
-                )
-        async for page in client.get_paginator("list_objects_v2").paginate(Bucket=name):
-            for item in page.get("Contents", []):
-                await client.delete_object(Bucket=name, Key=item["Key"])
-        await client.delete_bucket(Bucket=name)
+        yield client
+
+
+@pytest.fixture
+async def bucket(s3_client: S3Client) -> AsyncIterator[str]:
+    """The name of a fresh bucket."""
+    name = f"gallery-test-{uuid4().hex[:12]}"
+    await s3_client.create_bucket(Bucket=name)
+    yield name
+    async for uploads in s3_client.get_paginator("list_multipart_uploads").paginate(Bucket=name):
+        for upload in uploads.get("Uploads", []):
+            await s3_client.abort_multipart_upload(Bucket=name, Key=upload["Key"], UploadId=upload["UploadId"])
+    async for objects in s3_client.get_paginator("list_objects_v2").paginate(Bucket=name):
+        for item in objects.get("Contents", []):
+            await s3_client.delete_object(Bucket=name, Key=item["Key"])
+    await s3_client.delete_bucket(Bucket=name)
 
 
 async def _fresh_database(server_url: str, template: str) -> AsyncIterator[str]:
