@@ -100,7 +100,7 @@ async def running_s3(folder: Path) -> AsyncIterator[S3Access]:
         access_key_id, secret_access_key = "gallery-tests", uuid4().hex
         container = (
             DockerContainer(S3_IMAGE)
-            .with_command(["mini", "-dir=/data", "-master.telemetry=false"])
+            .with_command(["mini", "-dir=/data", "-master.telemetry=false", "-s3.autoCreateBucket=false"])
             .with_env("AWS_ACCESS_KEY_ID", access_key_id)
             .with_env("AWS_SECRET_ACCESS_KEY", secret_access_key)
             .with_exposed_ports(_S3_PORT)
