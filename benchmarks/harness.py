@@ -6,10 +6,11 @@ import argparse
 import asyncio
 import platform
 import signal
-from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from enum import StrEnum
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -18,10 +19,11 @@ import orjson
 import psutil
 import uvloop
 
-from benchmarks.processes import MEBIBYTE, Cores, MeasuredProcess, pin
+from benchmarks.processes import MEBIBYTE, Cores, MeasuredProcess, pinned
 from benchmarks.rounds import Comparison, Spread, Turn
+from benchmarks.storage import running_sink
 from gallery.platform.database.migrate import upgrade
-from gallery.platform.embedded import EmbeddedServers, Endpoints, Service
+from gallery.platform.embedded import EmbeddedServers, Endpoints, S3Endpoint, Service
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,16 +62,33 @@ class Place:
         }
 
 
+class Store(StrEnum):
+    """What objects go to: a real store, or one that throws them away, so that the figures are those of the server."""
+
+    SEAWEEDFS = "seaweedfs"
+    SINK = "sink"
+
+
 @asynccontextmanager
-async def place(services: Collection[Service]) -> AsyncIterator[Place]:
-    """A place with these servers, which share the cores of the load; all of it is gone afterwards."""
+async def place(store: Store) -> AsyncIterator[Place]:
+    """A place with servers of its own, which share the cores of the load; all of it is gone afterwards."""
     cores = Cores.of_this_machine()
-    pin(0, cores.others)
-    with TemporaryDirectory(prefix="gallery-bench-", ignore_cleanup_errors=True) as folder:
+    services = set(Service) - ({Service.SEAWEEDFS} if store is Store.SINK else set())
+    temporary = TemporaryDirectory(prefix="gallery-bench-", ignore_cleanup_errors=True)
+    with pinned(cores.others), temporary as folder:
         async with await EmbeddedServers.start(Path(folder) / "data", services, exclusive=True) as servers:
-            if servers.endpoints.database_url is not None:
-                await upgrade(servers.endpoints.database_url)
-            yield Place(folder=Path(folder), cores=cores, endpoints=servers.endpoints)
+            here = Place(folder=Path(folder), cores=cores, endpoints=servers.endpoints)
+            await upgrade(here.database_url)
+            if store is Store.SEAWEEDFS:
+                yield here
+                return
+            async with running_sink() as access:
+                sink = S3Endpoint(
+                    endpoint_url=access.endpoint_url,
+                    access_key_id=access.access_key_id,
+                    secret_access_key=access.secret_access_key,
+                )
+                yield replace(here, endpoints=replace(here.endpoints, s3=sink))
 
 
 def parser(summary: str | None, *, rounds: int) -> argparse.ArgumentParser:
@@ -104,6 +123,19 @@ def run(main: Callable[[], Coroutine[Any, Any, None]]) -> None:
         runner.run(interruptible())
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unit:
+    """What a turn counts, and how the processor time for it is shown."""
+
+    name: str
+    cpu_label: str
+    cpu_factor: float
+
+
+REQUEST = Unit(name="request", cpu_label="CPU ms/request", cpu_factor=1000)
+MIB = Unit(name="MiB", cpu_label="CPU s/GiB", cpu_factor=1024)
+
+
 @dataclass(slots=True)
 class Report:
     """The results of a benchmark: printed as they come, written as JSON at the end."""
@@ -112,21 +144,22 @@ class Report:
     results: list[dict[str, Any]] = field(default_factory=list)
 
     def add(
-        self, title: str, unit: str, comparison: Comparison, processes: Mapping[str, MeasuredProcess], **more: object
+        self, title: str, unit: Unit, comparison: Comparison, processes: Mapping[str, MeasuredProcess], **more: object
     ) -> None:
-        """Prints a comparison: `unit` is what a turn counts, in the singular."""
+        """Prints a comparison, and keeps it."""
         print(f"\n{title}")
-        head = f"  {'':24}{f'{unit}/s':>9} {'(least to most)':18}{f'CPU ms/{unit}':>16}{'p50 ms':>9}{'p99 ms':>9}"
+        head = f"  {'':24}{f'{unit.name}/s':>9} {'(least to most)':18}{unit.cpu_label:>16}{'p50 ms':>9}{'p99 ms':>9}"
         print(f"{head}{'idle MiB':>10}{'peak MiB':>10}")
         subjects = {}
         for name in comparison.turns:
-            subjects[name] = self._subject(name, comparison, processes.get(name))
+            subjects[name] = self._subject(name, unit, comparison, processes[name])
         for name in list(comparison.turns)[1:]:
             rate, cpu = (subjects[name]["ratios"][key] for key in ("rate", "cpu_per_unit"))
             print(
-                f"  {name} : {comparison.baseline} = {_ratio(rate)} in {unit}/s, {_ratio(cpu)} in CPU time per {unit}"
+                f"  {name} : {comparison.baseline} = {_ratio(rate)} in {unit.name}/s, "
+                f"{_ratio(cpu)} in CPU time per {unit.name}"
             )
-        self.results.append({"title": title, "unit": unit, "subjects": subjects, **more})
+        self.results.append({"title": title, "unit": unit.name, "subjects": subjects, **more})
 
     def write(self, path: Path | None) -> None:
         """Writes everything, with the date and the machine, if a file is named."""
@@ -142,15 +175,15 @@ class Report:
         content = {"benchmark": self.name, "at": datetime.now(UTC), "machine": machine, "results": self.results}
         path.write_bytes(orjson.dumps(content, option=orjson.OPT_INDENT_2))
 
-    def _subject(self, name: str, comparison: Comparison, process: MeasuredProcess | None) -> dict[str, Any]:
+    def _subject(self, name: str, unit: Unit, comparison: Comparison, process: MeasuredProcess) -> dict[str, Any]:
         """Prints a line, and gives what is kept of it."""
         rate = comparison.spread(name, lambda turn: turn.rate)
         cpu = comparison.spread(name, lambda turn: turn.cpu_per_unit)
         p50, p99 = comparison.latency_ms(name, 50), comparison.latency_ms(name, 99)
-        idle, peak = (process.idle_bytes, process.peak_bytes()) if process else (0, 0)
+        idle, peak = process.idle_bytes, process.peak_bytes()
         print(
-            f"  {name:24}{rate.median:9.1f} {f'({rate.least:.1f} to {rate.most:.1f})':18}{cpu.median * 1000:16.2f}"
-            f"{p50:9.2f}{p99:9.2f}{idle / MEBIBYTE:10.0f}{peak / MEBIBYTE:10.0f}"
+            f"  {name:24}{rate.median:9.1f} {f'({rate.least:.1f} to {rate.most:.1f})':18}"
+            f"{cpu.median * unit.cpu_factor:16.2f}{p50:9.2f}{p99:9.2f}{idle / MEBIBYTE:10.0f}{peak / MEBIBYTE:10.0f}"
         )
         return {
             "rate": rate,

@@ -15,12 +15,11 @@ from functools import partial
 import orjson
 
 from benchmarks import load
-from benchmarks.harness import Place, Report, between, parser, place, run
+from benchmarks.harness import REQUEST, Place, Report, Store, between, parser, place, run
 from benchmarks.load import WrongAnswerError, ask, post_request
 from benchmarks.processes import Command, MeasuredProcess, gallery_command, module_command, serving
 from benchmarks.rounds import Subject, Turn, take_turns
 from benchmarks.seed import Amounts, seed
-from gallery.platform.embedded import Service
 
 QUERY = """
 query Page($first: Int!) {
@@ -111,7 +110,7 @@ async def measure(
 ) -> Report:
     """Starts everything, lets the servers take turns, and reports."""
     report = Report("nested")
-    async with place(frozenset(Service)) as here, AsyncExitStack() as servers:
+    async with place(Store.SINK) as here, AsyncExitStack() as servers:
         await seed(here.database_url, Amounts(images=options.images))
         running = {
             name: await servers.enter_async_context(serving(command, here.folder / name, here.cores.server))
@@ -127,7 +126,7 @@ async def measure(
             ]
             title = f"{FIRST} nested images over {count} connections, {options.rounds} rounds of {options.seconds} s"
             sizes = {name: len(body) for name, body in expected.items()}
-            report.add(title, "request", await take_turns(subjects, options.rounds), running, body_bytes=sizes)
+            report.add(title, REQUEST, await take_turns(subjects, options.rounds), running, body_bytes=sizes)
         report.write(options.json)
     return report
 

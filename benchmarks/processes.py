@@ -6,8 +6,8 @@ import asyncio
 import os
 import re
 import sys
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Collection, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -45,10 +45,21 @@ class Cores:
         return cls(server=frozenset({first}), others=frozenset(rest or [first]))
 
 
-def pin(pid: int, cores: frozenset[int]) -> None:
-    """Keeps a process, and what it starts from now on, on these cores. Pid 0 is this process."""
+def pin(pid: int, cores: Collection[int]) -> None:
+    """Keeps a process, and what it starts from now on, on these cores."""
     if cores:
         os.sched_setaffinity(pid, cores)
+
+
+@contextmanager
+def pinned(cores: frozenset[int]) -> Iterator[None]:
+    """Keeps this process, and what it starts meanwhile, on these cores."""
+    before = os.sched_getaffinity(0) if cores else set[int]()
+    pin(0, cores)
+    try:
+        yield
+    finally:
+        pin(0, before)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,7 +98,7 @@ class MeasuredProcess:
     @property
     def log(self) -> str:
         """The end of what it wrote to standard error."""
-        return (self._folder / "log").read_text(errors="replace")[-2000:]
+        return (self._folder / "log").read_text(errors="replace")[-1000:]
 
     def cpu_seconds(self) -> float:
         """Processor time so far, in user mode and in the kernel, with that of its own processes."""
@@ -105,13 +116,14 @@ class MeasuredProcess:
         return int(found[1]) * 1024 if found else self._psutil.memory_info().rss
 
     def temporary_bytes(self) -> int:
-        """What its open temporary files take on disk; those without a name (O_TMPFILE) count too. Linux alone tells."""
+        """The size of its open temporary files; those without a name (O_TMPFILE) count too. Linux alone tells."""
         total = 0
         for descriptor in Path(f"/proc/{self.process.pid}/fd").glob("*"):
             with suppress(OSError):  # closed meanwhile
-                if str(descriptor.readlink()).startswith(str(self._folder)) and descriptor.stat().st_size:
-                    total += descriptor.stat().st_blocks * 512
-        return total - (self._folder / "log").stat().st_blocks * 512
+                path = str(descriptor.readlink())
+                if path.startswith(f"{self._folder}/") and path != str(self._folder / "log"):
+                    total += descriptor.stat().st_size
+        return total
 
     async def ready(self) -> None:
         """Waits until it has printed its address.
@@ -168,6 +180,10 @@ async def started(command: Command, folder: Path, cores: frozenset[int]) -> Asyn
     try:
         pin(process.pid, cores)
         yield measured
+    except Exception as error:
+        if measured.log:
+            error.add_note(f"The log of {folder.name} ends with:\n{measured.log}")
+        raise
     finally:
         await measured.stop()
 

@@ -23,6 +23,6 @@ def serve(app: ASGIApp) -> None:
     """Serves until SIGTERM."""
     with socket.create_server(("127.0.0.1", 0), backlog=BACKLOG) as listener:
         config = uvicorn.Config(
-            app, loop="uvloop", http="httptools", ws="none", lifespan="off", log_level="warning", access_log=False
+            app, loop="uvloop", http="httptools", ws="none", lifespan="auto", log_level="warning", access_log=False
         )
         _Server(config).run(sockets=[listener])

@@ -1,0 +1,190 @@
+"""The benchmarks run, with tiny sizes; and a server that answers something else is found out."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import asyncpg
+import orjson
+import psutil
+import pytest
+
+from benchmarks import nested, upload
+from benchmarks.__main__ import benchmarks
+from benchmarks.load import WrongAnswerError, ask, load, post_request
+from benchmarks.processes import BenchmarkError, module_command, serving
+from benchmarks.rounds import Comparison, Spread, Subject, Turn, take_turns
+from benchmarks.seed import Amounts, identifier, seed
+from gallery.platform.database.engine import driver_dsn
+
+REQUEST = post_request(b"{}")
+RELATIONS = ("TABLE image_tags", "TABLE renditions", "TABLE album_images")
+
+
+def children() -> set[int]:
+    return {child.pid for child in psutil.Process().children(recursive=True)}
+
+
+def take(name: str, taken: list[str]) -> Callable[[], Awaitable[Turn]]:
+    async def turn() -> Turn:
+        taken.append(name)
+        return Turn(units=2 if name == "A" else 6, seconds=1, cpu_seconds=4 if name == "A" else 1)
+
+    return turn
+
+
+class Answers:
+    """An HTTP server that gives these answers, one per request, on any connection."""
+
+    def __init__(self, *bodies: bytes, status: str = "200 OK") -> None:
+        self.bodies = list(bodies)
+        self.status = status
+        self.asked = 0
+
+    async def __call__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while True:
+            try:
+                await reader.readuntil(b"{}")
+            except asyncio.IncompleteReadError:
+                break
+            body = self.bodies[min(self.asked, len(self.bodies) - 1)]
+            self.asked += 1
+            writer.write(f"HTTP/1.1 {self.status}\r\ncontent-length: {len(body)}\r\n\r\n".encode())
+            await asyncio.sleep(0)  # the body may come later than its head
+            writer.write(body)
+        writer.close()
+
+
+async def test_subjects_take_turns_in_opposite_orders_and_ratios_are_to_the_first() -> None:
+    taken: list[str] = []
+
+    comparison = await take_turns([Subject("A", take("A", taken)), Subject("B", take("B", taken))], rounds=3)
+
+    assert "".join(taken) == "ABBAAB"
+    assert comparison.baseline == "A"
+    assert comparison.ratio("B", lambda turn: turn.rate) == Spread(median=3, least=3, most=3)
+    assert comparison.ratio("B", lambda turn: turn.cpu_per_unit).median == pytest.approx(1 / 12)
+
+
+def test_a_ratio_is_taken_within_each_round() -> None:
+    fast_then_slow = [Turn(units=units, seconds=1, cpu_seconds=1) for units in (100, 10, 40)]
+    twice_as_fast = [Turn(units=units, seconds=1, cpu_seconds=1) for units in (200, 20, 80)]
+
+    comparison = Comparison(turns={"A": fast_then_slow, "B": twice_as_fast})
+
+    assert comparison.ratio("B", lambda turn: turn.rate) == Spread(median=2, least=2, most=2)
+    assert comparison.spread("B", lambda turn: turn.rate) == Spread(median=80, least=20, most=200)
+
+
+async def test_load_counts_answers_on_connections_that_stay_open() -> None:
+    answers = Answers(b"right")
+    async with await asyncio.start_server(answers, "127.0.0.1", 0) as server:
+        done = await load(port_of(server), REQUEST, expected=b"right", connections=3, seconds=0)
+
+    assert len(done.latencies_seconds) == answers.asked == 3
+
+
+async def test_load_refuses_an_answer_that_is_not_the_expected_one() -> None:
+    answers = Answers(b"right", b"wrong")
+    async with await asyncio.start_server(answers, "127.0.0.1", 0) as server:
+        with pytest.raises(WrongAnswerError, match="is not the one expected"):
+            await load(port_of(server), REQUEST, expected=b"right", connections=1, seconds=5)
+
+    assert answers.asked == 2
+
+
+async def test_load_refuses_an_error() -> None:
+    async with await asyncio.start_server(Answers(b"{}", status="500 Oops"), "127.0.0.1", 0) as server:
+        with pytest.raises(WrongAnswerError, match="is not 200"):
+            await ask(port_of(server), REQUEST)
+
+
+async def test_the_same_numbers_give_the_same_data(database_url: str) -> None:
+    amounts = Amounts(images=10, tags=4, albums=2)
+    connection = await asyncpg.connect(driver_dsn(database_url))
+    try:
+        await seed(database_url, amounts)
+        newest = await connection.fetchrow("SELECT id, title FROM images ORDER BY uploaded_at DESC LIMIT 1")
+        first = [sorted(map(tuple, await connection.fetch(relation))) for relation in RELATIONS]
+        await connection.execute("TRUNCATE images, tags, albums CASCADE")
+        await seed(database_url, amounts)
+        second = [sorted(map(tuple, await connection.fetch(relation))) for relation in RELATIONS]
+    finally:
+        await connection.close()
+    assert [len(rows) for rows in first] == [30, 30, 10]
+    assert first == second
+    assert newest is not None
+    assert (newest["id"], newest["title"]) == (identifier(1, 9), "Night 9")
+
+
+async def test_a_server_that_does_not_start_is_told_of_with_its_log(tmp_path: Path) -> None:
+    with pytest.raises(BenchmarkError, match="No module named"):
+        async with serving(module_command("benchmarks.no_such_module", {}), tmp_path / "server", frozenset()):
+            pass
+
+
+async def test_nested_measures_servers_that_answer_alike_and_leaves_no_process(tmp_path: Path) -> None:
+    before = children()
+    written = tmp_path / "results.json"
+    options = nested.options_of(["--rounds", "1", "--images", "60", "--json", str(written)])
+
+    await nested.measure(options, connections=[2], warm_up_seconds=0)
+
+    content = orjson.loads(written.read_bytes())
+    [result] = content["results"]
+    assert list(result["subjects"]) == ["Strawberry", "gallery, no cache", "gallery, cached"]
+    assert all(subject["turns"][0]["units"] >= 2 for subject in result["subjects"].values())
+    assert all(subject["cpu_seconds"] > 0 for subject in result["subjects"].values())
+    assert result["subjects"]["Strawberry"]["ratios"]["rate"]["median"] == 1
+    assert children() == before
+
+
+async def test_nested_finds_out_a_server_that_answers_differently_and_leaves_no_process() -> None:
+    before = children()
+    options = nested.options_of(["--rounds", "1", "--images", "3"])
+
+    with pytest.raises(WrongAnswerError, match=r"\$\.data\.images\.nodes\[0\]\.title is 'Market 2', not 'Market 2!'"):
+        await nested.measure(options, connections=[1], warm_up_seconds=0, peer_environment={"PEER_WRONG": "1"})
+
+    assert children() == before
+
+
+async def test_uploads_are_stored_by_the_gallery_and_by_the_client_of_s3(tmp_path: Path) -> None:
+    before = children()
+    written = tmp_path / "results.json"
+    options = upload.options_of(
+        ["--rounds", "1", "--mebibytes", "17", "--files", "8", "--store", "sink", "--json", str(written)]
+    )
+
+    await upload.measure(options)
+
+    large, small = orjson.loads(written.read_bytes())["results"]
+    assert list(large["subjects"]) == list(small["subjects"]) == ["gallery", "aiobotocore"]
+    assert [subject["turns"][0]["units"] for subject in large["subjects"].values()] == [17, 17]
+    assert [subject["turns"][0]["units"] for subject in small["subjects"].values()] == [8, 8]
+    assert large["temporary_disk_bytes"] == {"gallery": 0, "aiobotocore": 0}
+    assert children() == before
+
+
+def test_everything_that_can_be_run_is_listed() -> None:
+    assert {"imaging", "nested", "seed", "upload"} <= benchmarks().keys()
+    assert not {"harness", "load", "processes", "rounds"} & benchmarks().keys()
+
+
+async def test_an_unknown_name_is_refused_with_those_that_there_are() -> None:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "benchmarks", "nothing", stderr=asyncio.subprocess.PIPE
+    )
+    _, complaint = await process.communicate()
+
+    assert process.returncode == 1
+    assert b"There is no benchmark 'nothing'. There are: " in complaint
+    assert b"nested" in complaint
+
+
+def port_of(server: asyncio.Server) -> int:
+    port: int = server.sockets[0].getsockname()[1]
+    return port
