@@ -407,7 +407,6 @@ async def test_only_the_recent_history_and_that_of_waiting_jobs_is_kept(queue: Q
         (2, "successful"),
         (3, "queued"),
     ]
-    assert await queue.sql("SELECT FROM pgqueuer_statistics") == []
 
 
 async def _install(url: str) -> None:
