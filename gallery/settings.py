@@ -228,8 +228,8 @@ class WorkerSettings(_Section):
     """Whether `gallery serve` works on jobs itself. Set to false where `gallery worker` runs."""
     concurrency: int = Field(default=2, ge=1, le=64)
     """How many jobs are worked on at the same time."""
-    max_attempts: int = Field(default=5, ge=1, le=100)
-    """How often a job is tried before it is held for a person to look at."""
+    max_attempts: int = Field(default=10, ge=1, le=100)
+    """How often a job is tried before it is held for a person to look at; ten attempts take about 15 minutes."""
     retry_delay_seconds: float = Field(default=2, gt=0)
     """How long the first retry waits, in seconds; each further one waits twice as long."""
 

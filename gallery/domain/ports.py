@@ -217,7 +217,10 @@ class UnitOfWork(Protocol):
 UnitOfWorkFactory = Callable[[], UnitOfWork]
 
 CommitListener = Callable[[Sequence[Event]], Awaitable[None]]
-"""Told of the events of a transaction right after its commit. Never raises."""
+"""Told of the events of a transaction right after its commit. Never raises.
+
+Also told of those of a commit whose answer was lost, which may have happened or not: it only forgets what may be stale.
+"""
 
 
 # Reading

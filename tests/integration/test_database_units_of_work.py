@@ -147,16 +147,21 @@ async def test_a_cancelled_caller_leaves_no_transaction_and_no_connection_behind
     assert await database.value("SELECT count(*) FROM pg_locks WHERE relation = 'images'::regclass") == 0
 
 
-async def test_a_database_that_is_gone_is_said_to_be_unavailable(database: Database) -> None:
+async def test_a_commit_whose_answer_is_lost_is_unavailable_and_told_since_it_may_have_happened(
+    database: Database,
+) -> None:
+    image = an_image()
+    event = an_event(image)
     async with database.work() as work:
-        await work.images.add(an_image())
+        await work.images.add(image)
+        await work.events.append(event)
         await database.value(
             "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity "
             "WHERE datname = current_database() AND pid <> pg_backend_pid()"
         )
         with pytest.raises(UnavailableError):
             await work.commit()
-    assert database.told == []
+    assert database.told == [(event,)]
     assert await image_count(database) == 0
 
 

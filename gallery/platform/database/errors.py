@@ -25,6 +25,7 @@ _GONE = (
     asyncpg.IdleInTransactionSessionTimeoutError,
     asyncpg.InsufficientResourcesError,
     asyncpg.QueryCanceledError,
+    asyncpg.InternalClientError,  # a query that met the server's shutdown half-way
     asyncpg.ReadOnlySQLTransactionError,
     OSError,  # nobody listens there; includes the driver's own TimeoutError
     NoConnectionFreeError,

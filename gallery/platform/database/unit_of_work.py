@@ -116,12 +116,16 @@ class SqlUnitOfWork:
         await asyncio.shield(self._finishing)
 
     async def _finish(self, state: _Open) -> None:
+        told = tuple(state.events.appended)
         try:
             with translated_errors():
                 await state.connection.commit()
+        except UnavailableError:
+            await self._on_commit(told)  # its answer was lost: it may have committed
+            raise
         finally:
             await _closed(state.connection)
-        await self._on_commit(tuple(state.events.appended))
+        await self._on_commit(told)
 
     @property
     def _open(self) -> _Open:
