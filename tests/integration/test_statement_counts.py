@@ -1,0 +1,129 @@
+"""How many statements a query costs: as many for a long page as for a short one, and none that is not known here."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+from pydantic import HttpUrl, SecretStr
+
+from gallery.container import Container, open_container
+from gallery.domain.images import RenditionSize
+from gallery.settings import AddressingStyle, CacheSettings, DatabaseSettings, Settings, StorageSettings
+from gallery.web.graphql.context import Context
+from gallery.web.graphql.execution import format_result, prepare, run
+from gallery.web.graphql.request import Parameters
+from gallery.web.graphql.schema import schema
+from tests.entities import ADA, a_rendition, after, an_album, an_image
+from tests.integration.database_support import Database, open_database
+from tests.services import S3Access
+from tests.statements import recorded_statements
+
+LONG, SHORT = 50, 5
+IMAGES = """
+query ($first: Int!) {
+  images(first: $first) {
+    totalCount
+    nodes {
+      id title url tags { name imageCount } albums { id title imageCount }
+      thumbnails { small { url } medium { url } large { url } }
+    }
+    pageInfo { hasNextPage endCursor }
+  }
+}
+"""
+ALBUMS = """
+query ($first: Int!) {
+  albums(first: $first) {
+    totalCount
+    nodes { id title imageCount cover { id thumbnails { small { url } } } images(first: 3) { totalCount nodes { id } } }
+  }
+}
+"""
+TAGS = """
+query ($first: Int!) {
+  tags(first: $first) { totalCount nodes { id name imageCount images(first: 3) { totalCount nodes { id } } } }
+}
+"""
+
+
+@pytest.fixture
+async def container(database_url: str, s3: S3Access) -> AsyncIterator[Container]:
+    """A gallery without a cache; nothing of the storage is asked for by queries."""
+    settings = Settings(
+        database=DatabaseSettings(url=SecretStr(database_url)),
+        cache=CacheSettings(enabled=False),
+        storage=StorageSettings(
+            endpoint_url=HttpUrl(s3.endpoint_url),
+            bucket="unused",
+            addressing_style=AddressingStyle.PATH,
+            access_key_id=SecretStr(s3.access_key_id),
+            secret_access_key=SecretStr(s3.secret_access_key),
+        ),
+    )
+    async with open_database(database_url) as database:
+        await fill(database)
+    async with open_container(settings) as container:
+        yield container
+
+
+async def fill(database: Database) -> None:
+    """Fifty-five images with three thumbnails each, as many tags and albums, five images in each."""
+    images = [an_image(uploaded_at=after(minute)) for minute in range(LONG + SHORT)]
+    neighbours = [[images[(index + step) % len(images)] for step in range(5)] for index in range(len(images))]
+    await database.store(
+        *images,
+        tags={f"tag {index}": neighbours[index] for index in range(len(images))},
+        albums={an_album(f"Album {index}"): neighbours[index] for index in range(len(images))},
+    )
+    async with database.work() as work:
+        for image in images:
+            await work.images.replace_renditions(image.id, [a_rendition(image, size) for size in RenditionSize])
+        await work.commit()
+
+
+async def ask(container: Container, document: str, first: int) -> tuple[dict[str, Any], list[str]]:
+    """The data of a query without errors, and the statements that it took."""
+    parameters = Parameters(query=document, operation_name=None, variables={"first": first}, extensions={})
+    context = Context(viewer=ADA, use_cases=container.use_cases, base_url="http://gallery.example", request_id="1")
+    with recorded_statements(container.engine) as statements:
+        result = await run(schema, prepare(schema, parameters), parameters.variables, context)
+    answer = format_result(result, "1")
+    assert "errors" not in answer
+    return answer["data"], statements
+
+
+@pytest.mark.parametrize(
+    ("field", "document", "statement_count"),
+    [
+        ("images", IMAGES, 7),  # page, total, tags, their counts, albums, their counts, thumbnails
+        ("albums", ALBUMS, 7),  # page, total, counts, cover ids, covers, their thumbnails, images
+        ("tags", TAGS, 4),  # page, total, counts, images
+    ],
+)
+async def test_long_page_takes_as_many_statements_as_a_short_one(
+    container: Container, field: str, document: str, statement_count: int
+) -> None:
+    short, few = await ask(container, document, SHORT)
+    long, many = await ask(container, document, LONG)
+    print(f"{field}: {len(many)} statements")
+
+    assert (len(short[field]["nodes"]), len(long[field]["nodes"])) == (SHORT, LONG)
+    assert long[field]["totalCount"] == LONG + SHORT
+    assert long[field]["nodes"][:SHORT] == short[field]["nodes"]
+    assert_complete(field, long[field]["nodes"])
+    assert (len(few), len(many)) == (statement_count, statement_count), "\n".join(many)
+
+
+def assert_complete(field: str, nodes: list[dict[str, Any]]) -> None:
+    """Every relation is there, so that none of them went uncounted."""
+    for node in nodes:
+        if field == "images":
+            assert (len(node["tags"]), len(node["albums"])) == (5, 5)
+            assert {one["imageCount"] for one in (*node["tags"], *node["albums"])} == {5}
+            assert all(node["thumbnails"].values())
+        else:
+            assert (node["imageCount"], node["images"]["totalCount"], len(node["images"]["nodes"])) == (5, 5, 3)
+        if field == "albums":
+            assert node["cover"]["thumbnails"]["small"]["url"].startswith("http://gallery.example/media/")
