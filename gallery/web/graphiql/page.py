@@ -94,9 +94,7 @@ def _render(endpoint: str, assets_path: str) -> str:
         "tabs": [{"query": f"{query}\n"} for query in example_queries()],
         "workers": manifest["workers"],
     }
-    preloads = (
-        f'<link rel="modulepreload" href="{escape(f"{assets_path}/{name}")}">' for name in manifest["preload"]
-    )
+    preloads = (f'<link rel="modulepreload" href="{escape(f"{assets_path}/{name}")}">' for name in manifest["preload"])
     return _PAGE.format(
         icon=_ICON,
         style=escape(f"{assets_path}/{manifest['style']}"),
