@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 import gallery
-from gallery.cli.diagnosis import Finding, examine
+from gallery.cli.diagnosis import Finding, check_services, examine
 from gallery.cli.running import DataDir, ExitCode, run, settings_of
 from gallery.container import Container, embedded_services, open_container, running_services
 from gallery.logs import configure_logging
@@ -20,15 +20,23 @@ from gallery.settings import LogLevel, LogSettings, Settings
 
 _LITTLE_SPACE_BYTES = 1024**3
 
+Probe = Annotated[bool, typer.Option("--probe", help="Only ask what the gallery cannot do without: a health check.")]
 Requeue = Annotated[bool, typer.Option("--requeue", help="Give jobs that were given up another chance.")]
 
 
-def doctor(requeue: Requeue = False, data_dir: DataDir = None) -> None:  # noqa: FBT002  # a flag
+def doctor(requeue: Requeue = False, probe: Probe = False, data_dir: DataDir = None) -> None:  # noqa: FBT002  # flags
     """Look at the settings and at every service. Exits with 1 if something needs attention."""
     settings = settings_of({"data_dir": data_dir})
     configure_logging(LogSettings(level=LogLevel.ERROR, format=settings.log.format))
+    if probe:
+        run(lambda: _probe(settings))
     _well(f"gallery {gallery.__version__}, Python {sys.version.split()[0]} on {platform.platform()}")
     run(lambda: _examine(settings, requeue=requeue))
+
+
+async def _probe(settings: Settings) -> None:
+    async with running_services(settings, exclusive=False) as (complete, _), open_container(complete) as container:
+        await check_services(container)
 
 
 async def _examine(settings: Settings, *, requeue: bool) -> int:

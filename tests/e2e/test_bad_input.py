@@ -148,17 +148,17 @@ async def test_nodes_that_exist_are_answered_beside_those_that_do_not(gallery: R
 @pytest.mark.parametrize(
     ("field", "kind", "given", "expected"),
     [
-        ("deleteImage", "DeleteImageInput", {"id": f"img_{NOTHING}"}, ("NOT_FOUND", None)),
+        ("deleteImage", "DeleteImageInput", {"id": f"img_{NOTHING}"}, ("NOT_FOUND", ["id"])),
         ("deleteImage", "DeleteImageInput", {"id": f"alb_{NOTHING}"}, ("INVALID_ID", ["id"])),
-        ("deleteTag", "DeleteTagInput", {"id": f"tag_{NOTHING}"}, ("NOT_FOUND", None)),
-        ("deleteAlbum", "DeleteAlbumInput", {"id": f"alb_{NOTHING}"}, ("NOT_FOUND", None)),
-        ("updateImage", "UpdateImageInput", {"id": f"img_{NOTHING}", "title": "New"}, ("NOT_FOUND", None)),
+        ("deleteTag", "DeleteTagInput", {"id": f"tag_{NOTHING}"}, ("NOT_FOUND", ["id"])),
+        ("deleteAlbum", "DeleteAlbumInput", {"id": f"alb_{NOTHING}"}, ("NOT_FOUND", ["id"])),
+        ("updateImage", "UpdateImageInput", {"id": f"img_{NOTHING}", "title": "New"}, ("NOT_FOUND", ["id"])),
         ("updateAlbum", "UpdateAlbumInput", {"id": "", "title": "New"}, ("INVALID_ID", ["id"])),
         (
             "addImagesToAlbum",
             "AddImagesToAlbumInput",
             {"albumId": f"alb_{NOTHING}", "imageIds": [f"img_{NOTHING}"]},
-            ("NOT_FOUND", None),
+            ("NOT_FOUND", ["albumId"]),
         ),
         (
             "addImagesToAlbum",
@@ -364,7 +364,7 @@ async def test_file_that_is_no_image_to_keep(gallery: Refusals, content: bytes, 
 @pytest.mark.parametrize(
     ("given", "expected"),
     [
-        ({"albumId": f"alb_{NOTHING}"}, ("NOT_FOUND", None)),
+        ({"albumId": f"alb_{NOTHING}"}, ("NOT_FOUND", ["albumId"])),
         ({"albumId": "nonsense"}, ("INVALID_ID", ["albumId"])),
         ({"tags": ["Sea", ""]}, ("INVALID_NAME", ["tags", "1"])),
         ({"tags": ["x"] * 101}, ("TOO_MANY_ITEMS", ["tags"])),

@@ -133,6 +133,17 @@ async def test_doctor_tells_of_a_service_that_is_missing(place: Place, service: 
     assert "hunter2" not in ended.output
 
 
+@pytest.mark.parametrize("service", MISSING)
+async def test_probe_minds_only_what_the_gallery_cannot_do_without(place: Place, service: str) -> None:
+    setting, expected = MISSING[service]
+
+    ended = await run_gallery("doctor", "--probe", settings={**place.settings, **setting})
+
+    assert ended.exit_code == (0 if service == "cache" else 1)
+    assert ended.output == ""
+    assert expected in ended.complaints
+
+
 async def test_server_does_not_start_without_what_it_needs(place: Place) -> None:
     missing = [MISSING["database"], MISSING["storage"]]
     settings = {**place.settings, **missing[0][0], **missing[1][0]}

@@ -232,6 +232,7 @@ class AlbumMutations:
             lambda: albums.add_images(
                 viewer, parse_album_id(input.album_id, field=("albumId",)), parse_image_ids(input.image_ids)
             ),
+            subject="albumId",
         )
         album, images = done or (None, None)
         return AddImagesToAlbumPayload(
@@ -249,6 +250,7 @@ class AlbumMutations:
             lambda: albums.remove_images(
                 viewer, parse_album_id(input.album_id, field=("albumId",)), parse_image_ids(input.image_ids)
             ),
+            subject="albumId",
         )
         album, images = done or (None, None)
         return RemoveImagesFromAlbumPayload(

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import strawberry
 from graphql import GraphQLError
 
-from gallery.domain.errors import ErrorCode, ForbiddenError, GalleryError, UnavailableError
+from gallery.domain.errors import ErrorCode, ForbiddenError, GalleryError, NotFoundError, UnavailableError
 from gallery.web.errors import RequestCode, RequestError
 from gallery.web.graphql.context import Info
 
@@ -34,15 +34,20 @@ class UserError:
         return cls(code=error.code, message=error.message, field=list(error.field) or None)
 
 
-async def answer(info: Info, change: Callable[[], Awaitable[T]]) -> tuple[T | None, list[UserError]]:
+async def answer(
+    info: Info, change: Callable[[], Awaitable[T]], *, subject: str = "id"
+) -> tuple[T | None, list[UserError]]:
     """What a change gives, or the errors that the caller can put right.
 
-    Missing rights and faults of services are not among those: they go on, as top-level errors.
+    Missing rights and faults of services are not among those: they go on, as top-level errors. `subject` is the part
+    of the input that names what is changed: it is to blame if that is not found.
     """
     try:
         return await change(), []
     except (ForbiddenError, UnavailableError):
         raise
+    except NotFoundError as error:
+        return None, [UserError.of(NotFoundError(error.message, field=error.field or (subject,)))]
     except GalleryError as error:
         return None, [UserError.of(error)]
     finally:

@@ -125,4 +125,4 @@ async def _upload(info: Info, file: Upload, new: Callable[[], NewImage]) -> Uplo
     async def upload() -> UploadResult:
         return await uploads.upload(viewer, new())
 
-    return UploadImagePayload.of(*await answer(info, lambda: file.once(upload)))
+    return UploadImagePayload.of(*await answer(info, lambda: file.once(upload), subject="albumId"))
