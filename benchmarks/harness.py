@@ -183,7 +183,8 @@ class Report:
         idle, peak = process.idle_bytes, process.peak_bytes()
         print(
             f"  {name:24}{rate.median:9.1f} {f'({rate.least:.1f} to {rate.most:.1f})':18}"
-            f"{cpu.median * unit.cpu_factor:16.2f}{p50:9.2f}{p99:9.2f}{idle / MEBIBYTE:10.0f}{peak / MEBIBYTE:10.0f}"
+            f"{cpu.median * unit.cpu_factor:16.2f}{_shown(p50)}{_shown(p99)}"
+            f"{idle / MEBIBYTE:10.0f}{peak / MEBIBYTE:10.0f}"
         )
         return {
             "rate": rate,
@@ -199,6 +200,10 @@ class Report:
             },
             "turns": [_without_latencies(turn) for turn in comparison.turns[name]],
         }
+
+
+def _shown(latency_ms: float) -> str:
+    return f"{latency_ms:9.2f}" if latency_ms else f"{'-':>9}"
 
 
 def _ratio(spread: Spread) -> str:

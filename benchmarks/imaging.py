@@ -1,4 +1,4 @@
-"""Measures what one image costs: `PYTHONPATH=. python benchmarks/imaging.py [PHOTO]`.
+"""Measures what one image costs: `python -m benchmarks imaging [PHOTO]`.
 
 Without a photograph a picture with about as much detail is made. Every line is measured in a process of its own, so
 that the peak of its memory is its own.
