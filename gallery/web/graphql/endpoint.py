@@ -26,11 +26,11 @@ from gallery.web.graphiql.page import graphiql_page
 from gallery.web.graphql.context import Context, UseCases
 from gallery.web.graphql.errors import format_request_error
 from gallery.web.graphql.execution import (
+    Documents,
     PreparedOperation,
     RefusedDocumentError,
     format_result,
     is_request_error,
-    prepare,
     run,
 )
 from gallery.web.graphql.negotiation import MediaType, negotiate, prefers_html
@@ -92,6 +92,7 @@ class GraphQLEndpoint:
         graphiql: bool = True,
     ) -> None:
         self._schema = schema
+        self._documents = Documents(schema)
         self._use_cases = use_cases
         self._uploads = uploads
         self._base_url = base_url
@@ -163,7 +164,7 @@ class GraphQLEndpoint:
 
     async def _execute(self, exchange: _Exchange, parameters: Parameters) -> _Answer:
         try:
-            operation = prepare(self._schema, parameters)
+            operation = self._documents.prepare(parameters.query, parameters.operation_name)
         except RefusedDocumentError as refused:
             result = ExecutionResult(None, refused.errors)
         else:

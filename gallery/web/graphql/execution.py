@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from inspect import isawaitable
 from typing import Any
 
@@ -22,7 +23,9 @@ from strawberry.execution import optimized_is_awaitable
 from gallery.web.errors import RequestCode
 from gallery.web.graphql.context import Context
 from gallery.web.graphql.errors import format_error, with_code
-from gallery.web.graphql.request import Parameters
+
+_KEPT_DOCUMENTS = 500
+_KEPT_CHARACTERS = 16 * 1024
 
 
 class RefusedDocumentError(Exception):
@@ -42,22 +45,41 @@ class PreparedOperation:
     kind: OperationType
 
 
-def prepare(schema: strawberry.Schema, parameters: Parameters) -> PreparedOperation:
-    """Parses and validates a document.
+class Documents:
+    """Documents that were found valid, so that the next request with one need not look again.
 
-    Raises:
-        RefusedDocumentError: with GRAPHQL_PARSE_FAILED, OPERATION_NAME_REQUIRED, OPERATION_NOT_FOUND, or
-            GRAPHQL_VALIDATION_FAILED.
+    Clients send few documents, and the same ones again and again; the least recently used are forgotten. Long ones are
+    not kept: what a stranger can make the gallery remember is bounded.
     """
+
+    def __init__(self, schema: strawberry.Schema) -> None:
+        self._schema = schema
+        self._prepare_short = lru_cache(_KEPT_DOCUMENTS)(self._prepare)
+
+    def prepare(self, query: str, operation_name: str | None) -> PreparedOperation:
+        """A valid document, ready to be executed.
+
+        Raises:
+            RefusedDocumentError: with GRAPHQL_PARSE_FAILED, OPERATION_NAME_REQUIRED, OPERATION_NOT_FOUND, or
+                GRAPHQL_VALIDATION_FAILED.
+        """
+        is_short = len(query) <= _KEPT_CHARACTERS
+        return (self._prepare_short if is_short else self._prepare)(query, operation_name)
+
+    def _prepare(self, query: str, operation_name: str | None) -> PreparedOperation:
+        return _prepare(self._schema, query, operation_name)
+
+
+def _prepare(schema: strawberry.Schema, query: str, operation_name: str | None) -> PreparedOperation:
     try:
-        document = parse(parameters.query)
+        document = parse(query)
     except GraphQLError as error:
         raise RefusedDocumentError([with_code(error, RequestCode.GRAPHQL_PARSE_FAILED)]) from error
-    operation = _select(document, parameters.operation_name)
+    operation = _select(document, operation_name)
     errors = validate(schema._schema, document)  # noqa: SLF001  # has no public name
     if errors:
         raise RefusedDocumentError([with_code(error, RequestCode.GRAPHQL_VALIDATION_FAILED) for error in errors])
-    return PreparedOperation(document=document, name=parameters.operation_name, kind=operation.operation)
+    return PreparedOperation(document=document, name=operation_name, kind=operation.operation)
 
 
 async def run(
