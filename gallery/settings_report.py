@@ -21,7 +21,6 @@ NOT_SETTINGS = "GALLERY_TEST_"
 """What the test suite reads; see tests/services.py."""
 
 _HIDDEN = "(hidden)"
-_SECTION_OF_A_WRONG_PAIR = 1
 
 
 class SettingsError(ValueError):
@@ -144,7 +143,7 @@ def _explain(error: ErrorDetails) -> str:
     path = error["loc"]
     problem = error["msg"].removeprefix("Value error, ")
     problem = problem[:1].lower() + problem[1:]
-    if not path or (len(path) == _SECTION_OF_A_WRONG_PAIR and isinstance(error["input"], Mapping | BaseModel)):
+    if not path or (len(path) == 1 and isinstance(error["input"], Mapping | BaseModel)):
         return f"{problem[:1].upper()}{problem[1:]}."  # a rule about several values, which names them itself
     field = _field(path)
     value = _HIDDEN if field is None or "SecretStr" in str(field.annotation) else repr(error["input"])

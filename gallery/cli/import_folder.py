@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -14,7 +15,6 @@ from gallery.cli.diagnosis import check_services
 from gallery.cli.running import DataDir, ExitCode, run, settings_of
 from gallery.container import Container, open_container, running_services
 from gallery.domain.access import LOCAL_ADMINISTRATOR
-from gallery.domain.ids import AlbumId
 from gallery.logs import configure_logging
 from gallery.platform.local_files import LocalFile, files_below
 from gallery.services.albums import NewAlbum
@@ -47,8 +47,8 @@ async def _import(settings: Settings, files: list[LocalFile], options: ImportOpt
 
 
 async def _with_album(container: Container, options: ImportOptions, title: str) -> ImportOptions:
-    made = await container.use_cases.albums.create(LOCAL_ADMINISTRATOR, NewAlbum(title=title))
-    return ImportOptions(tag_names=options.tag_names, album_id=AlbumId(made.id), parallel=options.parallel)
+    album = await container.use_cases.albums.create(LOCAL_ADMINISTRATOR, NewAlbum(title=title))
+    return replace(options, album_id=album.id)
 
 
 async def _run(container: Container, files: list[LocalFile], options: ImportOptions) -> list[ImportResult]:

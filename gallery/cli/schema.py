@@ -11,8 +11,6 @@ import typer
 from gallery.cli.running import ExitCode, end
 from gallery.web.graphql.schema import schema_text
 
-DEFAULT_FILE = Path("schema.graphql")
-
 Check = Annotated[
     Path | None,
     typer.Option(help="Compare with this file instead of printing; exits with 1 if they differ.", exists=True),

@@ -29,7 +29,6 @@ from gallery.platform.embedded import Endpoints, S3Endpoint, Service
 ROOT = Path(__file__).resolve().parents[2]
 EVERYTHING = frozenset(Service)
 CACHE = frozenset({Service.VALKEY})
-IS_ROOT = os.geteuid() == 0
 
 _HOLDER = """
 import asyncio, json, sys

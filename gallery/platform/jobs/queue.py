@@ -28,8 +28,7 @@ class PgJobQueue:
             return
         names, payloads = zip(*(encode(job) for job in jobs), strict=True)
         with translated_errors():
+            if not self._connection.in_transaction():
+                await self._connection.begin()  # jobs must not outlive a rollback
             connection = await driver_connection(self._connection)
-            if not connection.is_in_transaction():
-                # SQLAlchemy begins a transaction with its own first statement, which may not have come yet.
-                await self._connection.exec_driver_sql("SELECT 1")
             await QueueQueries(AsyncpgDriver(connection)).enqueue(list(names), list(payloads), [0] * len(jobs))

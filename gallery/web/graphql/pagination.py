@@ -124,7 +124,7 @@ class Listing:
         if first is not None and last is not None:
             message = "`first` and `last` do not go together. Give one of them."
             raise InvalidInputError(ErrorCode.INVALID_PAGE_SIZE, message, field=("last",))
-        limit = DEFAULT_PAGE_SIZE if first is None and last is None else first if first is not None else last
+        limit = last if first is None else first
         return PageRequest(
             limit=DEFAULT_PAGE_SIZE if limit is None else limit,
             after=None if after is None else self.position(after, field="after"),
