@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from enum import StrEnum, unique
 from http import HTTPStatus
+from typing import Any
+
+from gallery.domain.errors import GalleryError
 
 
 @unique
@@ -43,5 +46,19 @@ class RequestError(Exception):
         self.status = status
 
 
+class InternalError(RequestError):
+    """A fault of the gallery's own. It is logged; a client learns nothing but the id to report it with."""
+
+    def __init__(self, request_id: str) -> None:
+        message = f"Something went wrong inside the gallery. If it happens again, report it with the id {request_id}."
+        super().__init__(RequestCode.INTERNAL_ERROR, message, HTTPStatus.INTERNAL_SERVER_ERROR)
+
+
 class AbortedResponseError(Exception):
     """An answer that had begun was cut off, so that nobody takes a part for the whole; the cause is logged already."""
+
+
+def error_body(error: GalleryError | RequestError, request_id: str) -> dict[str, Any]:
+    """What a client is told of a request that failed as a whole: the shape of a GraphQL response, on every address."""
+    extensions = {"code": error.code.value, "requestId": request_id}
+    return {"errors": [{"message": error.message, "extensions": extensions}]}

@@ -12,7 +12,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import ExceptionHandler, Scope
 
 from gallery.domain.errors import ErrorCode, GalleryError, NotFoundError
-from gallery.web.errors import RequestCode, RequestError
+from gallery.web.errors import RequestCode, RequestError, error_body
 from gallery.web.middleware.request_ids import request_id_of
 from gallery.web.paths import GRAPHQL_PATH
 
@@ -28,9 +28,8 @@ def error_response(
 ) -> JSONResponse:
     """The answer to a request that failed: its code, a sentence, and the id of the request. Never cached."""
     status = error.status if isinstance(error, RequestError) else _STATUSES.get(error.code, HTTPStatus.BAD_REQUEST)
-    extensions = {"code": error.code.value, "requestId": request_id_of(scope)}
     return JSONResponse(
-        {"errors": [{"message": error.message, "extensions": extensions}]},
+        error_body(error, request_id_of(scope)),
         status_code=status,
         headers={"Cache-Control": "no-store", **(headers or {})},
     )

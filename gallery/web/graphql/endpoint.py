@@ -20,11 +20,10 @@ from starlette.types import Receive, Scope, Send
 from gallery.domain.access import LOCAL_ADMINISTRATOR
 from gallery.settings import UploadSettings
 from gallery.web.body import ClientDisconnectedError, RequestBody
-from gallery.web.errors import RequestCode, RequestError
+from gallery.web.errors import InternalError, RequestCode, RequestError, error_body
 from gallery.web.graphiql.assets import ASSETS_PATH
 from gallery.web.graphiql.page import graphiql_page
 from gallery.web.graphql.context import Context, UseCases
-from gallery.web.graphql.errors import format_request_error
 from gallery.web.graphql.execution import (
     Documents,
     PreparedOperation,
@@ -131,7 +130,7 @@ class GraphQLEndpoint:
             return _refusal(error, request_id, media_type)
         except Exception:
             log.exception("a request failed: %s", request_id)
-            return _refusal(_masked(request_id), request_id, media_type)
+            return _refusal(InternalError(request_id), request_id, media_type)
 
     async def _answer(self, exchange: _Exchange) -> _Answer:
         request, body = exchange.request, exchange.body
@@ -215,7 +214,7 @@ async def _unless_disconnected(running: asyncio.Task[ExecutionResult], body: Req
 
 def _check_method(request: Request, kind: OperationType) -> None:
     if kind is OperationType.SUBSCRIPTION:
-        message = "A subscription has many answers, and this way of asking has one. Open a WebSocket."
+        message = "The gallery has no subscriptions. Ask for what has changed by a query."
         raise RequestError(RequestCode.BAD_REQUEST, message)
     if request.method == "GET" and kind is not OperationType.QUERY:
         message = "A GET request may only read. Send the mutation by POST."
@@ -233,19 +232,14 @@ def _page(scope: Scope) -> Response:
     return graphiql_page(scope["path"], assets_path=f"{prefix}{ASSETS_PATH}")
 
 
-def _masked(request_id: str) -> RequestError:
-    message = f"Something went wrong inside the gallery. If it happens again, report it with the id {request_id}."
-    return RequestError(RequestCode.INTERNAL_ERROR, message, HTTPStatus.INTERNAL_SERVER_ERROR)
-
-
 def _with_error(answer: _Answer, error: RequestError, request_id: str) -> _Answer:
     """The answer to an operation that ran although the rest of its request turned out to be refused."""
-    errors = [*answer.content.get("errors", []), *format_request_error(error, request_id)["errors"]]
+    errors = [*answer.content.get("errors", []), *error_body(error, request_id)["errors"]]
     return _Answer(content={**answer.content, "errors": errors}, status=error.status)
 
 
 def _refusal(error: RequestError, request_id: str, media_type: MediaType) -> Response:
-    answer = _Answer(content=format_request_error(error, request_id), status=error.status)
+    answer = _Answer(content=error_body(error, request_id), status=error.status)
     response = _response(answer, media_type)
     if isinstance(error, _MethodNotAllowedError):
         response.headers["Allow"] = error.allow

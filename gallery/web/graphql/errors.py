@@ -10,7 +10,7 @@ import strawberry
 from graphql import GraphQLError
 
 from gallery.domain.errors import ErrorCode, ForbiddenError, GalleryError, NotFoundError, UnavailableError
-from gallery.web.errors import RequestCode, RequestError
+from gallery.web.errors import InternalError, RequestCode, RequestError
 from gallery.web.graphql.context import Info
 
 log = logging.getLogger(__name__)
@@ -69,12 +69,6 @@ def format_error(error: GraphQLError, request_id: str) -> dict[str, Any]:
     return formatted
 
 
-def format_request_error(error: RequestError, request_id: str) -> dict[str, Any]:
-    """The body of a request that is refused as a whole."""
-    extensions = {"code": error.code.value, "requestId": request_id}
-    return {"errors": [{"message": error.message, "extensions": extensions}]}
-
-
 def with_code(error: GraphQLError, code: RequestCode) -> GraphQLError:
     """The same error, marked with where in the handling of a request it arose."""
     error.extensions = {**(error.extensions or {}), "code": code.value}
@@ -97,5 +91,5 @@ def _tell(error: GraphQLError, request_id: str) -> tuple[str, dict[str, Any]]:
         extensions.setdefault("code", RequestCode.BAD_USER_INPUT.value)
         return error.message, extensions
     log.error("a resolver failed: %s", ".".join(map(str, error.path)), exc_info=original)
-    message = f"Something went wrong inside the gallery. If it happens again, report it with the id {request_id}."
-    return message, {"code": RequestCode.INTERNAL_ERROR.value}
+    masked = InternalError(request_id)
+    return masked.message, {"code": masked.code.value}

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import logging
-from http import HTTPStatus
 
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from gallery.web.errors import AbortedResponseError, RequestCode, RequestError
+from gallery.web.errors import AbortedResponseError, InternalError
 from gallery.web.middleware.request_ids import request_id_of
 from gallery.web.responses import error_response
 
@@ -42,11 +41,4 @@ class Failures:
             log.exception("a request failed")
             if begun:
                 raise AbortedResponseError from error
-            await error_response(scope, _internal_error(scope))(scope, receive, send)
-
-
-def _internal_error(scope: Scope) -> RequestError:
-    message = (
-        f"Something went wrong inside the gallery. If it happens again, report it with the id {request_id_of(scope)}."
-    )
-    return RequestError(RequestCode.INTERNAL_ERROR, message, HTTPStatus.INTERNAL_SERVER_ERROR)
+            await error_response(scope, InternalError(request_id_of(scope)))(scope, receive, send)
