@@ -18,6 +18,9 @@ An error carries a code for programs and a sentence that a person can act on.
 from __future__ import annotations
 
 from enum import StrEnum, unique
+from typing import Self
+
+from gallery.domain.events import EntityKind
 
 
 @unique
@@ -75,6 +78,11 @@ class NotFoundError(GalleryError):
     """No such thing exists, or none that the viewer may see: the two look the same."""
 
     code = ErrorCode.NOT_FOUND
+
+    @classmethod
+    def of(cls, kind: EntityKind, *, field: tuple[str, ...] = ()) -> Self:
+        """The error for an id of no image, tag or album."""
+        return cls(f"There is no such {kind.value}. It may have been deleted.", field=field)
 
 
 class ForbiddenError(GalleryError):

@@ -11,7 +11,7 @@ from uuid import UUID
 from gallery.domain.access import Right, Viewer, require
 from gallery.domain.albums import Album, clean_album_title
 from gallery.domain.errors import ErrorCode, InvalidInputError, NotFoundError
-from gallery.domain.events import Event, EventKind, JsonValue
+from gallery.domain.events import EntityKind, Event, EventKind, JsonValue
 from gallery.domain.ids import AlbumId, ImageId, new_album_id
 from gallery.domain.names import clean_description
 from gallery.domain.ports import Clock, UnitOfWork, UnitOfWorkFactory
@@ -69,8 +69,7 @@ class AlbumService:
             found = await work.images.get_many(wanted)
             if len(found) < len(wanted):
                 index = next(index for index, id_ in enumerate(new.image_ids) if id_ not in found)
-                message = "There is no such image. It may have been deleted."
-                raise NotFoundError(message, field=("imageIds", str(index)))
+                raise NotFoundError.of(EntityKind.IMAGE, field=("imageIds", str(index)))
             await work.albums.add(album)
             await work.events.append(_event(EventKind.ALBUM_CREATED, viewer, album.id, now, {"title": album.title}))
             await append_images(work, viewer, album.id, wanted, now)

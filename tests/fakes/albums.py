@@ -7,10 +7,11 @@ from collections.abc import Collection, Sequence
 
 from gallery.domain.access import Viewer
 from gallery.domain.albums import Album
+from gallery.domain.errors import NotFoundError
 from gallery.domain.events import EntityKind
 from gallery.domain.ids import AlbumId, ImageId
 from gallery.domain.pages import AlbumQuery, AlbumSortField, Direction, Edge, Page, Position, SortValue
-from tests.fakes.database import MemoryDatabase, Tables, Transaction, missing
+from tests.fakes.database import MemoryDatabase, Tables, Transaction
 from tests.fakes.pages import contains, page_of
 
 
@@ -23,7 +24,7 @@ class MemoryAlbumRepository:
             await self._transaction.lock(album_id)
         album = self._transaction.tables.albums.get(album_id)
         if album is None:
-            raise missing(EntityKind.ALBUM)
+            raise NotFoundError.of(EntityKind.ALBUM)
         return album
 
     async def add(self, album: Album) -> None:
@@ -31,7 +32,7 @@ class MemoryAlbumRepository:
 
     async def save(self, album: Album) -> None:
         if album.id not in self._transaction.tables.albums:
-            raise missing(EntityKind.ALBUM)
+            raise NotFoundError.of(EntityKind.ALBUM)
         self._transaction.change(lambda tables: tables.albums.update({album.id: album}))
 
     async def delete(self, album_id: AlbumId) -> tuple[ImageId, ...]:
@@ -47,9 +48,9 @@ class MemoryAlbumRepository:
     async def append(self, album_id: AlbumId, image_ids: Sequence[ImageId]) -> tuple[ImageId, ...]:
         tables = self._transaction.tables
         if album_id not in tables.albums:
-            raise missing(EntityKind.ALBUM)
+            raise NotFoundError.of(EntityKind.ALBUM)
         if not set(image_ids) <= tables.living.keys():
-            raise missing(EntityKind.IMAGE)
+            raise NotFoundError.of(EntityKind.IMAGE)
         members = tables.members(album_id)
         added = tuple(image_id for image_id in dict.fromkeys(image_ids) if image_id not in members)
         first_place = 1 + (tables.album_images[album_id, members[-1]] if members else 0)

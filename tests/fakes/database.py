@@ -14,8 +14,7 @@ from dataclasses import dataclass, field
 from typing import Self
 
 from gallery.domain.albums import Album
-from gallery.domain.errors import NotFoundError
-from gallery.domain.events import EntityKind, Event
+from gallery.domain.events import Event
 from gallery.domain.ids import AlbumId, ImageId, TagId
 from gallery.domain.images import Image, Rendition
 from gallery.domain.jobs import Job
@@ -73,10 +72,6 @@ class Tables:
             events=list(self.events),
             jobs=list(self.jobs),
         )
-
-
-def missing(what: EntityKind) -> NotFoundError:
-    return NotFoundError(f"There is no such {what}.")
 
 
 Change = Callable[[Tables], None]

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 
 from gallery.domain.access import Viewer
-from gallery.domain.errors import ConflictError, ErrorCode
+from gallery.domain.errors import ConflictError, ErrorCode, NotFoundError
 from gallery.domain.events import EntityKind
 from gallery.domain.ids import AlbumId, ImageId, TagId, UserId
 from gallery.domain.images import Image, Rendition, RenditionSize
@@ -26,7 +26,7 @@ from gallery.domain.pages import (
     TagMode,
 )
 from gallery.domain.tags import tag_key
-from tests.fakes.database import MemoryDatabase, Tables, Transaction, missing
+from tests.fakes.database import MemoryDatabase, Tables, Transaction
 from tests.fakes.pages import contains, page_of
 
 _SMALLEST_FIRST = list(RenditionSize)
@@ -39,7 +39,7 @@ class MemoryImageRepository:
     async def get(self, image_id: ImageId) -> Image:
         image = (await self.get_many([image_id])).get(image_id)
         if image is None:
-            raise missing(EntityKind.IMAGE)
+            raise NotFoundError.of(EntityKind.IMAGE)
         return image
 
     async def get_many(self, image_ids: Collection[ImageId]) -> dict[ImageId, Image]:
@@ -62,7 +62,7 @@ class MemoryImageRepository:
 
     async def save(self, image: Image) -> None:
         if image.id not in self._transaction.tables.living:
-            raise missing(EntityKind.IMAGE)
+            raise NotFoundError.of(EntityKind.IMAGE)
 
         def change(tables: Tables) -> None:
             tables.images[image.id] = image

@@ -6,11 +6,12 @@ from collections import Counter
 from collections.abc import Collection, Sequence
 
 from gallery.domain.access import Viewer
+from gallery.domain.errors import NotFoundError
 from gallery.domain.events import EntityKind
 from gallery.domain.ids import ImageId, TagId
 from gallery.domain.pages import Edge, Page, Position, TagQuery
 from gallery.domain.tags import Tag, tag_key
-from tests.fakes.database import MemoryDatabase, Tables, Transaction, missing
+from tests.fakes.database import MemoryDatabase, Tables, Transaction
 from tests.fakes.pages import contains, page_of
 
 
@@ -23,7 +24,7 @@ class MemoryTagRepository:
             await self._transaction.lock(tag_id)
         tag = self._transaction.tables.tags.get(tag_id)
         if tag is None:
-            raise missing(EntityKind.TAG)
+            raise NotFoundError.of(EntityKind.TAG)
         return tag
 
     async def find_by_names(self, names: Collection[str]) -> dict[str, Tag]:
@@ -51,9 +52,9 @@ class MemoryTagRepository:
     async def attach(self, image_ids: Collection[ImageId], tag_ids: Collection[TagId]) -> set[tuple[ImageId, TagId]]:
         tables = self._transaction.tables
         if not set(image_ids) <= tables.living.keys():
-            raise missing(EntityKind.IMAGE)
+            raise NotFoundError.of(EntityKind.IMAGE)
         if not set(tag_ids) <= tables.tags.keys():
-            raise missing(EntityKind.TAG)
+            raise NotFoundError.of(EntityKind.TAG)
         new = {(image, tag) for image in image_ids for tag in tag_ids} - tables.image_tags
         self._transaction.change(lambda tables: tables.image_tags.update(new))
         return new

@@ -15,10 +15,10 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from gallery.domain.access import Viewer
 from gallery.domain.albums import Album
+from gallery.domain.errors import NotFoundError
 from gallery.domain.events import EntityKind
 from gallery.domain.ids import AlbumId, ImageId
 from gallery.domain.pages import AlbumQuery, AlbumSortField, Direction, Page
-from gallery.platform.database.errors import missing
 from gallery.platform.database.image_lists import LIVING
 from gallery.platform.database.keyset import Keyset
 from gallery.platform.database.rows import ALBUM_COLUMNS, album_from_row, album_values
@@ -107,7 +107,7 @@ class SqlAlbumRepository:
         """As the port says."""
         rows = await self._transaction.rows(_LOCKED, ids([album_id]))
         if not rows:
-            raise missing(EntityKind.ALBUM)
+            raise NotFoundError.of(EntityKind.ALBUM)
         return album_from_row(rows[0])
 
     async def add(self, album: Album) -> None:
@@ -121,7 +121,7 @@ class SqlAlbumRepository:
             NotFoundError: if there is no such album, or no such image as its cover.
         """
         if not await self._transaction.run(update(ALBUMS).where(ALBUMS.c.id == album.id), album_values(album)):
-            raise missing(EntityKind.ALBUM)
+            raise NotFoundError.of(EntityKind.ALBUM)
 
     async def delete(self, album_id: AlbumId) -> tuple[ImageId, ...]:
         """As the port says, in the order of the album."""
@@ -139,7 +139,7 @@ class SqlAlbumRepository:
         distinct = list(dict.fromkeys(image_ids))
         rows = await self._transaction.rows(_APPEND, {"album_id": album_id, **ids(distinct)})
         if len(rows) < len(distinct):
-            raise missing(EntityKind.IMAGE)
+            raise NotFoundError.of(EntityKind.IMAGE)
         return tuple(row.id for row in rows if row.position is not None)
 
     async def remove(self, album_id: AlbumId, image_ids: Collection[ImageId]) -> tuple[ImageId, ...]:

@@ -49,11 +49,6 @@ _DELETED: Final = {
 """What a foreign key misses."""
 
 
-def missing(kind: EntityKind) -> NotFoundError:
-    """The error that says that there is no such image, tag or album."""
-    return NotFoundError(f"There is no such {kind.value}. It may have been deleted.")
-
-
 def translated(error: BaseException) -> GalleryError | None:
     """What the error means to a caller, or None if it means nothing to them."""
     cause = error.driver_exception if isinstance(error, DBAPIError) else error
@@ -83,4 +78,4 @@ def translated_errors() -> Iterator[None]:
 def _broken(constraint: str) -> GalleryError | None:
     if constraint in _EXISTING:
         return ConflictError(ErrorCode.VERSION_CONFLICT, _EXISTING[constraint])
-    return missing(_DELETED[constraint]) if constraint in _DELETED else None
+    return NotFoundError.of(_DELETED[constraint]) if constraint in _DELETED else None

@@ -12,12 +12,12 @@ from sqlalchemy.dialects.postgresql import ARRAY, TEXT
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from gallery.domain.access import Viewer
+from gallery.domain.errors import NotFoundError
 from gallery.domain.events import EntityKind
 from gallery.domain.ids import AlbumId, ImageId, TagId, UserId
 from gallery.domain.images import ContentType, Image, Rendition, RenditionSize
 from gallery.domain.pages import ContentTypeStats, GalleryStats, ImageFilter, ImageQuery, Page, PageRequest
 from gallery.domain.tags import tag_key
-from gallery.platform.database.errors import missing
 from gallery.platform.database.image_lists import (
     LIVING,
     NO_TAG,
@@ -85,7 +85,7 @@ class SqlImageRepository:
         """As the port says."""
         found = await self.get_many([image_id])
         if image_id not in found:
-            raise missing(EntityKind.IMAGE)
+            raise NotFoundError.of(EntityKind.IMAGE)
         return found[image_id]
 
     async def get_many(self, image_ids: Collection[ImageId]) -> dict[ImageId, Image]:
@@ -110,7 +110,7 @@ class SqlImageRepository:
         """
         values = image_values(image)
         if not await self._transaction.run(update(IMAGES).where(IMAGES.c.id == image.id, LIVING), values):
-            raise missing(EntityKind.IMAGE)
+            raise NotFoundError.of(EntityKind.IMAGE)
         if image.deleted_at is not None:
             for leave in _LEAVE:
                 await self._transaction.run(leave, ids([image.id]))

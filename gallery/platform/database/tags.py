@@ -13,12 +13,11 @@ from sqlalchemy.dialects.postgresql import ARRAY, TEXT, insert
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from gallery.domain.access import Viewer
-from gallery.domain.errors import ConflictError, ErrorCode
+from gallery.domain.errors import ConflictError, ErrorCode, NotFoundError
 from gallery.domain.events import EntityKind
 from gallery.domain.ids import ImageId, TagId
 from gallery.domain.pages import Page, TagQuery
 from gallery.domain.tags import Tag, tag_key
-from gallery.platform.database.errors import missing
 from gallery.platform.database.image_lists import LIVING
 from gallery.platform.database.keyset import Keyset
 from gallery.platform.database.rows import TAG_COLUMNS, tag_from_row, tag_values
@@ -88,7 +87,7 @@ class SqlTagRepository:
         """As the port says."""
         rows = await self._transaction.rows(_LOCKED, ids([tag_id]))
         if not rows:
-            raise missing(EntityKind.TAG)
+            raise NotFoundError.of(EntityKind.TAG)
         return tag_from_row(rows[0])
 
     async def find_by_names(self, names: Collection[str]) -> dict[str, Tag]:
@@ -129,7 +128,7 @@ class SqlTagRepository:
         """
         rows = await self._transaction.rows(_ATTACH, _pairs(image_ids, tag_ids))
         if len({row.id for row in rows}) < len(set(image_ids)):
-            raise missing(EntityKind.IMAGE)
+            raise NotFoundError.of(EntityKind.IMAGE)
         return {(row.id, row.tag_id) for row in rows if row.tag_id is not None}
 
     async def detach(self, image_ids: Collection[ImageId], tag_ids: Collection[TagId]) -> set[tuple[ImageId, TagId]]:

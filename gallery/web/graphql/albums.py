@@ -7,6 +7,7 @@ from typing import Annotated
 import strawberry
 
 from gallery.domain.errors import NotFoundError
+from gallery.domain.events import EntityKind
 from gallery.domain.ids import ImageId
 from gallery.domain.pages import AlbumQuery, AlbumSortField, Direction
 from gallery.services.albums import AlbumChange, NewAlbum
@@ -29,8 +30,7 @@ async def find_album(info: Info, global_id: str) -> Album:
     """
     album = await info.context.loaders.album_by_id.load(parse_album_id(global_id))
     if album is None:
-        message = "There is no such album. It may have been deleted."
-        raise NotFoundError(message, field=("id",))
+        raise NotFoundError.of(EntityKind.ALBUM, field=("id",))
     return Album.of(album)
 
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import strawberry
 
 from gallery.domain.errors import NotFoundError
+from gallery.domain.events import EntityKind
 from gallery.services.bulk import BulkResult
 from gallery.web.graphql.errors import UserError
 from gallery.web.graphql.ids import parse_image_id
@@ -33,6 +34,5 @@ def _result(index: int, global_id: strawberry.ID, done: BulkResult) -> BulkImage
     image = done.images.get(parse_image_id(global_id))
     if image is not None:
         return BulkImageResult(id=global_id, image=Image.of(image), errors=[])
-    message = "There is no such image. It may have been deleted."
-    missing = NotFoundError(message, field=("imageIds", str(index)))
+    missing = NotFoundError.of(EntityKind.IMAGE, field=("imageIds", str(index)))
     return BulkImageResult(id=global_id, image=None, errors=[UserError.of(missing)])

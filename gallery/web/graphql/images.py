@@ -8,6 +8,7 @@ from typing import Annotated
 import strawberry
 
 from gallery.domain.errors import NotFoundError
+from gallery.domain.events import EntityKind
 from gallery.domain.images import ContentType
 from gallery.domain.names import clean_name
 from gallery.domain.pages import Direction, ImageFilter, ImageQuery, ImageSortField, TagMode
@@ -73,8 +74,7 @@ async def find_image(info: Info, global_id: str) -> Image:
     """
     image = await info.context.loaders.image_by_id.load(parse_image_id(global_id))
     if image is None:
-        message = "There is no such image. It may have been deleted."
-        raise NotFoundError(message, field=("id",))
+        raise NotFoundError.of(EntityKind.IMAGE, field=("id",))
     return Image.of(image)
 
 

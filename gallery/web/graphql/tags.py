@@ -7,6 +7,7 @@ from typing import Annotated
 import strawberry
 
 from gallery.domain.errors import NotFoundError
+from gallery.domain.events import EntityKind
 from gallery.domain.names import clean_name
 from gallery.domain.pages import TagQuery
 from gallery.web.graphql.bulk import BulkImageResult, bulk_results
@@ -26,8 +27,7 @@ async def find_tag(info: Info, global_id: str) -> Tag:
     """
     tag = await info.context.loaders.tag_by_id.load(parse_tag_id(global_id))
     if tag is None:
-        message = "There is no such tag. It may have been deleted."
-        raise NotFoundError(message, field=("id",))
+        raise NotFoundError.of(EntityKind.TAG, field=("id",))
     return Tag.of(tag)
 
 
