@@ -41,6 +41,15 @@ def clean_name(name: str, *, what: str, field: tuple[str, ...]) -> str:
     raise InvalidInputError(ErrorCode.INVALID_NAME, message, field=field)
 
 
+def clean_search_text(text: str | None, *, field: tuple[str, ...] = ("text",)) -> str | None:
+    """The text to look for, by the rules of names; None where nothing is left.
+
+    Raises:
+        InvalidInputError: INVALID_NAME if it is too long or has control characters.
+    """
+    return clean_name(text, what="The text to look for", field=field) if text and text.strip() else None
+
+
 def clean_description(text: str | None, *, field: tuple[str, ...] = ("description",)) -> str | None:
     """The text in normal form C without surrounding white space; None where nothing is left.
 

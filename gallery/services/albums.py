@@ -55,7 +55,7 @@ class AlbumService:
         """
         require(viewer, Right.CONTRIBUTE)
         now = self._clock()
-        wanted = distinct(new.image_ids, field="imageIds")
+        wanted = distinct(new.image_ids, field=("imageIds",))
         album = Album(
             id=new_album_id(),
             owner=viewer.id,
@@ -130,7 +130,7 @@ class AlbumService:
             InvalidInputError: TOO_MANY_ITEMS for more than 100 images.
         """
         require(viewer, Right.CONTRIBUTE)
-        wanted = distinct(image_ids, field="imageIds")
+        wanted = distinct(image_ids, field=("imageIds",))
         async with self._unit_of_work() as work:
             images = await work.images.get_many(wanted)
             album = await work.albums.get(album_id)
@@ -139,7 +139,7 @@ class AlbumService:
                 album = album.touched(now)
                 await work.albums.save(album)
                 await work.commit()
-        return album, BulkResult(images=images, missing=tuple(id_ for id_ in wanted if id_ not in images))
+        return album, BulkResult.of(wanted, images)
 
     async def remove_images(
         self, viewer: Viewer, album_id: AlbumId, image_ids: Sequence[ImageId]
@@ -151,7 +151,7 @@ class AlbumService:
             InvalidInputError: TOO_MANY_ITEMS for more than 100 images.
         """
         require(viewer, Right.CONTRIBUTE)
-        wanted = distinct(image_ids, field="imageIds")
+        wanted = distinct(image_ids, field=("imageIds",))
         async with self._unit_of_work() as work:
             images = await work.images.get_many(wanted)
             album = await work.albums.get(album_id)
@@ -163,7 +163,7 @@ class AlbumService:
                 payload: dict[str, JsonValue] = {"image_ids": [id_.hex for id_ in removed]}
                 await work.events.append(_event(EventKind.ALBUM_IMAGES_REMOVED, viewer, album_id, now, payload))
                 await work.commit()
-        return album, BulkResult(images=images, missing=tuple(id_ for id_ in wanted if id_ not in images))
+        return album, BulkResult.of(wanted, images)
 
 
 async def append_images(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Self, TypeVar
 
 from gallery.domain.errors import ErrorCode, InvalidInputError
 from gallery.domain.ids import ImageId
@@ -22,8 +22,13 @@ class BulkResult:
     images: dict[ImageId, Image]
     missing: tuple[ImageId, ...]
 
+    @classmethod
+    def of(cls, wanted: Sequence[ImageId], found: dict[ImageId, Image]) -> Self:
+        """The result of a change of those that were found."""
+        return cls(images=found, missing=tuple(id_ for id_ in wanted if id_ not in found))
 
-def distinct(items: Sequence[T], *, field: str) -> list[T]:
+
+def distinct(items: Sequence[T], *, field: tuple[str, ...]) -> list[T]:
     """The items in their order, each once.
 
     Raises:
@@ -33,12 +38,12 @@ def distinct(items: Sequence[T], *, field: str) -> list[T]:
     return list(dict.fromkeys(items))
 
 
-def check_count(items: Sequence[object], *, field: str) -> None:
+def check_count(items: Sequence[object], *, field: tuple[str, ...]) -> None:
     """Passes if there are few enough items for one change.
 
     Raises:
         InvalidInputError: TOO_MANY_ITEMS for more than 100.
     """
     if len(items) > MAX_BULK_ITEMS:
-        message = f"`{field}` has {len(items):,} items; at most {MAX_BULK_ITEMS} are taken at once."
-        raise InvalidInputError(ErrorCode.TOO_MANY_ITEMS, message, field=(field,))
+        message = f"`{field[-1]}` has {len(items):,} items; at most {MAX_BULK_ITEMS} are taken at once."
+        raise InvalidInputError(ErrorCode.TOO_MANY_ITEMS, message, field=field)

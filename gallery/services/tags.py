@@ -47,14 +47,14 @@ class TagService:
             InvalidInputError: if a name breaks its rule, or more than 100 images or names are given.
         """
         require(viewer, Right.CONTRIBUTE)
-        wanted = distinct(image_ids, field="imageIds")
+        wanted = distinct(image_ids, field=("imageIds",))
         cleaned = clean_tag_names(names)
         async with self._unit_of_work() as work:
             images = await work.images.get_many(wanted)
             if images and cleaned:
                 await attach_tags(work, viewer, list(images), cleaned, self._clock())
                 await work.commit()
-        return BulkResult(images=images, missing=tuple(id_ for id_ in wanted if id_ not in images))
+        return BulkResult.of(wanted, images)
 
     async def untag_images(self, viewer: Viewer, image_ids: Sequence[ImageId], names: Sequence[str]) -> BulkResult:
         """Takes the tags from the images. Tags that do not exist, or that an image does not have, do not matter.
@@ -63,7 +63,7 @@ class TagService:
             InvalidInputError: if a name breaks its rule, or more than 100 images or names are given.
         """
         require(viewer, Right.CONTRIBUTE)
-        wanted = distinct(image_ids, field="imageIds")
+        wanted = distinct(image_ids, field=("imageIds",))
         cleaned = clean_tag_names(names)
         async with self._unit_of_work() as work:
             images = await work.images.get_many(wanted)
@@ -73,7 +73,7 @@ class TagService:
                 now = self._clock()
                 await work.events.append(*_tagging_events(EventKind.IMAGE_UNTAGGED, viewer, pairs, tags, now))
                 await work.commit()
-        return BulkResult(images=images, missing=tuple(id_ for id_ in wanted if id_ not in images))
+        return BulkResult.of(wanted, images)
 
     async def delete(self, viewer: Viewer, tag_id: TagId) -> Tag:
         """Takes a tag from all images and removes it. Answers with the tag as it was.
@@ -98,7 +98,7 @@ class TagService:
         return tag
 
 
-def clean_tag_names(names: Sequence[str], *, field: str = "tags") -> list[str]:
+def clean_tag_names(names: Sequence[str], *, field: tuple[str, ...] = ("tags",)) -> list[str]:
     """Names of tags, trimmed, each once whatever its case: as it was spelt first.
 
     Raises:
@@ -107,7 +107,7 @@ def clean_tag_names(names: Sequence[str], *, field: str = "tags") -> list[str]:
     check_count(names, field=field)
     by_key: dict[str, str] = {}
     for index, name in enumerate(names):
-        cleaned = clean_tag_name(name, field=(field, str(index)))
+        cleaned = clean_tag_name(name, field=(*field, str(index)))
         by_key.setdefault(tag_key(cleaned), cleaned)
     return list(by_key.values())
 

@@ -9,6 +9,7 @@ import strawberry
 from gallery.domain.errors import NotFoundError
 from gallery.domain.events import EntityKind
 from gallery.domain.ids import ImageId
+from gallery.domain.names import clean_search_text
 from gallery.domain.pages import AlbumQuery, AlbumSortField, Direction
 from gallery.services.albums import AlbumChange, NewAlbum
 from gallery.services.changes import KEEP
@@ -17,7 +18,6 @@ from gallery.web.graphql.context import Info
 from gallery.web.graphql.errors import UserError, answer
 from gallery.web.graphql.ids import parse_album_id, parse_image_id, parse_image_ids
 from gallery.web.graphql.pagination import After, Before, Connection, First, Last, Listing
-from gallery.web.graphql.tags import search_text
 from gallery.web.graphql.types import Album
 
 
@@ -69,7 +69,7 @@ class AlbumQueries:
         ] = None,
     ) -> Connection[Album]:
         """A page of albums."""
-        wanted, order = search_text(text), sort or AlbumSortInput()
+        wanted, order = clean_search_text(text), sort or AlbumSortInput()
         listing = Listing.of("albums", wanted, order.field, order.direction)
         viewer, reader = info.context.viewer, info.context.use_cases.album_reader
         query = AlbumQuery(

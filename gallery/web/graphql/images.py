@@ -10,7 +10,7 @@ import strawberry
 from gallery.domain.errors import NotFoundError
 from gallery.domain.events import EntityKind
 from gallery.domain.images import ContentType
-from gallery.domain.names import clean_name
+from gallery.domain.names import clean_search_text
 from gallery.domain.pages import Direction, ImageFilter, ImageQuery, ImageSortField, TagMode
 from gallery.services.changes import KEEP
 from gallery.services.images import ImageChange
@@ -44,11 +44,10 @@ class ImageFilterInput:
         Raises:
             InvalidInputError: if a value breaks its rule.
         """
-        text = (self.text or "").strip()
         album_id = None if self.album_id is None else parse_album_id(self.album_id, field=("filter", "albumId"))
         return ImageFilter(
-            text=clean_name(text, what="The text to look for", field=("filter", "text")) if text else None,
-            tag_names=tuple(clean_tag_names(self.tags or [], field="tags")),
+            text=clean_search_text(self.text, field=("filter", "text")),
+            tag_names=tuple(clean_tag_names(self.tags or [], field=("filter", "tags"))),
             tag_mode=self.tag_mode,
             album_id=album_id,
             content_types=tuple(self.content_types or ()),

@@ -8,7 +8,7 @@ import strawberry
 
 from gallery.domain.errors import NotFoundError
 from gallery.domain.events import EntityKind
-from gallery.domain.names import clean_name
+from gallery.domain.names import clean_search_text
 from gallery.domain.pages import TagQuery
 from gallery.web.graphql.bulk import BulkImageResult, bulk_results
 from gallery.web.graphql.context import Info
@@ -29,15 +29,6 @@ async def find_tag(info: Info, global_id: str) -> Tag:
     if tag is None:
         raise NotFoundError.of(EntityKind.TAG, field=("id",))
     return Tag.of(tag)
-
-
-def search_text(text: str | None) -> str | None:
-    """The text to look for, or None if it is blank.
-
-    Raises:
-        InvalidInputError: INVALID_NAME if it is too long or has control characters.
-    """
-    return clean_name(text, what="The text to look for", field=("text",)) if text and text.strip() else None
 
 
 @strawberry.type
@@ -64,7 +55,7 @@ class TagQueries:
         ] = None,
     ) -> Connection[Tag]:
         """A page of tags."""
-        wanted = search_text(text)
+        wanted = clean_search_text(text)
         listing = Listing.of("tags", wanted)
         viewer, reader = info.context.viewer, info.context.use_cases.tag_reader
         query = TagQuery(text=wanted, page=listing.page_request(first, after, last, before))

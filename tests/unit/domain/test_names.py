@@ -9,7 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from gallery.domain.errors import ErrorCode, InvalidInputError
-from gallery.domain.names import clean_description, clean_filename, clean_name
+from gallery.domain.names import clean_description, clean_filename, clean_name, clean_search_text
 
 REORDERING_MARKS = [*map(chr, range(0x202A, 0x202F)), *map(chr, range(0x2066, 0x206A))]
 LINE_SEPARATORS = ["\u2028", "\u2029"]
@@ -192,3 +192,18 @@ def test_a_cleaned_file_name_keeps_the_rules_of_names(text: str) -> None:
     assert "/" not in cleaned
     assert "\\" not in cleaned
     assert clean_filename(cleaned) == cleaned
+
+
+@pytest.mark.parametrize("blank", [None, "", " \t\n"])
+def test_a_blank_text_to_look_for_is_none(blank: str | None) -> None:
+    assert clean_search_text(blank) is None
+
+
+def test_a_text_to_look_for_keeps_the_rules_of_names() -> None:
+    assert clean_search_text(" Cafe\u0301 ") == "Café"
+
+    with pytest.raises(InvalidInputError) as refusal:
+        clean_search_text("a\x00b", field=("filter", "text"))
+
+    assert (refusal.value.code, refusal.value.field) == (ErrorCode.INVALID_NAME, ("filter", "text"))
+    assert refusal.value.message == "The text to look for contains control characters. Remove them."

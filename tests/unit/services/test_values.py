@@ -13,15 +13,15 @@ from gallery.services.clock import utc_now
 
 
 def test_items_keep_their_order_and_come_once() -> None:
-    assert distinct(["b", "a", "b", "c", "a"], field="tags") == ["b", "a", "c"]
-    assert distinct([], field="tags") == []
+    assert distinct(["b", "a", "b", "c", "a"], field=("tags",)) == ["b", "a", "c"]
+    assert distinct([], field=("tags",)) == []
 
 
 def test_100_items_are_taken_and_101_refused_even_if_they_are_the_same() -> None:
-    assert distinct(list(range(100)), field="numbers") == list(range(100))
+    assert distinct(list(range(100)), field=("numbers",)) == list(range(100))
 
     with pytest.raises(InvalidInputError) as refusal:
-        distinct([1] * 101, field="numbers")
+        distinct([1] * 101, field=("numbers",))
 
     assert refusal.value.code is ErrorCode.TOO_MANY_ITEMS
     assert refusal.value.field == ("numbers",)
