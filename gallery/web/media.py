@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import re
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import AsyncExitStack, aclosing
 from dataclasses import dataclass
@@ -22,13 +21,14 @@ from gallery.domain.ports import ImageReader, ObjectStorage
 from gallery.web.byte_ranges import ByteRange, UnsatisfiableRangeError
 from gallery.web.content_disposition import inline
 from gallery.web.errors import RequestCode, RequestError
+from gallery.web.etags import names_etag
 from gallery.web.graphql.ids import parse_image_id
 from gallery.web.media_urls import original_url, rendition_url
+from gallery.web.paths import MEDIA_PATH
 from gallery.web.responses import error_response
 
 log = logging.getLogger(__name__)
 
-_ETAG = re.compile(r'"[^"]*"')
 _HEADERS: Final = {
     "Accept-Ranges": "bytes",
     # What is under an address never changes, and until viewers differ everybody may see everything.
@@ -134,7 +134,7 @@ class Media:
         )
         if (found := images.get(image_id)) is None:
             raise _nothing_here()
-        url = f"/media/{image}/{file}"
+        url = MEDIA_PATH.format(image=image, file=file)
         if url == original_url("", found):
             return MediaFile.original(found)
         for rendition in renditions.get(image_id, ()):
@@ -144,7 +144,7 @@ class Media:
 
     async def _answer(self, request: Request, media: MediaFile, streams: AsyncExitStack) -> Response:
         headers = media.headers
-        if _names_etag(request.headers.get("if-none-match", ""), media.etag):
+        if names_etag(request.headers.get("if-none-match", ""), media.etag):
             return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
         if request.method == "HEAD":
             headers["Content-Length"] = str(media.size_bytes)
@@ -200,11 +200,6 @@ def _requested_range(request: Request, media: MediaFile) -> ByteRange | None:
     if field is None or request.headers.get("if-range", media.etag) != media.etag:
         return None
     return ByteRange.requested(field, media.size_bytes)
-
-
-def _names_etag(if_none_match: str, etag: str) -> bool:
-    """Whether an `If-None-Match` field names the tag, compared weakly (RFC 9110, section 13.1.2)."""
-    return if_none_match.strip() == "*" or etag in _ETAG.findall(if_none_match)
 
 
 def _with_extension(filename: str, extension: str) -> str:

@@ -1,4 +1,4 @@
-"""Every address of the gallery."""
+"""The addresses of the gallery, but for those of GraphiQL's own files (`graphiql/assets.py`)."""
 
 from __future__ import annotations
 

@@ -19,6 +19,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from gallery.web.etags import names_etag
+
 ASSETS_PATH: Final = "/graphiql/static"
 
 MANIFEST: Final = "manifest.json"
@@ -72,7 +74,7 @@ async def _asset(request: Request) -> Response:
         "Cache-Control": _REVALIDATE if name in _UNHASHED else _ONE_YEAR_IMMUTABLE,
         "ETag": variant.etag,
     }
-    if _has_etag(request.headers.get("if-none-match", ""), variant.etag):
+    if names_etag(request.headers.get("if-none-match", ""), variant.etag):
         return Response(status_code=304, headers=headers)
     if compressed:
         headers["Content-Encoding"] = "gzip"
@@ -85,7 +87,7 @@ def _names() -> frozenset[str]:
 
 
 @cache
-def _variant(name: str, compressed: bool) -> Variant:  # noqa: FBT001 -- a key of the cache
+def _variant(name: str, compressed: bool) -> Variant:  # noqa: FBT001  # a key of the cache
     body = (static_folder() / name).read_bytes()
     digest = hashlib.sha256(body).hexdigest()[:20]
     if not compressed:
@@ -111,9 +113,3 @@ def _encodings(accept_encoding: str) -> Iterator[tuple[str, float]]:
             yield coding.strip(), float(weight)
         except ValueError:
             yield coding.strip(), 0.0
-
-
-def _has_etag(if_none_match: str, etag: str) -> bool:
-    """Whether an `If-None-Match` field names `etag`, compared weakly (RFC 9110, 13.1.2)."""
-    candidates = (candidate.strip().removeprefix("W/") for candidate in if_none_match.split(","))
-    return any(candidate in {etag, "*"} for candidate in candidates)
