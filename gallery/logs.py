@@ -89,6 +89,7 @@ def _adopt_uvicorn() -> None:
     for name in ("uvicorn", "uvicorn.error"):
         logger = logging.getLogger(name)
         logger.handlers.clear()
+        logger.setLevel(logging.NOTSET)
         logger.propagate = True
     errors = logging.getLogger("uvicorn.error")
     errors.removeFilter(_is_news)  # a second call adds nothing
