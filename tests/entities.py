@@ -33,7 +33,7 @@ def checksum_of(content: bytes) -> str:
     return sha256(content).hexdigest()
 
 
-def an_image(**fields: Any) -> Image:  # noqa: ANN401 - any field of an image
+def an_image(**fields: Any) -> Image:  # noqa: ANN401  # any field of an image
     """An image with bytes that no other has."""
     image_id = fields.pop("id", new_image_id())
     moment = fields.pop("uploaded_at", NOON)
@@ -59,11 +59,11 @@ def an_image(**fields: Any) -> Image:  # noqa: ANN401 - any field of an image
     return replace(image, **fields)
 
 
-def a_tag(name: str = "Sea", **fields: Any) -> Tag:  # noqa: ANN401 - any field of a tag
+def a_tag(name: str = "Sea", **fields: Any) -> Tag:  # noqa: ANN401  # any field of a tag
     return replace(Tag(id=new_tag_id(), owner=ADA.id, name=name, created_at=NOON), **fields)
 
 
-def an_album(title: str = "Summer", **fields: Any) -> Album:  # noqa: ANN401 - any field of an album
+def an_album(title: str = "Summer", **fields: Any) -> Album:  # noqa: ANN401  # any field of an album
     album = Album(
         id=new_album_id(),
         owner=ADA.id,

@@ -218,7 +218,7 @@ class Reply:
     body: bytes
 
     @property
-    def json(self) -> Any:  # noqa: ANN401 - whatever the server says
+    def json(self) -> Any:  # noqa: ANN401  # whatever the server says
         return json.loads(self.body)
 
     @property
@@ -294,7 +294,7 @@ async def listening() -> AsyncIterator[Listener]:
         listener.port = bound.getsockname()[1]
         server = uvicorn.Server(uvicorn.Config(listener, log_level="warning", lifespan="off", ws="none"))
         serving = asyncio.create_task(server.serve(sockets=[bound]))
-        while not server.started:  # noqa: ASYNC110 - uvicorn sets a flag and tells nobody
+        while not server.started:  # noqa: ASYNC110  # uvicorn sets a flag and tells nobody
             await asyncio.sleep(0.01)
         yield listener
         server.should_exit = True

@@ -31,7 +31,7 @@ async def found(database: Database, image_filter: ImageFilter) -> list[Image]:
     return sorted(page.items, key=lambda image: image.title)
 
 
-async def titles(database: Database, **wanted: Any) -> list[str]:  # noqa: ANN401 - any part of a filter
+async def titles(database: Database, **wanted: Any) -> list[str]:  # noqa: ANN401  # any part of a filter
     return [image.title for image in await found(database, ImageFilter(**wanted))]
 
 

@@ -213,7 +213,7 @@ async def test_worker_makes_the_thumbnails_that_the_server_leaves_to_it(place: P
 
 
 async def test_server_is_not_exposed_unless_that_was_decided(place: Place, folder: Path) -> None:
-    refused = await run_gallery("serve", "--host", "0.0.0.0", "--port", "0", settings=place.settings)  # noqa: S104
+    refused = await run_gallery("serve", "--host", "0.0.0.0", "--port", "0", settings=place.settings)  # noqa: S104  # it must not listen
 
     assert (refused.exit_code, refused.output) == (2, "")
     assert refused.complaints.startswith("gallery: Not listening on 0.0.0.0")

@@ -60,7 +60,7 @@ class Database:
                 await work.albums.append(album.id, [image.id for image in held])
             await work.commit()
 
-    async def value(self, statement: str) -> Any:  # noqa: ANN401 - whatever the statement asks for
+    async def value(self, statement: str) -> Any:  # noqa: ANN401  # whatever the statement asks for
         """The first value that a statement answers, for looking behind the adapter."""
         async with self.engine.begin() as connection:
             return (await connection.exec_driver_sql(statement)).scalar()

@@ -89,7 +89,7 @@ class Queue:
     async def until(self, expected: list[tuple[str, str]]) -> None:
         """Waits until these are the names and the states of the jobs in the queue."""
         async with asyncio.timeout(60):
-            while await self.jobs() != expected:  # noqa: ASYNC110 - nothing tells a test what the queue holds
+            while await self.jobs() != expected:  # noqa: ASYNC110  # nothing tells a test what the queue holds
                 await asyncio.sleep(0.02)
 
 
@@ -131,5 +131,5 @@ async def working(
 async def until(condition: Callable[[], bool]) -> None:
     """Waits for something that a worker does, not longer than a minute."""
     async with asyncio.timeout(60):
-        while not condition():  # noqa: ASYNC110 - what is waited for is a change of plain values
+        while not condition():  # noqa: ASYNC110  # what is waited for is a change of plain values
             await asyncio.sleep(0.01)

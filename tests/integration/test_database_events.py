@@ -42,7 +42,7 @@ async def test_each_event_carries_the_hash_of_the_one_before_it(database: Databa
     async with database.engine.connect() as connection:
         rows = (
             await connection.exec_driver_sql(
-                f"SELECT id, entity, kind, previous_hash, hash FROM events "  # noqa: S608 - the id is ours
+                f"SELECT id, entity, kind, previous_hash, hash FROM events "  # noqa: S608  # the id is ours
                 f"WHERE entity_id = '{image.id}' ORDER BY sequence"
             )
         ).all()
@@ -69,7 +69,7 @@ async def test_a_changed_row_is_found(database: Database, change: str) -> None:
     events = await recorded_chain(database, image)
     async with database.engine.begin() as connection:
         await connection.exec_driver_sql(
-            f"UPDATE events SET {change} WHERE id = '{events[1].id}'"  # noqa: S608 - the change is ours
+            f"UPDATE events SET {change} WHERE id = '{events[1].id}'"  # noqa: S608  # the change is ours
         )
     assert await first_broken_event(database.engine, image.id) == events[1].id
 
@@ -79,7 +79,7 @@ async def test_a_removed_row_is_found_by_the_one_that_followed_it(database: Data
     events = await recorded_chain(database, image)
     async with database.engine.begin() as connection:
         await connection.exec_driver_sql(
-            f"DELETE FROM events WHERE id = '{events[1].id}'"  # noqa: S608 - the id is ours
+            f"DELETE FROM events WHERE id = '{events[1].id}'"  # noqa: S608  # the id is ours
         )
     assert await first_broken_event(database.engine, image.id) == events[2].id
 

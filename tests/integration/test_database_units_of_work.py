@@ -34,7 +34,7 @@ async def waiting(database: Database, count: int = 1) -> None:
     """Returns when so many connections of the database wait for a lock."""
     statement = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
     async with asyncio.timeout(10):
-        while await database.value(statement) < count:  # noqa: ASYNC110 - PostgreSQL tells nobody that it waits
+        while await database.value(statement) < count:  # noqa: ASYNC110  # PostgreSQL tells nobody that it waits
             await asyncio.sleep(0.01)
 
 

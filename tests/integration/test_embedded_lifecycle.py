@@ -191,7 +191,7 @@ async def test_a_server_that_dies_comes_back_at_the_same_address(
         for pid in before.values():
             psutil.Process(pid).kill()
         async with asyncio.timeout(60):
-            while set(recorded(data).values()) & set(before.values()) or not await _all_answer(servers):  # noqa: ASYNC110
+            while set(recorded(data).values()) & set(before.values()) or not await _all_answer(servers):  # noqa: ASYNC110  # a poll
                 await asyncio.sleep(0.05)
         watching.cancel()
         assert await Answers(servers.endpoints).sql("SELECT body FROM note") == [("kept",)]
@@ -207,7 +207,7 @@ async def _all_answer(servers: EmbeddedServers) -> bool:
         async with ask.cache() as cache:
             await cache.ping()
         return (await ask.s3("HEAD", "/gallery"))[0] == 200
-    except Exception:  # noqa: BLE001 (any failure means: not yet)
+    except Exception:  # noqa: BLE001  # any failure means: not yet
         return False
 
 

@@ -32,7 +32,7 @@ async def server(listener: Listener) -> AsyncIterator[GraphQLServer]:
         yield server
 
 
-async def post(server: GraphQLServer, content: Any, **headers: str) -> Reply:  # noqa: ANN401 - any JSON
+async def post(server: GraphQLServer, content: Any, **headers: str) -> Reply:  # noqa: ANN401  # any JSON
     """Posts JSON; bytes are sent as they are."""
     body = content if isinstance(content, bytes) else json.dumps(content).encode()
     return await server.post(body, **{"Content-Type": JSON, "X-GraphQL-CSRF": "", **headers})
@@ -97,7 +97,7 @@ async def test_resolvers_know_the_address_of_the_request(server: GraphQLServer) 
     ],
 )
 @pytest.mark.parametrize("accept", [JSON, GRAPHQL])
-async def test_malformed_request_is_refused(server: GraphQLServer, content: Any, code: str, accept: str) -> None:  # noqa: ANN401 - any JSON
+async def test_malformed_request_is_refused(server: GraphQLServer, content: Any, code: str, accept: str) -> None:  # noqa: ANN401  # any JSON
     reply = await post(server, content, Accept=accept)
 
     assert (reply.status, reply.codes) == (400, [code])
@@ -129,7 +129,7 @@ async def test_malformed_request_is_refused(server: GraphQLServer, content: Any,
 @pytest.mark.parametrize(("accept", "status"), [(JSON, 200), (GRAPHQL, 400)])
 async def test_operation_that_cannot_be_executed_has_no_data(
     server: GraphQLServer,
-    content: Any,  # noqa: ANN401 - any JSON
+    content: Any,  # noqa: ANN401  # any JSON
     code: str,
     accept: str,
     status: int,
@@ -335,7 +335,7 @@ async def test_client_that_does_not_wait(server: GraphQLServer, kind: str, endin
         server.oddities.go_on.set()
         await server.endpoint.settle()
     async with asyncio.timeout(10):
-        while not server.oddities.ended:  # noqa: ASYNC110 - nothing tells when a cancelled resolver is over
+        while not server.oddities.ended:  # noqa: ASYNC110  # nothing tells when a cancelled resolver is over
             await asyncio.sleep(0.01)
     assert server.oddities.ended == [ending]
 

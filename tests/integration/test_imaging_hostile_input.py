@@ -59,13 +59,13 @@ def damaged_files(draw: st.DrawFn) -> bytes:
 
 @settings(deadline=None, max_examples=300)
 @given(st.sampled_from(BEGINNINGS), st.binary(max_size=600), st.booleans())
-def test_random_bytes_are_refused_or_described(beginning: bytes, rest: bytes, complete: bool) -> None:  # noqa: FBT001
+def test_random_bytes_are_refused_or_described(beginning: bytes, rest: bytes, complete: bool) -> None:
     refused_or_described(beginning + rest, complete=complete)
 
 
 @settings(deadline=None, max_examples=500)
 @given(damaged_files(), st.booleans())
-def test_damaged_images_are_refused_or_described(data: bytes, complete: bool) -> None:  # noqa: FBT001
+def test_damaged_images_are_refused_or_described(data: bytes, complete: bool) -> None:
     refused_or_described(data, complete=complete)
 
 

@@ -133,7 +133,7 @@ def test_an_empty_file_is_refused() -> None:
 
 @pytest.mark.parametrize("complete", [True, False])
 @pytest.mark.parametrize("kind", NO_IMAGES)
-def test_what_is_no_image_is_refused(kind: str, complete: bool) -> None:  # noqa: FBT001
+def test_what_is_no_image_is_refused(kind: str, complete: bool) -> None:
     with pytest.raises(NotAnImageError) as refusal:
         inspect_image(NO_IMAGES[kind], complete=complete)
     assert refusal.value.code is ErrorCode.NOT_AN_IMAGE
@@ -211,7 +211,7 @@ def test_pixels_are_limited() -> None:
 
 
 @pytest.mark.parametrize("complete", [True, False])
-def test_a_decompression_bomb_is_refused_by_its_header(complete: bool) -> None:  # noqa: FBT001
+def test_a_decompression_bomb_is_refused_by_its_header(complete: bool) -> None:
     bomb = photographs.png_claiming(100_000, 100_000)
     assert len(bomb) < 100
     with pytest.raises(ImageTooLargeError, match="10,000,000,000 pixels"):

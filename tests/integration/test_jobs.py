@@ -352,7 +352,7 @@ async def test_the_loss_of_a_connection_is_noticed_whatever_the_driver_says(data
         try:
             while True:
                 await driver.fetch("SELECT 1")
-        except Exception as error:  # noqa: BLE001 - it is one of several
+        except Exception as error:  # noqa: BLE001  # it is one of several
             errors.add(type(error).__name__)
         assert driver.lost.is_set(), errors
         connection.terminate()

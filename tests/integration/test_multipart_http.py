@@ -538,7 +538,7 @@ async def test_no_file_is_written(server: GraphQLServer, opened_files: OpenedFil
 
 
 async def test_watching_for_files_would_notice_a_temporary_one(opened_files: OpenedFiles) -> None:
-    import tempfile  # noqa: PLC0415 - only what this test does would write one
+    import tempfile  # noqa: PLC0415  # only what this test does would write one
 
     with tempfile.TemporaryFile():
         assert opened_files.paths != []

@@ -32,7 +32,7 @@ PART = 5 * 1024 * 1024
 CHUNK = 64 * 1024
 ORIGINAL = "images/2026/05/0197a0c0ffee7000800000000000cafe.jpg"
 RENDITION = "thumbnails/small/0197a0c0ffee7000800000000000cafe.webp"
-PLENTY = random.Random(5).randbytes(3 * PART + 1)  # noqa: S311 - bytes that differ everywhere, no secret
+PLENTY = random.Random(5).randbytes(3 * PART + 1)  # noqa: S311  # bytes that differ everywhere, no secret
 
 
 class StreamBrokeError(Exception):
@@ -171,7 +171,7 @@ async def test_the_upload_has_begun_before_two_parts_are_read(
     storing = asyncio.create_task(storage.put(ORIGINAL, source, content_type="image/jpeg"))
     await source.reached.wait()
     async with asyncio.timeout(30):
-        while not (uploads := (await client.list_multipart_uploads(Bucket=bucket)).get("Uploads")):  # noqa: ASYNC110
+        while not (uploads := (await client.list_multipart_uploads(Bucket=bucket)).get("Uploads")):  # noqa: ASYNC110  # a poll
             await asyncio.sleep(0.05)
     storing.cancel()
     with pytest.raises(asyncio.CancelledError):

@@ -12,7 +12,7 @@ from gallery.settings import ServerSettings
 from gallery.web.base_url import base_url_for
 
 
-def connection(scheme: str = "http", host: str = "localhost:8000", **fields: Any) -> HTTPConnection:  # noqa: ANN401 - any field of a scope
+def connection(scheme: str = "http", host: str = "localhost:8000", **fields: Any) -> HTTPConnection:  # noqa: ANN401  # any field of a scope
     return HTTPConnection({"type": "http", "scheme": scheme, "headers": [(b"host", host.encode())], **fields})
 
 

@@ -146,6 +146,6 @@ def test_whatever_the_path_is_it_is_followed_or_refused(variables: dict[str, Any
     try:
         uploads = place({"variables": variables}, {"0": [f"variables.{path}"]})
     except RequestError as refusal:
-        assert refusal.code is RequestCode.INVALID_MAP  # noqa: PT017 - both endings are right
+        assert refusal.code is RequestCode.INVALID_MAP  # noqa: PT017  # both endings are right
     else:
         assert repr(uploads["0"]) in repr(variables)

@@ -143,7 +143,7 @@ def test_users_and_passwords_of_addresses_are_hidden(log_format: LogFormat) -> N
     log.info("connecting to %s", "postgresql://ada:s3cret@db.example:5432/gallery")
     log.info("connecting", extra={"cache": "redis://:s3cr@et@cache.example/0"})
     try:
-        raise OSError("no route to https://ada:s3cret@s3.example/")  # noqa: EM101, TRY003, TRY301 - as a library would
+        raise OSError("no route to https://ada:s3cret@s3.example/")  # noqa: EM101, TRY003, TRY301  # as a library would
     except OSError:
         log.exception("failed")
     text = stream.getvalue()

@@ -68,7 +68,7 @@ class Shelf:
         self.image = self.put_image(CONTENT)
         self.small = self.put_rendition(self.image, RenditionSize.SMALL, SMALL)
 
-    def put_image(self, content: bytes, **fields: Any) -> Image:  # noqa: ANN401 - any field of an image
+    def put_image(self, content: bytes, **fields: Any) -> Image:  # noqa: ANN401  # any field of an image
         digest = hashlib.sha256(content).hexdigest()
         image = an_image(file_size_bytes=len(content), checksum=digest, **fields)
         self.gallery.tables.images[image.id] = image

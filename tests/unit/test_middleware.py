@@ -70,7 +70,7 @@ async def _echo(websocket: WebSocket) -> None:
     await websocket.close()
 
 
-def application(**settings: Any) -> Starlette:  # noqa: ANN401 - any setting of the server
+def application(**settings: Any) -> Starlette:  # noqa: ANN401  # any setting of the server
     return Starlette(
         routes=[
             Route("/", _hello),
@@ -311,7 +311,7 @@ async def test_probes_may_come_by_any_name(client: httpx.AsyncClient) -> None:
     [
         ({}, {"localhost", "127.0.0.1", "::1"}),
         ({"host": "127.0.0.5"}, {"localhost", "127.0.0.1", "::1", "127.0.0.5"}),
-        ({"host": "0.0.0.0"}, None),  # noqa: S104 - nothing listens
+        ({"host": "0.0.0.0"}, None),  # noqa: S104  # nothing listens
         ({"host": "gallery.internal"}, None),
         ({"allowed_hosts": "Photos.Example, [::2]"}, {"photos.example", "::2"}),
         ({"allowed_hosts": "*"}, None),
@@ -321,7 +321,7 @@ async def test_probes_may_come_by_any_name(client: httpx.AsyncClient) -> None:
             {"localhost", "127.0.0.1", "::1", "photos.example"},
         ),
         (
-            {"host": "0.0.0.0", "allowed_hosts": "a.example", "public_url": HttpUrl("https://b.example")},  # noqa: S104
+            {"host": "0.0.0.0", "allowed_hosts": "a.example", "public_url": HttpUrl("https://b.example")},  # noqa: S104  # nothing listens
             {"a.example", "b.example"},
         ),
     ],

@@ -100,7 +100,7 @@ def test_files_are_those_of_another_parser_however_the_body_is_cut(sent: list[by
     assert [_normalized(data) for data in parsed] == [_normalized(data) for data in sent]
 
 
-def _normalized(data: Any) -> bytes:  # noqa: ANN401 - the type of a payload depends on the message
+def _normalized(data: Any) -> bytes:  # noqa: ANN401  # the type of a payload depends on the message
     """Without the line breaks that the parser of mails drops or changes."""
     return bytes(data).replace(b"\r", b"").replace(b"\n", b"")
 

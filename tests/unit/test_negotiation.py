@@ -57,7 +57,7 @@ def test_client_that_takes_neither_is_refused(accept: str) -> None:
         ("text/html;q=0", False),
     ],
 )
-def test_page_is_for_those_who_ask_for_one(accept: str, expected: bool) -> None:  # noqa: FBT001 - a table of answers
+def test_page_is_for_those_who_ask_for_one(accept: str, expected: bool) -> None:  # a table of answers
     assert prefers_html(accept) is expected
 
 
@@ -67,4 +67,4 @@ def test_any_field_is_understood_or_refused(accept: str) -> None:
     try:
         assert negotiate(accept) in MediaType
     except RequestError as refusal:
-        assert refusal.status == 406  # noqa: PT017 - both endings are right
+        assert refusal.status == 406  # noqa: PT017  # both endings are right

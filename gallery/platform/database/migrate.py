@@ -25,7 +25,7 @@ from gallery.platform.database.errors import translated_errors
 _ADVISORY_LOCK = 7_236_841_905_114_372
 """Any number, as long as every version of the gallery takes the same one."""
 
-_log = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 
 
 class MigrationError(Exception):
@@ -108,7 +108,7 @@ async def _run(url: str, migrate: Callable[[Config], None]) -> None:
         revision = _revision_of(connection)
         connection.rollback()
         if revision is not None and not _is_known(revision):
-            _log.warning("the database is at revision %s of a newer gallery; it is left as it is", revision)
+            log.warning("the database is at revision %s of a newer gallery; it is left as it is", revision)
             return
         config = _config()
         config.attributes["connection"] = connection

@@ -117,7 +117,7 @@ def _not_found(service: Service, *programs: str) -> BinaryNotFoundError:
 def _major(postgres: Path) -> int:
     """The number before the point, of `postgres (PostgreSQL) 18.6` or `… 19beta1`."""
     try:
-        answer = subprocess.run([postgres, "--version"], capture_output=True, text=True, check=True)  # noqa: S603 (found above)
+        answer = subprocess.run([postgres, "--version"], capture_output=True, text=True, check=True)  # noqa: S603  # found above
     except (OSError, subprocess.CalledProcessError) as error:
         message = (
             f"PostgreSQL's program {postgres} does not run here: {error}. "

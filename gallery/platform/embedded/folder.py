@@ -134,4 +134,4 @@ def _short_folder() -> Path:
         longest = len(os.fsencode(f"{candidate}/gallery-xxxxxxxx/{_LONGEST_SOCKET}"))
         if longest <= SOCKET_PATH_BYTES and _PLAIN.fullmatch(candidate):
             return Path(candidate)
-    return Path("/tmp")  # noqa: S108 (a random 0700 folder is made in it)
+    return Path("/tmp")  # noqa: S108  # a random 0700 folder is made in it

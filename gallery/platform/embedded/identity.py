@@ -91,9 +91,9 @@ def _identify_by_proc(pid: int) -> ProcessIdentity | None:
 
 def _identify_by_ps(pid: int) -> ProcessIdentity | None:
     columns = ["ps", "-o", "stat=", "-o", "lstart=", "-o", "comm=", "-p", str(pid)]
-    answer = subprocess.run(columns, capture_output=True, text=True, check=False)  # noqa: S603 (fixed words and an int)
+    answer = subprocess.run(columns, capture_output=True, text=True, check=False)  # noqa: S603  # fixed words and an int
     # "S    Mon Nov 24 03:00:00 2026 /usr/bin/weed": a state, five words of time, a program.
     words = answer.stdout.split(maxsplit=6)
-    if len(words) < 7 or words[0].startswith("Z"):  # noqa: PLR2004 (as the line above says)
+    if len(words) < 7 or words[0].startswith("Z"):  # noqa: PLR2004  # as the line above says
         return None
-    return ProcessIdentity(pid=pid, started=" ".join(words[1:6]), command=os.path.basename(words[6].strip()))  # noqa: PTH119
+    return ProcessIdentity(pid=pid, started=" ".join(words[1:6]), command=Path(words[6].strip()).name)

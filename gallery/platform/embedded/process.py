@@ -48,7 +48,7 @@ class ServerProcess:
         """Start the program in a new session, so that Ctrl-C in our terminal does not reach it."""
         log = open_log(launch.log)
         try:
-            child = subprocess.Popen(  # noqa: S603 (programs from our wheels or PATH, no shell)
+            child = subprocess.Popen(  # noqa: S603  # programs from our wheels or PATH, no shell
                 list(launch.argv),
                 cwd=launch.folder,
                 env=clean_environment(launch.environment),

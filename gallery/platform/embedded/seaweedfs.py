@@ -136,7 +136,7 @@ class SeaweedfsServer:
             port = self._keys.ports[part]
             for name in (f"seaweedfs-{part}-{port}.sock", f"seaweedfs-{part}-grpc-{port + _GRPC_OFFSET}.sock"):
                 with suppress(OSError):
-                    Path("/tmp", name).unlink()  # noqa: S108 (its choice, not ours)
+                    Path("/tmp", name).unlink()  # noqa: S108  # its choice, not ours
 
     def _every_port(self) -> list[int]:
         return [port + offset for port in self._keys.ports.values() for offset in (0, _GRPC_OFFSET)]

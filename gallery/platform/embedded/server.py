@@ -17,7 +17,7 @@ from gallery.platform.embedded.process import Launch, ServerProcess, StopSteps
 _ATTEMPTS = 3
 _POLL_SECONDS = 0.03
 _PROBE_SECONDS = 5.0
-_log = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 
 
 class NotReadyError(Exception):
@@ -64,7 +64,7 @@ async def bring_up(server: Server, spawned: Callable[[ProcessIdentity], None]) -
             await process.stop(server.stop_steps)
             if not isinstance(error, EndedEarlyError) or attempt == _ATTEMPTS:
                 raise
-            _log.warning("Attempt %d of %d: %s", attempt, _ATTEMPTS, error)
+            log.warning("Attempt %d of %d: %s", attempt, _ATTEMPTS, error)
             attempt += 1
         else:
             spawned(process.look_again())

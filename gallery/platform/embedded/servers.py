@@ -27,7 +27,7 @@ from gallery.platform.embedded.valkey import ValkeyServer
 _STOP_ORDER = (Service.SEAWEEDFS, Service.VALKEY, Service.POSTGRES)
 _WATCH_SECONDS = 1.0
 _RESTARTS, _RESTARTS_WITHIN_SECONDS = 3, 600.0
-_log = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 
 
 class EmbeddedServers:
@@ -136,7 +136,7 @@ class EmbeddedServers:
             except ServerDidNotStartError:
                 if not alone and process.alive():
                     raise
-                _log.warning("%s (process %d) does not answer; restarting it", server.service.product, recorded.pid)
+                log.warning("%s (process %d) does not answer; restarting it", server.service.product, recorded.pid)
                 await process.stop(server.stop_steps)
             else:
                 self._processes[server.service] = process
@@ -151,7 +151,7 @@ class EmbeddedServers:
     async def _revive(self, service: Service) -> None:
         """Have a dead server run again; another user of the folder may have seen to that already."""
         dead, server = self._processes[service], self._servers[service]
-        _log.error(
+        log.error(
             "%s (process %d) ended with exit code %s; its log is %s",
             service.product,
             dead.identity.pid,

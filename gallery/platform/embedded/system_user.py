@@ -73,7 +73,7 @@ def runnable_by(
 def _runs(binaries: PostgresBinaries, user: SystemUser) -> bool:
     for program in (binaries.postgres, binaries.initdb):
         try:
-            subprocess.run(  # noqa: S603 (found among our own packages or on PATH)
+            subprocess.run(  # noqa: S603  # found among our own packages or on PATH
                 [program, "--version"],
                 cwd="/",
                 user=user.uid,

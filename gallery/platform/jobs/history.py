@@ -31,7 +31,7 @@ WITH old AS (
 SELECT count(*) AS rows FROM pruned
 """
 
-_log = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 
 
 async def prune(driver: Driver, kept: timedelta = KEPT) -> int:
@@ -50,8 +50,8 @@ async def prune_forever(driver: Driver) -> None:
     while True:
         try:
             await prune(driver)
-        except Exception as error:  # noqa: BLE001 - jobs matter more than their history
+        except Exception as error:  # jobs matter more than their history
             if isinstance(translated(error), UnavailableError):
                 return  # the worker sees to that
-            _log.warning("old entries of the job queue's log could not be removed", exc_info=error)
+            log.warning("old entries of the job queue's log could not be removed", exc_info=error)
         await asyncio.sleep(_EVERY_SECONDS)

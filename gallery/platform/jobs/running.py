@@ -33,7 +33,7 @@ WHERE job_id = $1
     (SELECT max(created) FROM pgqueuer_log WHERE job_id = $1 AND status = 'failed'), '-infinity')
 """
 
-_log = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 
 
 class Work(Protocol):
@@ -90,7 +90,7 @@ class JobRunner:
             raise
         except Exception as error:
             delay = self._delay(attempt)
-            _log.warning(
+            log.warning(
                 "%s (job %d) failed in attempt %d, next one in %.0f s: %r",
                 message.entrypoint,
                 message.id,

@@ -30,7 +30,7 @@ _CONNECT_TIMEOUT_SECONDS = 5.0
 _COMMAND_TIMEOUT_SECONDS = 10.0
 _FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.2, 5.0
 
-_log = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 
 
 class QueueNotReadyError(Exception):
@@ -79,7 +79,7 @@ class Worker:
             started = time.monotonic()
             try:
                 await self._work_while_connected(stop)
-            except Exception as error:  # noqa: BLE001 - a worker that ends for a reason nobody foresaw helps nobody
+            except Exception as error:  # noqa: BLE001  # a worker that ends for a reason nobody foresaw helps nobody
                 self._report(error)
                 if time.monotonic() - started > _LONGEST_PAUSE_SECONDS:
                     pause_seconds = _FIRST_PAUSE_SECONDS
@@ -152,14 +152,14 @@ class Worker:
             return
         self._in_outage = True
         if isinstance(translated(error) or error, UnavailableError | QueueNotReadyError):
-            _log.warning("the worker waits for the database: %s", error)
+            log.warning("the worker waits for the database: %s", error)
         else:
-            _log.error("the worker was interrupted and tries to go on", exc_info=error)
+            log.error("the worker was interrupted and tries to go on", exc_info=error)
 
     def _report_return(self) -> None:
         if self._in_outage:
             self._in_outage = False
-            _log.info("the worker goes on")
+            log.info("the worker goes on")
 
 
 class _InterruptibleJobs:

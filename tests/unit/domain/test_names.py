@@ -91,7 +91,7 @@ def test_a_cleaned_name_keeps_every_rule_and_cleaning_it_again_changes_nothing(t
     try:
         cleaned = name(text)
     except InvalidInputError as refusal:
-        assert refusal.code is ErrorCode.INVALID_NAME  # noqa: PT017 - any other error fails the test
+        assert refusal.code is ErrorCode.INVALID_NAME  # noqa: PT017  # any other error fails the test
         return
 
     assert 1 <= len(cleaned) <= 255

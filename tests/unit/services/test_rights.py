@@ -67,7 +67,7 @@ def public_methods() -> Iterator[tuple[str, type, str]]:
 USE_CASES = [(service, name) for path, service, name in public_methods() if path not in OF_THE_GALLERY_ITSELF]
 
 
-def bound(gallery: MemoryGallery, service: type, name: str) -> Any:  # noqa: ANN401 - any use case
+def bound(gallery: MemoryGallery, service: type, name: str) -> Any:  # noqa: ANN401  # any use case
     [instance] = [value for value in vars(gallery).values() if type(value) is service]
     return getattr(instance, name)
 
