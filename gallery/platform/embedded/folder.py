@@ -30,7 +30,11 @@ class DataFolder:
     path: Path
 
     def make(self) -> None:
-        """Create what is missing; raises DataFolderUnusableError if that is not allowed."""
+        """Creates what is missing.
+
+        Raises:
+            DataFolderUnusableError: if that is not allowed.
+        """
         try:
             for folder in (self.path, self.logs, self.valkey, self.objects):
                 folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -121,7 +125,7 @@ class SocketFolder:
         return private and found.st_uid == os.geteuid() and targets == (folder.postgres, folder.valkey)
 
     def remove(self, folder: DataFolder) -> None:
-        """Remove the links, never the data folder."""
+        """Removes the links, never the data folder."""
         if self.path != folder.path and self.leads_to(folder):
             shutil.rmtree(self.path, ignore_errors=True)
 

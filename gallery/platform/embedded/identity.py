@@ -29,7 +29,7 @@ class ProcessIdentity:
         return identify(self.pid) == self
 
     def send(self, signal_number: signal.Signals) -> bool:
-        """Signal this very process, and never another one that got its id; False if it is gone."""
+        """Signals this very process, and never another one that got its id; False if it is gone."""
         if not hasattr(os, "pidfd_open"):
             return self._send_by_pid(signal_number)
         try:

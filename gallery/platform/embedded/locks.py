@@ -32,7 +32,7 @@ class FolderLocks:
 
     @asynccontextmanager
     async def changing(self) -> AsyncIterator[None]:
-        """Be the only one who starts or stops servers; waits for others to be done with it."""
+        """Makes this user the only one who starts or stops servers; waits for others to be done with it."""
         path = self._data_dir / "embedded.lock"
         loop = asyncio.get_running_loop()
         deadline = loop.time() + _PATIENCE_SECONDS
@@ -50,7 +50,11 @@ class FolderLocks:
             _unlock(descriptor)
 
     def enter(self, *, exclusive: bool) -> None:
-        """Become a user of the folder; raises DataFolderInUseError if another one is exclusive as well."""
+        """Makes this a user of the folder.
+
+        Raises:
+            DataFolderInUseError: if another one is exclusive as well.
+        """
         if exclusive:
             path = self._data_dir / "embedded.exclusive.lock"
             self._exclusive = _try_lock(path, fcntl.LOCK_EX)
@@ -76,7 +80,7 @@ class FolderLocks:
         return probe is not None
 
     def leave(self) -> None:
-        """Be a user no longer."""
+        """Ends the use of the folder."""
         for descriptor in (self._user, self._exclusive):
             if descriptor is not None:
                 _unlock(descriptor)

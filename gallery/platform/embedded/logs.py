@@ -20,7 +20,7 @@ def open_log(path: Path) -> int:
 
 
 def shorten(path: Path) -> None:
-    """Copy an overgrown log to `.1` and empty it; its writer appends, so it goes on at the new end."""
+    """Copies an overgrown log to `.1` and empties it; its writer appends, so it goes on at the new end."""
     if size_bytes(path) > WHILE_RUNNING_BYTES:
         shutil.copy2(path, _previous(path))
         os.truncate(path, 0)

@@ -62,7 +62,7 @@ class PostgresServer:
         return f"postgresql+asyncpg://{_NAME}@/{_NAME}?host={quote(str(self._socket_folder))}"
 
     async def prepare(self) -> Launch:
-        """Make the cluster if there is none, and put stale files out of the way."""
+        """Makes the cluster if there is none, and puts stale files out of the way."""
         user = postgres_user(self._data_dir, self._cluster)
         binaries = runnable_by(find_postgres(), user)
         if not (self._cluster / "PG_VERSION").exists():
@@ -73,7 +73,7 @@ class PostgresServer:
         return self._launch([str(binaries.postgres), "-D", _own_folder(self._cluster, user), *settings], user)
 
     async def probe(self) -> None:
-        """SELECT 1 in our database, which is created if the cluster is new."""
+        """Asks our database, which is created if the cluster is new."""
         try:
             try:
                 await self._execute(_NAME, "SELECT 1")
@@ -94,7 +94,7 @@ class PostgresServer:
             await connection.close()
 
     async def _initdb(self, binaries: PostgresBinaries, user: SystemUser | None) -> None:
-        """Make the cluster beside its place and move it there when complete: an interrupted one never counts."""
+        """Makes the cluster beside its place and moves it there when complete: an interrupted one never counts."""
         if self._cluster.exists() and any(self._cluster.iterdir()):
             message = f"{self._cluster} holds files, but no PostgreSQL cluster. Move them away or use another folder."
             raise DataFolderUnusableError(message)
@@ -129,7 +129,7 @@ class PostgresServer:
             raise DataFolderUnusableError(message)
 
     def _drop_stale_pid_file(self) -> None:
-        """Remove a dead server's `postmaster.pid` if its id now belongs to another program.
+        """Removes a dead server's `postmaster.pid` if its id now belongs to another program.
 
         PostgreSQL itself removes the file of a process that is gone, but trusts in any process of its own user.
         """

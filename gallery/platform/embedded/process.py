@@ -45,7 +45,7 @@ class ServerProcess:
 
     @classmethod
     def spawn(cls, launch: Launch) -> Self:
-        """Start the program in a new session, so that Ctrl-C in our terminal does not reach it."""
+        """Starts the program in a new session, so that Ctrl-C in our terminal does not reach it."""
         log = open_log(launch.log)
         try:
             child = subprocess.Popen(  # noqa: S603  # programs from our wheels or PATH, no shell
@@ -79,23 +79,23 @@ class ServerProcess:
         return self._child.returncode if self._child is not None else None
 
     def look_again(self) -> ProcessIdentity:
-        """Identify it anew: a start script on PATH becomes the server itself without changing its id."""
+        """Identifies it anew: a start script on PATH becomes the server itself without changing its id."""
         self.identity = identify(self.identity.pid) or self.identity
         return self.identity
 
     def release(self) -> None:
-        """Leave it running for the others that use it."""
+        """Leaves it running for the others that use it."""
         with warnings.catch_warnings():
             # Popen says that its child still runs; it also remembers to reap it.
             warnings.simplefilter("ignore", ResourceWarning)
             self._child = None
 
     async def ended(self) -> None:
-        """Wait until it ends by itself."""
+        """Waits until it ends by itself."""
         await self._ended_within(math.inf)
 
     async def stop(self, steps: StopSteps) -> None:
-        """Ask it to end, ever less politely; it is gone when this returns."""
+        """Asks it to end, ever less politely; it is gone when this returns."""
         for signal_number, patience_seconds in steps:
             if not self.alive() or not self.identity.send(signal_number):
                 break

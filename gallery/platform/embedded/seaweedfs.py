@@ -65,7 +65,7 @@ class StoreKeys:
         return keys
 
     def save(self, path: Path) -> None:
-        """Write the file, readable by its owner alone."""
+        """Writes the file, readable by its owner alone."""
         write_private(path, json.dumps(asdict(self), indent=2) + "\n")
 
 
@@ -92,7 +92,7 @@ class SeaweedfsServer:
         )
 
     async def prepare(self) -> Launch:
-        """Find free ports and write the configuration."""
+        """Finds free ports and writes the configuration."""
         if not all(_is_free(port) for port in self._every_port()):
             self.tidy()
             self._keys = replace(self._keys, ports=_free_ports())
@@ -109,7 +109,7 @@ class SeaweedfsServer:
         return Launch(argv=self._argv(), folder=self._folder, log=self.log, environment=keys)
 
     async def probe(self) -> None:
-        """Create the bucket, signed with our keys; that it exists already is as good an answer."""
+        """Creates the bucket, signed with our keys; that it exists already is as good an answer."""
         endpoint = self.endpoint
         url = f"{endpoint.endpoint_url}/{endpoint.bucket}"
         request = AWSRequest("PUT", url)
@@ -131,7 +131,7 @@ class SeaweedfsServer:
             raise NotReadyError(message)
 
     def tidy(self) -> None:
-        """Remove the sockets that it makes in /tmp, whatever TMPDIR says, and does not all remove."""
+        """Removes the sockets that it makes in /tmp, whatever TMPDIR says, and does not all remove."""
         for part in _PARTS:
             port = self._keys.ports[part]
             for name in (f"seaweedfs-{part}-{port}.sock", f"seaweedfs-{part}-grpc-{port + _GRPC_OFFSET}.sock"):

@@ -38,19 +38,34 @@ class Server(Protocol):
     """How long it may take to become ready, recovery after a crash included."""
 
     async def prepare(self) -> Launch:
-        """Make its files ready; raises EmbeddedError."""
+        """Makes its files ready.
+
+        Raises:
+            EmbeddedError: if they cannot be.
+        """
+        ...
 
     async def probe(self) -> None:
-        """Ask it for an answer; raises NotReadyError, or EndedEarlyError if the answer is somebody else's."""
+        """Passes if it answers.
+
+        Raises:
+            NotReadyError: if not.
+            EndedEarlyError: if the answer is another program's.
+        """
+        ...
 
     def tidy(self) -> None:
-        """Remove what it leaves outside the data folder."""
+        """Removes what it leaves outside the data folder."""
+        ...
 
 
 async def bring_up(server: Server, spawned: Callable[[ProcessIdentity], None]) -> ServerProcess:
-    """Start a server and wait until it is ready; raises EmbeddedError, and then nothing of it runs.
+    """Starts a server and waits until it is ready.
 
     `spawned` hears of every process at once, so that a record of it can outlive us.
+
+    Raises:
+        EmbeddedError: if it does not become ready; then nothing of it runs.
     """
     attempt = 1
     while True:
@@ -72,7 +87,11 @@ async def bring_up(server: Server, spawned: Callable[[ProcessIdentity], None]) -
 
 
 async def wait_until_ready(server: Server, process: ServerProcess, *, log_begin: int = 0) -> None:
-    """Probe the server until it answers; raises ServerDidNotStartError with the end of its log."""
+    """Probes the server until it answers.
+
+    Raises:
+        ServerDidNotStartError: with the end of its log, if it ends or does not answer in time.
+    """
     loop = asyncio.get_running_loop()
     deadline = loop.time() + server.ready_seconds
     while True:

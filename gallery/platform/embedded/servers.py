@@ -48,10 +48,14 @@ class EmbeddedServers:
 
     @classmethod
     async def start(cls, data_dir: Path, services: Collection[Service], *, exclusive: bool) -> Self:
-        """Have these services run and answer; raises EmbeddedError, and then has started nothing.
+        """Has these services run and answer.
 
-        `exclusive` is for the one server of a data folder: a second one is refused with DataFolderInUseError, while
-        commands that are not exclusive work beside it.
+        `exclusive` is for the one server of a data folder: a second one is refused, while commands that are not
+        exclusive work beside it.
+
+        Raises:
+            DataFolderInUseError: if another server uses the folder exclusively as well.
+            EmbeddedError: if a service cannot be had; then nothing was started.
         """
         servers = cls(data_dir)
         servers._folder.make()
@@ -63,7 +67,7 @@ class EmbeddedServers:
         return servers
 
     async def stop(self) -> None:
-        """Leave; the last one stops all servers: first the store, then the cache, PostgreSQL last."""
+        """Ends the use of the folder. The last user stops all servers: the store, then the cache, then PostgreSQL."""
         if self._stopped:
             return
         async with self._locks.changing():
@@ -77,9 +81,12 @@ class EmbeddedServers:
                 self._locks.leave()
 
     async def watch(self) -> None:
-        """Restart a server that dies and keep the logs short, until cancelled.
+        """Restarts a server that dies and keeps the logs short, until cancelled.
 
-        Addresses stay as they are. Raises ServerDiedError when a server has died four times within ten minutes.
+        Addresses stay as they are.
+
+        Raises:
+            ServerDiedError: when a server has died four times within ten minutes.
         """
         while True:
             await asyncio.sleep(_WATCH_SECONDS)
@@ -100,7 +107,7 @@ class EmbeddedServers:
         await self.stop()
 
     async def _enter(self, services: Collection[Service], *, exclusive: bool) -> None:
-        """Become a user of the folder and have the services run; undone if that fails."""
+        """Makes this a user of the folder and has the services run; undone if that fails."""
         self._locks.enter(exclusive=exclusive)
         try:
             await self._have_running(services)
@@ -127,7 +134,7 @@ class EmbeddedServers:
         self.endpoints = _endpoints(self._servers)
 
     async def _have_one(self, server: Server, state: State, *, alone: bool) -> None:
-        """Take over the server that runs already, or start one."""
+        """Takes over the server that runs already, or starts one."""
         recorded = state.processes.get(server.service)
         if recorded is not None and recorded.alive():
             process = ServerProcess(recorded)
@@ -149,7 +156,7 @@ class EmbeddedServers:
         self._processes[server.service] = await bring_up(server, record)
 
     async def _revive(self, service: Service) -> None:
-        """Have a dead server run again; another user of the folder may have seen to that already."""
+        """Has a dead server run again; another user of the folder may have seen to that already."""
         dead, server = self._processes[service], self._servers[service]
         log.error(
             "%s (process %d) ended with exit code %s; its log is %s",
@@ -182,7 +189,7 @@ class EmbeddedServers:
         return state
 
     async def _stop_all(self, state: State, but: Collection[Service] = ()) -> None:
-        """Stop every server that runs in the folder, whoever started it."""
+        """Stops every server that runs in the folder, whoever started it."""
         sockets = SocketFolder(state.sockets or self._folder.path)
         for service in _STOP_ORDER:
             recorded = state.processes.get(service)
@@ -224,7 +231,7 @@ def _endpoints(servers: Mapping[Service, Server]) -> Endpoints:
 
 
 async def _all_or_first_error(*starts: Coroutine[None, None, None]) -> None:
-    """Run these at the same time; when one fails the others are undone by their cancellation."""
+    """Runs these at the same time; when one fails the others are undone by their cancellation."""
     try:
         async with asyncio.TaskGroup() as tasks:
             for start in starts:

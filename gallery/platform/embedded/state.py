@@ -47,7 +47,7 @@ class State:
         )
 
     def save(self) -> None:
-        """Replace the file in one step, readable by its owner alone."""
+        """Replaces the file in one step, readable by its owner alone."""
         content = {
             "format": _FORMAT,
             "machine": self.machine,
@@ -58,7 +58,7 @@ class State:
 
 
 def write_private(path: Path, text: str) -> None:
-    """Write a file in one step that nobody but its owner has ever been able to read."""
+    """Writes a file in one step that nobody but its owner has ever been able to read."""
     scratch = path.with_name(f"{path.name}.new")
     descriptor = os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:

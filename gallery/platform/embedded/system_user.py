@@ -88,7 +88,7 @@ def _runs(binaries: PostgresBinaries, user: SystemUser) -> bool:
 
 
 def _shared_copy(folder: Path, shared: Path) -> Path:
-    """Copy an installation (30 MB) to where everybody may read it, once for every version of its files.
+    """Copies an installation (30 MB) to where everybody may read it, once for every version of its files.
 
     The wheel's programs find their libraries beside the package and their data relative to themselves, so both
     folders are copied as they stand to each other.
@@ -130,7 +130,7 @@ def _make_shared_folder(folder: Path) -> None:
 
 
 def _copy_readable(source: Path, target: Path) -> None:
-    """Copy a tree so that everybody can read it; headers are left out, links become files."""
+    """Copies a tree so that everybody can read it; headers are left out, links become files."""
     shutil.copytree(source, target, ignore=shutil.ignore_patterns("include", "__pycache__"))
     for path in (target, *target.rglob("*")):
         executable = path.is_dir() or path.stat().st_mode & stat.S_IXUSR

@@ -50,7 +50,7 @@ class ValkeyServer:
         return Launch(argv=[str(find_valkey()), *settings], folder=self._folder, log=self.log)
 
     async def probe(self) -> None:
-        """PING."""
+        """Pings it."""
         try:
             async with Redis.from_url(self.url) as client:
                 await client.ping()
