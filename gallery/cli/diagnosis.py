@@ -7,14 +7,12 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from urllib.parse import parse_qsl, urlsplit
 
-import asyncpg
 import typer
 from pydantic import SecretStr
 
 from gallery.container import Container
 from gallery.domain.errors import UnavailableError
-from gallery.platform.database.engine import ping
-from gallery.platform.database.migrate import current_revision, head_revision, is_current
+from gallery.platform.database.diagnosis import diagnose
 from gallery.settings import Settings
 
 _PATIENCE_SECONDS = 10.0
@@ -79,30 +77,9 @@ class _ProblemError(Exception):
 
 
 async def _check_database(container: Container) -> None:
-    where = _place(container.settings.database.url)
-    try:
-        await ping(container.engine)
-    except UnavailableError as error:
-        message = (
-            f"PostgreSQL at {where} does not answer ({_innermost(error)}). Start it, or correct GALLERY_DATABASE__URL."
-        )
-        raise _ProblemError(message) from error
-    except Exception as error:
-        if isinstance(_driver_error(error), asyncpg.InvalidAuthorizationSpecificationError):
-            problem = f"refuses the user or the password in GALLERY_DATABASE__URL ({_innermost(error)})"
-        elif isinstance(_driver_error(error), asyncpg.InvalidCatalogNameError):
-            problem = f"has no such database ({_innermost(error)}). Create it, or correct GALLERY_DATABASE__URL"
-        else:
-            problem = f"answers with an error: {_innermost(error)}"
-        message = f"PostgreSQL at {where} {problem}."
-        raise _ProblemError(message) from error
-    if not await is_current(container.engine):
-        revision = await current_revision(container.engine)
-        message = (
-            f"The database at {where} is at revision {revision or 'none'}, this version of the gallery needs "
-            f"{head_revision()}. Run `gallery migrate`."
-        )
-        raise _ProblemError(message)
+    problem = await diagnose(container.engine, _place(container.settings.database.url))
+    if problem is not None:
+        raise _ProblemError(problem)
 
 
 async def _check_cache(ask: Callable[[], Awaitable[None]], where: str) -> None:
@@ -130,13 +107,7 @@ def _storage_place(settings: Settings) -> str:
     return f"{str(endpoint).rstrip('/') if endpoint else 'Amazon S3'}/{settings.storage.bucket}"
 
 
-def _driver_error(error: BaseException) -> BaseException:
-    """What the driver raised, below what SQLAlchemy made of it."""
-    while (cause := error.__cause__ or getattr(error, "orig", None)) is not None:
-        error = cause
-    return error
-
-
 def _innermost(error: BaseException) -> str:
-    cause = _driver_error(error)
-    return str(cause) or type(cause).__name__
+    while error.__cause__ is not None:
+        error = error.__cause__
+    return str(error) or type(error).__name__
