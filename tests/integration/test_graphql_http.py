@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import AsyncIterator
 from typing import Any
 from urllib.parse import urlencode
 
@@ -13,23 +12,11 @@ import pytest
 from starlette.types import Receive, Scope, Send
 
 from gallery.web.graphql.endpoint import GraphQLEndpoint
-from tests.graphql_server import LIMITS, SCHEMA, GraphQLServer, Listener, Reply, graphql_server, listening
+from tests.graphql_server import LIMITS, SCHEMA, GraphQLServer, Listener, Reply
 
 JSON = "application/json"
 GRAPHQL = "application/graphql-response+json"
 BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
-
-
-@pytest.fixture(scope="module")
-async def listener() -> AsyncIterator[Listener]:
-    async with listening() as listener:
-        yield listener
-
-
-@pytest.fixture
-async def server(listener: Listener) -> AsyncIterator[GraphQLServer]:
-    async with graphql_server(listener) as server:
-        yield server
 
 
 async def post(server: GraphQLServer, content: Any, **headers: str) -> Reply:  # noqa: ANN401  # any JSON

@@ -6,12 +6,12 @@ import asyncio
 import json
 import os
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from hashlib import sha256
 
 import pytest
 
-from tests.graphql_server import LIMITS, GraphQLServer, Listener, graphql_server, listening
+from tests.graphql_server import LIMITS, GraphQLServer
 from tests.multipart_bodies import (
     BOUNDARY,
     END,
@@ -28,18 +28,6 @@ TOO_LARGE = b"\xff\xd8\xff" + b"t" * LIMITS.max_file_size
 ONE = operations() + file_map()
 READ_BACKWARDS = "mutation ($files: [Upload!]!) { readBackwards(files: $files) }"
 TWO_FILES = {"0": ["variables.files.0"], "1": ["variables.files.1"]}
-
-
-@pytest.fixture(scope="module")
-async def listener() -> AsyncIterator[Listener]:
-    async with listening() as listener:
-        yield listener
-
-
-@pytest.fixture
-async def server(listener: Listener) -> AsyncIterator[GraphQLServer]:
-    async with graphql_server(listener) as server:
-        yield server
 
 
 def result_of_upload(size: bytes, filename: str) -> dict[str, object]:

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from aiobotocore.session import get_session
 from aiohttp import web
 from pydantic import HttpUrl, SecretStr
 
@@ -58,17 +57,10 @@ async def storage(settings: StorageSettings) -> AsyncIterator[S3ObjectStorage]:
         yield storage
 
 
-@pytest.fixture(scope="module")
-async def client(s3: S3Access) -> AsyncIterator[S3Client]:
+@pytest.fixture
+def client(s3_client: S3Client) -> S3Client:
     """A client without anything of the gallery's, to look at the bucket."""
-    async with get_session().create_client(
-        "s3",
-        endpoint_url=s3.endpoint_url,
-        aws_access_key_id=s3.access_key_id,
-        aws_secret_access_key=s3.secret_access_key,
-        region_name=s3.region,
-    ) as client:
-        yield client
+    return s3_client
 
 
 async def chunks_of(data: bytes, chunk_size: int = CHUNK) -> AsyncIterator[bytes]:
