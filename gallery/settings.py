@@ -1,7 +1,7 @@
 """Every setting of the gallery: one frozen tree, read once from the environment (`GALLERY_…`).
 
-Names nest with two underscores: `GALLERY_DATABASE__URL` is `settings.database.url`. Nothing else reads the
-environment.
+Names nest with two underscores: `GALLERY_DATABASE__URL` is `settings.database.url`. Nothing else takes a
+setting from the environment.
 """
 
 from __future__ import annotations
@@ -23,6 +23,17 @@ def _split(value: object) -> object:
     if isinstance(value, str):
         return [item.strip() for item in value.split(",") if item.strip()]
     return value
+
+
+def _absolute(value: object) -> object:
+    """An absolute path; the empty one, such as from a shell variable that is not set, means nothing."""
+    if isinstance(value, str) and not value.strip():
+        message = "it is empty"
+        raise ValueError(message)
+    return Path(value).expanduser().absolute() if isinstance(value, str | Path) else value
+
+
+Folder = Annotated[Path, BeforeValidator(_absolute)]
 
 
 def _check_scheme(variable: str, url: SecretStr | None, *schemes: str) -> None:
@@ -262,7 +273,7 @@ class Settings(BaseSettings):
         use_attribute_docstrings=True,
     )
 
-    data_dir: Path = Field(default_factory=lambda: user_data_path("gallery", appauthor=False))
+    data_dir: Folder = Field(default_factory=lambda: user_data_path("gallery", appauthor=False))
     """Folder of the embedded servers: their data, logs and keys."""
     server: ServerSettings = ServerSettings()
     database: DatabaseSettings = DatabaseSettings()
