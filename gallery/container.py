@@ -17,7 +17,7 @@ from gallery.platform.cache import connect as connect_cache
 from gallery.platform.database.albums import SqlAlbumReader
 from gallery.platform.database.engine import create_engine
 from gallery.platform.database.images import SqlImageReader
-from gallery.platform.database.migrate import NotMigratedError, is_current
+from gallery.platform.database.migrate import NotMigratedError, is_current, upgrade
 from gallery.platform.database.tags import SqlTagReader
 from gallery.platform.database.unit_of_work import sql_units_of_work
 from gallery.platform.embedded import EmbeddedServers, Endpoints, Service
@@ -54,11 +54,12 @@ class Container:
 
 @asynccontextmanager
 async def running_services(
-    settings: Settings, *, exclusive: bool
+    settings: Settings, *, exclusive: bool, migrated: bool = True
 ) -> AsyncIterator[tuple[Settings, EmbeddedServers | None]]:
     """The settings with an address for every service: those without one are started here, and stopped at the end.
 
-    `exclusive` is for the one server of a data folder; see `EmbeddedServers.start`.
+    `exclusive` is for the one server of a data folder; see `EmbeddedServers.start`. An embedded database is `migrated`
+    as well; one that somebody else runs never is.
 
     Raises:
         EmbeddedError: if a service cannot be started, with what to do about it.
@@ -68,7 +69,10 @@ async def running_services(
         yield settings, None
         return
     async with await EmbeddedServers.start(settings.data_dir, missing, exclusive=exclusive) as servers:
-        yield _with_endpoints(settings, servers.endpoints), servers
+        complete = _with_endpoints(settings, servers.endpoints)
+        if migrated and Service.POSTGRES in missing:
+            await upgrade(database_url(complete))
+        yield complete, servers
 
 
 def embedded_services(settings: Settings) -> frozenset[Service]:

@@ -41,10 +41,16 @@ async def _probe(settings: Settings) -> None:
 
 async def _examine(settings: Settings, *, requeue: bool) -> int:
     embedded = embedded_services(settings)
+    if embedded and not settings.data_dir.exists():
+        _well(f"There is no gallery in {settings.data_dir} yet; `gallery serve` makes one")
+        return 0
     if embedded:
         names = ", ".join(sorted(service.product for service in embedded))
         _well(f"{names}: embedded, data in {settings.data_dir}")
-    async with running_services(settings, exclusive=False) as (complete, _), open_container(complete) as container:
+    async with (
+        running_services(settings, exclusive=False, migrated=False) as (complete, _),
+        open_container(complete) as container,
+    ):
         findings = await examine(container)
         for finding in findings:
             _tell(finding)

@@ -13,8 +13,9 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeR
 
 from gallery.cli.diagnosis import check_services
 from gallery.cli.running import DataDir, ExitCode, run, settings_of
-from gallery.container import Container, open_container, running_services
+from gallery.container import Container, embedded_services, open_container, running_services
 from gallery.domain.access import LOCAL_ADMINISTRATOR
+from gallery.domain.pages import AlbumQuery
 from gallery.logs import configure_logging
 from gallery.platform.local_files import LocalFile, files_below
 from gallery.services.albums import NewAlbum
@@ -23,7 +24,7 @@ from gallery.settings import Settings
 
 Folder = Annotated[Path, typer.Argument(help="The folder; those in it are read too.", exists=True, file_okay=False)]
 Tags = Annotated[list[str] | None, typer.Option("--tag", help="A tag for every image; may be given several times.")]
-Album = Annotated[str | None, typer.Option(help="Title of a new album to put the images into.")]
+Album = Annotated[str | None, typer.Option(help="Title of the album to put the images into; made if there is none.")]
 Parallel = Annotated[int, typer.Option(min=1, max=32, help="How many files are sent at the same time.")]
 
 
@@ -38,6 +39,8 @@ def import_folder(
 
 
 async def _import(settings: Settings, files: list[LocalFile], options: ImportOptions, album: str | None) -> int:
+    if embedded_services(settings):
+        typer.echo(f"Into the gallery in {settings.data_dir}", err=True)
     async with running_services(settings, exclusive=False) as (complete, _), open_container(complete) as container:
         await check_services(container)
         if album is not None:
@@ -47,7 +50,9 @@ async def _import(settings: Settings, files: list[LocalFile], options: ImportOpt
 
 
 async def _with_album(container: Container, options: ImportOptions, title: str) -> ImportOptions:
-    album = await container.use_cases.albums.create(LOCAL_ADMINISTRATOR, NewAlbum(title=title))
+    found = await container.use_cases.album_reader.list_page(LOCAL_ADMINISTRATOR, AlbumQuery(text=title))
+    same = [album for album in found.items if album.title == title]
+    album = same[0] if same else await container.use_cases.albums.create(LOCAL_ADMINISTRATOR, NewAlbum(title=title))
     return replace(options, album_id=album.id)
 
 

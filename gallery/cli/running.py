@@ -8,7 +8,6 @@ import sys
 from collections.abc import Callable, Coroutine, Iterator, Mapping
 from contextlib import contextmanager
 from enum import IntEnum
-from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
 import typer
@@ -22,7 +21,7 @@ from gallery.settings import Settings
 from gallery.settings_report import SettingsError, load_settings
 
 DataDir = Annotated[
-    Path | None,
+    str | None,
     typer.Option(help="Folder of the embedded servers: their data, logs and keys.", show_default="user data folder"),
 ]
 

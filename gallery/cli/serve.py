@@ -15,10 +15,9 @@ import uvicorn
 
 from gallery.cli.diagnosis import check_services
 from gallery.cli.running import DataDir, ExitCode, end, run, settings_of
-from gallery.container import database_url, open_container, running_services
+from gallery.container import open_container, running_services
 from gallery.logs import configure_logging
 from gallery.main import GalleryApp
-from gallery.platform.database.migrate import upgrade
 from gallery.platform.embedded import EmbeddedServers, ServerDiedError
 from gallery.settings import LOOPBACK_HOSTS, AuthMode, Settings
 
@@ -44,8 +43,6 @@ def serve(
 async def _serve(settings: Settings) -> int:
     with _bound(settings) as listener:
         async with running_services(settings, exclusive=True) as (complete, servers):
-            if settings.database.url is None:
-                await upgrade(database_url(complete))
             async with open_container(complete) as container:
                 await check_services(container)
             return await _Server(complete, listener).run(servers)
@@ -172,4 +169,4 @@ def announce(settings: Settings, listener: socket.socket) -> None:
     typer.echo(f"  GraphQL and GraphiQL  {base}/graphql")
     typer.echo(f"  Schema                {base}/schema.graphql")
     typer.echo(f"  Health                {base}/healthz")
-    typer.echo(f"  Data of the embedded  {settings.data_dir}")
+    typer.echo(f"  Data                  {settings.data_dir}")

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
+import textwrap
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from gallery.cli.running import DataDir, settings_of, without_none
 from gallery.settings_report import Setting, Source, list_settings
@@ -22,19 +22,14 @@ def settings(plain: Plain = False, data_dir: DataDir = None) -> None:  # noqa: F
         for setting in listed:
             typer.echo(f"{setting.variable}={setting.value}")
     else:
-        Console().print(_table(listed))
+        for setting in listed:
+            _print(setting)
 
 
-def _table(listed: list[Setting]) -> Table:
-    table = Table(box=None, pad_edge=False, show_lines=False)
-    for heading in ("variable and meaning", "value", "from", "default"):
-        table.add_column(heading, overflow="fold", vertical="top")
-    for setting in listed:
-        changed = setting.source is not Source.DEFAULT
-        table.add_row(
-            f"[bold]{setting.variable}[/bold]\n[dim]{setting.description}[/dim]",
-            f"[bold]{setting.value}[/bold]" if changed else setting.value,
-            setting.source.value,
-            setting.default,
-        )
-    return table
+def _print(setting: Setting) -> None:
+    """The variable on a line of its own, never broken, and what it means below."""
+    is_default = setting.source is Source.DEFAULT
+    origin = "default" if is_default else f"{setting.source.value}; default {setting.default or 'none'}"
+    typer.echo(f"{typer.style(setting.variable, bold=True)} = {setting.value or '(none)'}  [{origin}]")
+    width = shutil.get_terminal_size().columns
+    typer.echo(textwrap.indent("\n".join(textwrap.wrap(setting.description, max(width - 4, 40))), "    "))

@@ -4,11 +4,14 @@ import asyncio
 import fcntl
 import hashlib
 import json
+import os
 import shutil
 import subprocess
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
+
+import pytest
 
 CLIENTS = Path(__file__).parent / "clients"
 
@@ -55,5 +58,13 @@ def _install_packages() -> None:
 
 def _program(name: str) -> str:
     path = shutil.which(name)
-    assert path is not None, f"{name} is not on PATH; the clients need Node.js 20 or later"
+    if path is None:
+        skip_unless_ci(f"{name} is not on PATH; the clients need Node.js 20 or later")
     return path
+
+
+def skip_unless_ci(reason: str) -> NoReturn:
+    """Skips what this machine cannot run; where CI=true is set, everything must run."""
+    if os.environ.get("CI") == "true":
+        pytest.fail(reason)
+    pytest.skip(reason)

@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 import pytest
 
-from tests.e2e.node_clients import run_script
+from tests.e2e.node_clients import run_script, skip_unless_ci
 from tests.photographs import jpeg
 
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome")
@@ -19,7 +19,8 @@ class Server(Protocol):
 
 def _chromium() -> str:
     path = next(filter(None, map(shutil.which, CHROMIUM_NAMES)), None)
-    assert path is not None, "no Chromium on PATH; .ci/install-browser installs one"
+    if path is None:
+        skip_unless_ci("no Chromium on PATH; .ci/install-browser installs one")
     return path
 
 

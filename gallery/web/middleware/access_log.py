@@ -71,7 +71,7 @@ def _log_request(scope: Scope, answer: _Answer, *, duration_ms: float) -> None:
     line = {
         "method": scope.get("method", "WEBSOCKET"),
         "path": quote(path),  # a decoded path may hold line breaks
-        "status": answer.status,
+        "status": None if answer.status is None else int(answer.status),
         "bytes": answer.size_bytes,
         "duration_ms": round(duration_ms, 1),
     }
