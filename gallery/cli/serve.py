@@ -89,6 +89,14 @@ class _Server(uvicorn.Server):
         await super().startup(sockets=sockets)
         announce(self._settings, self._listener)
 
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Stops as uvicorn does. If that did not wait for requests, hangs up and still closes the gallery in order."""
+        await super().shutdown(sockets=sockets)
+        if self.force_exit:
+            for connection in list(self.server_state.connections):
+                connection.transport.abort()
+            await self.lifespan.shutdown()
+
     @contextmanager
     def capture_signals(self) -> Generator[None]:
         """Leaves signals to `run`: uvicorn would raise them again at its end, before ours."""

@@ -81,12 +81,13 @@ class Queue:
 
     async def until_held(self) -> None:
         """Waits until the only job is held."""
-        await self._until([("render_image", "failed")])
+        await self.until([("render_image", "failed")])
 
     async def until_empty(self) -> None:
-        await self._until([])
+        await self.until([])
 
-    async def _until(self, expected: list[tuple[str, str]]) -> None:
+    async def until(self, expected: list[tuple[str, str]]) -> None:
+        """Waits until these are the names and the states of the jobs in the queue."""
         async with asyncio.timeout(60):
             while await self.jobs() != expected:  # noqa: ASYNC110 - nothing tells a test what the queue holds
                 await asyncio.sleep(0.02)

@@ -265,13 +265,13 @@ async def test_stopping_waits_for_the_running_job_and_begins_no_other(queue: Que
     work = ScriptedWork()
     work.go_on.clear()
     async with working(queue.url, work, concurrency=1) as stop:
-        await queue.add(RenderImage(first))
-        await until(lambda: work.running == {first})
+        await queue.add(RenderImage(first), RenderImage(second))
+        await queue.until([("render_image", "picked"), ("render_image", "picked")])
+        assert work.running == {first}
         stop.set()
-        await asyncio.sleep(0)
-        await queue.add(RenderImage(second))
+        await queue.until([("render_image", "picked"), ("render_image", "queued")])
         work.go_on.set()
-    assert work.rendered == [first]
+    assert work.attempts == work.rendered == [first]
     assert await queue.jobs() == [("render_image", "queued")]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
@@ -124,6 +124,7 @@ class Worker:
             if driver.lost.is_set():
                 self._report(UnavailableError(_DATABASE))
             manager.shutdown.set()
+            running.begin_no_more()
             await asyncio.wait({session}, timeout=self._timing.grace_seconds)
         finally:
             manager.shutdown.set()
@@ -139,10 +140,9 @@ class Worker:
         await manager.run(
             dequeue_timeout=timedelta(seconds=self._timing.poll_seconds),
             heartbeat_timeout=timedelta(seconds=self._timing.takeover_seconds),
-            # One at a time, so that a worker never sits on jobs that another could begin.
             batch_size=1,
-            # PgQueuer takes no less than two; `_InterruptibleJobs` keeps the second waiting.
-            max_concurrent_tasks=max(2, self._settings.concurrency),
+            # One waits here for a free place, since PgQueuer may need a tenth of a second to fetch another.
+            max_concurrent_tasks=self._settings.concurrency + 1,
             shutdown_on_listener_failure=True,
             log_aggregation_interval=timedelta(0),  # statistics that nobody reads and nobody prunes
         )
@@ -163,33 +163,43 @@ class Worker:
 
 
 class _InterruptibleJobs:
-    """Jobs that are running, in tasks of their own.
+    """Jobs that are running, and those that wait for a free place, in tasks of their own.
 
     PgQueuer deletes a job whose task is cancelled; ours go back into the queue.
     """
 
-    def __init__(self, run: Callable[[Message], Awaitable[None]], concurrency: int) -> None:
+    def __init__(self, run: Callable[[Message], Coroutine[None, None, None]], concurrency: int) -> None:
         self._run = run
         self._free = asyncio.Semaphore(concurrency)
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._waiting: set[asyncio.Task[object]] = set()
+        self._running: set[asyncio.Task[object]] = set()
 
     async def run(self, message: Message) -> None:
-        task = asyncio.create_task(self._run_when_free(message))
-        self._tasks.add(task)
         try:
-            await task
+            await self._in_task(self._waiting, self._free.acquire())
+            try:
+                await self._in_task(self._running, self._run(message))
+            finally:
+                self._free.release()
         except asyncio.CancelledError:
             raise RetryRequested(timedelta(0), "The worker stopped.") from None
-        finally:
-            self._tasks.discard(task)
 
-    def interrupt(self) -> None:
-        for task in self._tasks:
+    def begin_no_more(self) -> None:
+        for task in self._waiting:
             task.cancel()
 
-    async def _run_when_free(self, message: Message) -> None:
-        async with self._free:
-            await self._run(message)
+    def interrupt(self) -> None:
+        for task in self._waiting | self._running:
+            task.cancel()
+
+    @staticmethod
+    async def _in_task(tasks: set[asyncio.Task[object]], work: Coroutine[None, None, object]) -> None:
+        task = asyncio.create_task(work)
+        tasks.add(task)
+        try:
+            await task
+        finally:
+            tasks.discard(task)
 
 
 async def _check_tables(manager: QueueManager) -> None:
