@@ -78,6 +78,7 @@ class Image:
 
     `filename` is the name under which it is stored, `original_filename` what the client called it.
     `checksum` is the SHA-256 of the bytes in lower-case hexadecimal. `version` counts the changes.
+    `is_copy` says that the owner had the same bytes already and wanted another image of them.
     """
 
     id: ImageId
@@ -99,6 +100,7 @@ class Image:
     updated_at: datetime
     deleted_at: datetime | None = None
     version: int = 1
+    is_copy: bool = False
 
     def with_details(self, *, title: str, description: str | None, now: datetime) -> Self:
         """A copy with another title and description.

@@ -29,6 +29,7 @@ from gallery.domain.pages import (
     TagQuery,
 )
 from gallery.domain.tags import Tag
+from gallery.domain.upload_ports import ClaimRepository, UploadRepository
 
 Clock = Callable[[], datetime]
 """The time now, with its zone (UTC)."""
@@ -53,14 +54,14 @@ class ImageRepository(Protocol):
         ...
 
     async def find_by_checksum(self, owner: UserId, checksum: str) -> Image | None:
-        """The owner's image with these bytes. Until the transaction ends nobody changes or deletes it."""
+        """The owner's image with these bytes, the first of several. Until the transaction ends nobody changes it."""
         ...
 
     async def add(self, image: Image) -> None:
         """Stores a new image.
 
         Raises:
-            ConflictError: VERSION_CONFLICT if the owner has an image with the same checksum.
+            ConflictError: VERSION_CONFLICT if it is no copy and the owner has another that is none with its checksum.
         """
         ...
 
@@ -203,6 +204,10 @@ class UnitOfWork(Protocol):
     def events(self) -> EventLog: ...  # noqa: D102
     @property
     def jobs(self) -> JobQueue: ...  # noqa: D102
+    @property
+    def uploads(self) -> UploadRepository: ...  # noqa: D102
+    @property
+    def claims(self) -> ClaimRepository: ...  # noqa: D102
 
     async def __aenter__(self) -> Self: ...
     async def __aexit__(
