@@ -21,7 +21,7 @@ class Claim:
 
     `operation` and `fingerprint` say what was asked for with it: the name of the mutation and a SHA-256 of its input.
     A file is part of the input by its checksum, which is known when the work is done. `result_id` is the id of what
-    was made; None while the work is being done. `holder` tells claims apart that were taken one after the other.
+    was made, `outcome` what the mutation said of it; both None while the work is being done. `holder` tells claims apart that were taken one after the other.
     """
 
     owner: UserId
@@ -32,6 +32,7 @@ class Claim:
     touched_at: datetime
     expires_at: datetime
     result_id: UUID | None = None
+    outcome: str | None = None
     file_checksum: str | None = None
 
     def check_same(self, operation: str, fingerprint: str) -> None:
@@ -43,9 +44,9 @@ class Claim:
         if (operation, fingerprint) != (self.operation, self.fingerprint):
             raise key_reused()
 
-    def completed(self, result_id: UUID, *, file_checksum: str | None = None) -> Self:
+    def completed(self, result_id: UUID, *, outcome: str | None = None, file_checksum: str | None = None) -> Self:
         """A copy with its result."""
-        return replace(self, result_id=result_id, file_checksum=file_checksum)
+        return replace(self, result_id=result_id, outcome=outcome, file_checksum=file_checksum)
 
 
 def key_reused() -> ConflictError:
