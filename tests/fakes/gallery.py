@@ -24,11 +24,14 @@ from gallery.services.renditions import RenditionService
 from gallery.services.tags import TagService
 from gallery.services.uploads import UploadLimits, UploadService
 from tests.entities import NOON
+from tests.fakes.claims import MemoryAnswerStore
 from tests.fakes.clock import StandingClock
 from tests.fakes.database import MemoryDatabase, Tables
 from tests.fakes.images import MemoryImageReader
 from tests.fakes.imaging import ObedientInspector, ObedientRenderer
-from tests.fakes.storage import MemoryObject, MemoryObjectStorage, MemoryStoragePaths
+from tests.fakes.named_objects import MemoryNamedObjects
+from tests.fakes.progress import MemoryProgressBoard
+from tests.fakes.storage import MemoryObject, MemoryObjectStorage, MemoryStorageInventory, MemoryStoragePaths
 from tests.fakes.unit_of_work import memory_units_of_work
 
 MAX_FILE_SIZE_BYTES = 100
@@ -41,8 +44,12 @@ E = TypeVar("E", bound=BaseException)
 class MemoryGallery:
     def __init__(self) -> None:
         self.database = MemoryDatabase()
-        self.storage = MemoryObjectStorage()
         self.clock = StandingClock(NOON)
+        self.storage = MemoryObjectStorage(self.clock)
+        self.inventory = MemoryStorageInventory(self.storage)
+        self.named_objects = MemoryNamedObjects(self.database)
+        self.answers = MemoryAnswerStore(self.database)
+        self.progress = MemoryProgressBoard()
         self.inspector = ObedientInspector()
         self.renderer = ObedientRenderer()
         self.heard: list[Sequence[Event]] = []
