@@ -397,8 +397,21 @@ class IncomingFile(Protocol):
         ...
 
 
+class WholenessCheck(Protocol):
+    """Follows the bytes of a file, to tell whether the image in it has its end."""
+
+    def feed(self, chunk: bytes) -> None:
+        """Takes the next bytes, from the first of the file on; chunks may be cut anywhere."""
+        ...
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether the image would be whole if the file ended here."""
+        ...
+
+
 class ImageInspector(Protocol):
-    """Tells what a file is from its first bytes."""
+    """Tells what a file is from its first bytes, and whether it was whole from all of them."""
 
     async def inspect(self, head: bytes, *, complete: bool) -> ImageInfo:
         """What the file is; `complete` says that the head is all of it.
@@ -406,6 +419,10 @@ class ImageInspector(Protocol):
         Raises:
             RefusedFileError: if it cannot become an image, with the reason.
         """
+        ...
+
+    def follow(self, info: ImageInfo) -> WholenessCheck:
+        """A check for the file that was found to be this."""
         ...
 
 

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterable, AsyncIterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum, unique
 
 from gallery.domain.access import Right, Viewer, require
-from gallery.domain.errors import ConflictError, EmptyFileError, FileTooLargeError, GalleryError
+from gallery.domain.errors import ConflictError, EmptyFileError, GalleryError
 from gallery.domain.events import Event, EventKind
 from gallery.domain.ids import AlbumId, ImageId, new_image_id
 from gallery.domain.images import Image, ImageInfo, ProcessingState, clean_title, title_from_filename
@@ -32,6 +32,7 @@ from gallery.domain.ports import (
 )
 from gallery.services.albums import append_images
 from gallery.services.clock import utc_now
+from gallery.services.incoming import followed, limited, read_head
 from gallery.services.tags import attach_tags, clean_tag_names
 
 log = logging.getLogger(__name__)
@@ -109,15 +110,16 @@ class UploadService:
         require(viewer, Right.CONTRIBUTE)
         draft = _Draft.clean(new)
         await self._check_album(draft.album_id)
-        chunks = self._limited(new.file.chunks())
-        head, complete = await _read_head(chunks, self._limits.head_bytes)
+        chunks = limited(new.file.chunks(), self._limits.max_file_size_bytes)
+        head, complete = await read_head(chunks, self._limits.head_bytes)
         if not head:
             raise EmptyFileError
         info = await self._inspector.inspect(head, complete=complete)
         now = self._clock()
         image_id = new_image_id()
         path = self._paths.original(image_id, info.content_type, now)
-        stored = await self._storage.put(path, _joined(head, chunks), content_type=info.content_type)
+        followed_chunks = followed(head, chunks, self._inspector.follow(info))
+        stored = await self._storage.put(path, followed_chunks, content_type=info.content_type)
         image = draft.image(image_id, viewer, info, stored, filename=new.file.filename, now=now)
         return await self._finish(viewer, image, draft)
 
@@ -130,14 +132,6 @@ class UploadService:
         if album_id is not None:
             async with self._unit_of_work() as work:
                 await work.albums.get(album_id)
-
-    async def _limited(self, chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-        size = 0
-        async for chunk in chunks:
-            size += len(chunk)
-            if size > self._limits.max_file_size_bytes:
-                raise FileTooLargeError(self._limits.max_file_size_bytes)
-            yield chunk
 
     async def _finish(self, viewer: Viewer, image: Image, draft: _Draft) -> UploadResult:
         """Writes the row, whether or not the client still waits.
@@ -264,21 +258,3 @@ def _uploaded(viewer: Viewer, image: Image) -> Event:
             "checksum": image.checksum,
         },
     )
-
-
-async def _read_head(chunks: AsyncIterator[bytes], size_bytes: int) -> tuple[bytes, bool]:
-    """At least the first `size_bytes` of a file, and whether that is all of it."""
-    head: list[bytes] = []
-    read = 0
-    async for chunk in chunks:
-        head.append(chunk)
-        read += len(chunk)
-        if read >= size_bytes:
-            return b"".join(head), False
-    return b"".join(head), True
-
-
-async def _joined(head: bytes, rest: AsyncIterable[bytes]) -> AsyncIterator[bytes]:
-    yield head
-    async for chunk in rest:
-        yield chunk

@@ -15,7 +15,7 @@ from gallery.domain.images import RenditionSize
 from gallery.domain.ports import RenderedImage
 from gallery.platform.imaging import vips
 from gallery.platform.imaging.errors import UndecodableError
-from gallery.platform.imaging.inspect import DEFAULT_MAX_PIXELS, FORMATS
+from gallery.platform.imaging.inspect import DEFAULT_MAX_PIXELS, is_whole
 from gallery.platform.imaging.sniffing import SNIFFED_BYTES, sniff
 
 if TYPE_CHECKING:
@@ -139,6 +139,6 @@ def _reason(content_type: ContentType, source: Path) -> str:
     its functions.
     """
     with source.open("rb") as file, mmap(file.fileno(), 0, access=ACCESS_READ) as data:
-        if FORMATS[content_type].is_whole(memoryview(data)):
+        if is_whole(content_type, memoryview(data)):
             return "The pixels of the image are damaged and cannot be decoded. Send the original file again."
     return "The file ends before the image does. Send it again whole."

@@ -115,6 +115,8 @@ async def test_the_first_bytes_are_looked_at_before_anything_is_stored(
     result = await gallery.uploads.upload(BOB, NewImage(file=MemoryIncomingFile(chunks)))
 
     assert gallery.inspector.asked == [(head, complete)]
+    [(info, check)] = gallery.inspector.followed
+    assert (info, check.fed) == (gallery.inspector.answer, b"".join(chunks))
     assert gallery.storage.objects[result.image.storage_path].content == b"".join(chunks)
 
 

@@ -26,6 +26,7 @@ from gallery.domain.ids import new_album_id
 from gallery.services.uploads import NewImage
 from tests.entities import BOB, an_album, an_image
 from tests.fakes.gallery import HEAD_BYTES, MAX_FILE_SIZE_BYTES, MemoryGallery
+from tests.fakes.imaging import TRUNCATED
 from tests.fakes.incoming import MemoryIncomingFile
 
 CHUNKS = [b"12345", b"67890", b"abcde", b"fghij"]
@@ -132,6 +133,18 @@ async def test_a_file_that_is_too_large_is_not_read_further(gallery: MemoryGalle
         await gallery.uploads.upload(BOB, NewImage(file=file))
 
     assert file.chunks_read == MAX_FILE_SIZE_BYTES // HEAD_BYTES + 1
+
+
+@pytest.mark.parametrize("chunks", [[*CHUNKS, TRUNCATED], [*CHUNKS, TRUNCATED[:5], TRUNCATED[5:]], [TRUNCATED]])
+async def test_an_image_that_turns_out_to_be_cut_off_is_not_stored(gallery: MemoryGallery, chunks: list[bytes]) -> None:
+    file = MemoryIncomingFile(chunks)
+
+    with gallery.refuses(TruncatedImageError) as refusal:
+        await gallery.uploads.upload(BOB, NewImage(file=file, tag_names=["Sea"]))
+
+    assert (refusal.value.code, refusal.value.field) == (ErrorCode.IMAGE_TRUNCATED, ("file",))
+    assert file.chunks_read == len(chunks)
+    assert gallery.storage.puts == 0
 
 
 @pytest.mark.parametrize("chunks_that_came", range(len(CHUNKS) + 1))
