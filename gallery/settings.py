@@ -123,6 +123,9 @@ class StorageSettings(_Section):
     endpoint_url: HttpUrl | None = None
     """Where the storage is, such as https://s3.example. Unset together with the bucket: an embedded server is
     started. Unset with a bucket: Amazon S3."""
+    public_endpoint_url: HttpUrl | None = None
+    """The address under which clients of the gallery reach the storage, for the URLs to which they send files
+    themselves, such as https://s3.example. Unset: the endpoint itself."""
     bucket: str | None = Field(default=None, min_length=3, max_length=63)
     """Name of the bucket. It must exist unless the storage is embedded."""
     region: str = "us-east-1"
@@ -188,14 +191,29 @@ class UploadSettings(_Section):
     """Largest file taken, in bytes."""
     max_files: int = Field(default=100, ge=1, le=10_000)
     """Most files in one request."""
+    max_request_size: int = Field(default=16_384 * MEBIBYTE, ge=1, le=MEBIBYTE**2)
+    """Largest body of one request with all its files, in bytes: by default eight files of the largest size, or a
+    hundred of 160 MiB."""
     max_field_size: int = Field(default=MEBIBYTE, ge=1024)
     """Largest `operations` or `map` field of a multipart request, in bytes."""
     max_pixels: int = Field(default=268_435_456, ge=1)
     """Most pixels of an image: width times height times frames."""
     claim_timeout_seconds: float = Field(default=5, gt=0)
     """How long a file that nobody reads may hold up those behind it in the same request, in seconds."""
+    progress_timeout_seconds: float = Field(default=30, gt=0, le=3600)
+    """How long a client may send nothing of a request while the gallery waits for more, in seconds."""
     drain_limit_bytes: int = Field(default=16 * MEBIBYTE, ge=0)
     """How much of a body is still read after its operation is over, in bytes, so that the client sees the answer."""
+
+    @model_validator(mode="after")
+    def _request_holds_a_file(self) -> Self:
+        if self.max_request_size < self.max_file_size:
+            message = (
+                f"GALLERY_UPLOADS__MAX_REQUEST_SIZE is {self.max_request_size:,}: it must not be less than "
+                f"GALLERY_UPLOADS__MAX_FILE_SIZE, which is {self.max_file_size:,}"
+            )
+            raise ValueError(message)
+        return self
 
 
 class ThumbnailSettings(_Section):

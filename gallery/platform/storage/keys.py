@@ -10,6 +10,9 @@ from gallery.domain.images import ContentType, RenditionSize
 _ORIGINALS = "images/"
 _RENDITIONS = "thumbnails/"
 
+PREFIXES = (_ORIGINALS, _RENDITIONS)
+"""What the names of all objects of the gallery begin with."""
+
 
 class ObjectPaths:
     """Names made of the image's id and of nothing that a client sent.
