@@ -159,7 +159,7 @@ async def _size_or_code(file: Upload) -> str:
 class GraphQLServer:
     """The endpoint, what is behind it, and where it listens."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, limits: UploadSettings) -> None:
         self.gallery = MemoryGallery()
         self.storage = WatchedStorage()
         self.oddities = Oddities()
@@ -169,7 +169,7 @@ class GraphQLServer:
             storage=self.storage,
             paths=MemoryStoragePaths(),
             inspector=self.gallery.inspector,
-            limits=UploadLimits(max_file_size_bytes=LIMITS.max_file_size, head_bytes=16),
+            limits=UploadLimits(max_file_size_bytes=limits.max_file_size, head_bytes=16),
             clock=StandingClock(NOON),
         )
         self.use_cases = OddUseCases(
@@ -183,7 +183,7 @@ class GraphQLServer:
             uploads=uploads,
         )
         self.endpoint = GraphQLEndpoint(
-            SCHEMA, self.use_cases, LIMITS, lambda connection: f"https://{connection.headers['host']}"
+            SCHEMA, self.use_cases, limits, lambda connection: f"https://{connection.headers['host']}"
         )
 
     @property
@@ -302,9 +302,9 @@ async def listening() -> AsyncIterator[Listener]:
 
 
 @asynccontextmanager
-async def graphql_server(listener: Listener) -> AsyncIterator[GraphQLServer]:
+async def graphql_server(listener: Listener, limits: UploadSettings = LIMITS) -> AsyncIterator[GraphQLServer]:
     """A fresh endpoint with nothing in it."""
-    server = GraphQLServer(listener.port)
+    server = GraphQLServer(listener.port, limits)
     listener.app = server.endpoint
     yield server
     server.oddities.go_on.set()

@@ -32,7 +32,7 @@ class Client:
         self._pieces = list(pieces)
         self._goes_away = goes_away
         self.sent = 0
-        self.body = RequestBody({"type": "http", "headers": []}, self._receive)
+        self.body = RequestBody({"type": "http", "headers": []}, self._receive, LIMITS)
 
     async def _receive(self) -> dict[str, Any]:
         if self.sent == len(self._pieces):
@@ -42,7 +42,7 @@ class Client:
         return {"type": "http.request", "body": self._pieces[self.sent - 1], "more_body": more}
 
     def request(self, limits: UploadSettings = LIMITS) -> MultipartRequest:
-        return MultipartRequest(self.body, CONTENT_TYPE, -1, limits)
+        return MultipartRequest(self.body, CONTENT_TYPE, limits)
 
 
 async def read(upload: IncomingUpload) -> bytes:
@@ -323,7 +323,7 @@ async def test_body_that_waits_for_a_go_ahead_is_not_drained() -> None:
     async def receive() -> dict[str, Any]:
         pytest.fail("receiving would tell the client to send")
 
-    body = RequestBody({"type": "http", "headers": [(b"expect", b"100-continue")]}, receive)
+    body = RequestBody({"type": "http", "headers": [(b"expect", b"100-continue")]}, receive, LIMITS)
     await body.drain(1000)
 
     assert body.is_held_back

@@ -37,7 +37,6 @@ from gallery.web.graphql.negotiation import MediaType, negotiate, prefers_html
 from gallery.web.graphql.request import (
     MULTIPART,
     Parameters,
-    content_length,
     parameters_in_json,
     parameters_in_url,
     parameters_of,
@@ -100,13 +99,13 @@ class GraphQLEndpoint:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers a request once its body is read, or not worth reading any further."""
-        request, body = Request(scope), RequestBody(scope, receive)
+        request, body = Request(scope), RequestBody(scope, receive, self._uploads)
         try:
             response = await self._respond(request, body)
             await body.drain(self._uploads.drain_limit_bytes)
         except ClientDisconnectedError:
             return
-        if body.is_held_back:
+        if body.is_held_back or body.has_stalled:
             response.headers["Connection"] = "close"  # nobody waits for the body that was announced
         await response(scope, receive, send)
 
@@ -142,6 +141,7 @@ class GraphQLEndpoint:
         if request.method != "POST":
             message = "Send a GraphQL operation by POST, or a query by GET."
             raise _MethodNotAllowedError(message, "GET, POST")
+        body.check_announced_size()
         if require_content_type(request.headers) == MULTIPART:
             require_csrf_header(request.headers)
             return await self._answer_multipart(exchange)
@@ -150,8 +150,7 @@ class GraphQLEndpoint:
 
     async def _answer_multipart(self, exchange: _Exchange) -> _Answer:
         """Executes while the files arrive."""
-        headers = exchange.request.headers
-        incoming = MultipartRequest(exchange.body, headers["content-type"], content_length(headers), self._uploads)
+        incoming = MultipartRequest(exchange.body, exchange.request.headers["content-type"], self._uploads)
         async with incoming:
             parameters = parameters_of(await incoming.operations())
             answer = await self._execute(exchange, parameters)
