@@ -16,7 +16,18 @@ from gallery.platform.database.tables import metadata
 from gallery.settings import DatabaseSettings
 
 ROOT = Path(__file__).parents[2]
-TABLES = {"images", "renditions", "tags", "image_tags", "albums", "album_images", "events"}
+TABLES = {
+    "images",
+    "renditions",
+    "tags",
+    "image_tags",
+    "albums",
+    "album_images",
+    "events",
+    "uploads",
+    "idempotency_keys",
+    "idempotent_answers",
+}
 
 
 def table_names(connection: Connection) -> set[str]:
