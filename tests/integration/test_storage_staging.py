@@ -184,7 +184,7 @@ async def test_of_a_part_that_a_store_lists_twice_the_newer_one_counts(
     storages, store = scripted
     versions = [(1, "02", 7, "newer"), (1, "01", 5, "older")]
     store.answers(
-        "GetObject", [lambda _request: listing(*(versions if newer_first else versions[::-1]), (2, "01", 3, "two"))]
+        "ListParts", [lambda _request: listing(*(versions if newer_first else versions[::-1]), (2, "01", 3, "two"))]
     )
 
     parts = await storages.staging.parts(PATH, UPLOAD_ID)
@@ -200,7 +200,7 @@ async def test_a_part_of_which_nobody_can_tell_the_newer_version_has_not_arrived
 ) -> None:
     storages, store = scripted
     store.answers(
-        "GetObject", [lambda _request: listing((1, "01", 7, "one"), (1, "01", 7, "other"), (2, "01", 3, "two"))]
+        "ListParts", [lambda _request: listing((1, "01", 7, "one"), (1, "01", 7, "other"), (2, "01", 3, "two"))]
     )
 
     assert await storages.staging.parts(PATH, UPLOAD_ID) == (StoredPart(number=2, size_bytes=3, etag="two"),)
@@ -208,7 +208,7 @@ async def test_a_part_of_which_nobody_can_tell_the_newer_version_has_not_arrived
 
 async def test_the_same_bytes_sent_twice_in_a_second_are_one_part(scripted: tuple[Storages, ScriptedS3]) -> None:
     storages, store = scripted
-    store.answers("GetObject", [lambda _request: listing((1, "01", 7, "one"), (1, "01", 7, "one"))])
+    store.answers("ListParts", [lambda _request: listing((1, "01", 7, "one"), (1, "01", 7, "one"))])
 
     assert await storages.staging.parts(PATH, UPLOAD_ID) == (StoredPart(number=1, size_bytes=7, etag="one"),)
 
@@ -482,7 +482,7 @@ async def test_a_store_that_stays_busy_is_unavailable_after_three_attempts(
     scripted: tuple[Storages, ScriptedS3], status: int, code: str
 ) -> None:
     storages, store = scripted
-    for operation in ("CreateMultipartUpload", "CompleteMultipartUpload", "GetObject", "GetBucket"):
+    for operation in ("CreateMultipartUpload", "CompleteMultipartUpload", "ListParts", "GetBucket"):
         store.answers(operation, [error(status, code)] * 6)
 
     for call in (
