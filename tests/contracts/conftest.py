@@ -16,8 +16,10 @@ from gallery.domain.events import Event, EventKind
 from gallery.domain.ids import EventId, UserId
 from gallery.domain.jobs import Job
 from gallery.platform.database.albums import SqlAlbumReader
+from gallery.platform.database.claims import SqlAnswerStore
 from gallery.platform.database.engine import create_engine
 from gallery.platform.database.images import SqlImageReader
+from gallery.platform.database.named_objects import SqlNamedObjects
 from gallery.platform.database.tags import SqlTagReader
 from gallery.platform.database.unit_of_work import sql_units_of_work
 from gallery.platform.jobs.messages import decode
@@ -26,8 +28,10 @@ from gallery.platform.storage.s3 import connect_storage
 from gallery.settings import DatabaseSettings, StorageSettings
 from tests.contracts.under_test import Database, Storage, Told
 from tests.fakes.albums import MemoryAlbumReader
+from tests.fakes.claims import MemoryAnswerStore
 from tests.fakes.database import MemoryDatabase
 from tests.fakes.images import MemoryImageReader
+from tests.fakes.named_objects import MemoryNamedObjects
 from tests.fakes.storage import MemoryObjectStorage
 from tests.fakes.tags import MemoryTagReader
 from tests.fakes.unit_of_work import memory_units_of_work
@@ -66,6 +70,8 @@ def memory_database() -> Database:
         images=MemoryImageReader(memory),
         tags=MemoryTagReader(memory),
         albums=MemoryAlbumReader(memory),
+        answers=MemoryAnswerStore(memory),
+        named_objects=MemoryNamedObjects(memory),
         events=events,
         jobs=jobs,
         told=told.commits,
@@ -81,6 +87,8 @@ async def sql_database(database_url: str) -> AsyncIterator[Database]:
         images=SqlImageReader(engine),
         tags=SqlTagReader(engine),
         albums=SqlAlbumReader(engine),
+        answers=SqlAnswerStore(engine),
+        named_objects=SqlNamedObjects(engine),
         events=lambda: _committed_events(engine),
         jobs=lambda: _committed_jobs(engine),
         told=told.commits,

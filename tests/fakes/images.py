@@ -51,8 +51,11 @@ class MemoryImageRepository:
         return {image_id: living[image_id] for image_id in there if image_id in living}
 
     async def find_by_checksum(self, owner: UserId, checksum: str) -> Image | None:
-        found = self._with_checksum(owner, checksum)
-        return (await self.get_many([found.id])).get(found.id) if found else None
+        while (found := self._with_checksum(owner, checksum)) is not None:
+            locked = await self.get_many([found.id])
+            if found.id in locked:
+                return locked[found.id]
+        return None
 
     async def add(self, image: Image) -> None:
         await self._transaction.lock((image.owner, image.checksum))
