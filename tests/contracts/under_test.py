@@ -19,7 +19,7 @@ from gallery.domain.ports import (
     UnitOfWorkFactory,
 )
 from gallery.domain.tags import Tag
-from gallery.domain.upload_ports import AnswerStore, NamedObjects
+from gallery.domain.upload_ports import AnswerStore, NamedObjects, StagingStorage, StorageInventory
 from gallery.domain.uploads import Upload
 
 
@@ -76,7 +76,11 @@ class Database:
 class Storage:
     storage: ObjectStorage
     part_size_bytes: int
-    """From which size on an object is sent in parts."""
+    """From which size on an object is sent in parts; parts of others are as large, but for the last one."""
+    staging: StagingStorage
+    inventory: StorageInventory
+    send_part: Callable[[str, str, int, bytes], Awaitable[bool]]
+    """What a client does with the URL of a part, given path, upload, number and content; whether it was taken."""
     leftovers: Callable[[], Awaitable[set[str]]]
     """The paths of all objects, whole or begun."""
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import sha256
 
-from gallery.domain.errors import NotFoundError, UnavailableError
+from gallery.domain.errors import ErrorCode, InvalidInputError, NotFoundError, UnavailableError
 from gallery.domain.ids import ImageId
 from gallery.domain.images import ContentType, RenditionSize
 from gallery.domain.ports import Clock, ObjectStream, StoredObject
@@ -86,10 +86,14 @@ class MemoryObjectStorage:
 
     async def finish(self, storage_path: str, multipart_id: str, parts: Sequence[StoredPart]) -> None:
         self.check("finish")
-        if multipart_id not in self.multipart_uploads and storage_path in self.objects:
+        if multipart_id not in self.multipart_uploads and self._holds(storage_path, parts):
             return
         upload = self._under_way(storage_path, multipart_id)
-        self._store(storage_path, b"".join(upload.parts[part.number] for part in parts), upload.content_type)
+        if not parts or any(_etag(upload.parts.get(part.number, b"")) != part.etag for part in parts):
+            message = "The storage does not have all parts as they are listed."
+            raise InvalidInputError(ErrorCode.UPLOAD_INCOMPLETE, message)
+        in_order = sorted(parts, key=lambda part: part.number)
+        self._store(storage_path, b"".join(upload.parts[part.number] for part in in_order), upload.content_type)
         del self.multipart_uploads[multipart_id]
 
     async def abort(self, storage_path: str, multipart_id: str) -> None:
@@ -115,6 +119,10 @@ class MemoryObjectStorage:
             etag=_etag(stored.content),
             body=_one_chunk(content),
         )
+
+    def _holds(self, storage_path: str, parts: Sequence[StoredPart]) -> bool:
+        stored = self.objects.get(storage_path)
+        return stored is not None and len(stored.content) == sum(part.size_bytes for part in parts)
 
     def _store(self, storage_path: str, content: bytes, content_type: str) -> None:
         self.objects[storage_path] = MemoryObject(content=content, content_type=content_type, modified_at=self._clock())

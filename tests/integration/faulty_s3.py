@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from io import BytesIO
 
 import aiohttp
 from aiohttp import web
@@ -39,7 +40,7 @@ class FaultyS3:
     async def _pass_on(self, request: web.Request, body: bytes) -> web.Response:
         headers = {name: value for name, value in request.headers.items() if name.lower() not in _OF_ONE_CONNECTION}
         url = URL(f"{self.endpoint_url}{request.raw_path}", encoded=True)
-        async with self.session.request(request.method, url, headers=headers, data=body) as answer:
+        async with self.session.request(request.method, url, headers=headers, data=BytesIO(body)) as answer:
             kept = {name: value for name, value in answer.headers.items() if name.lower() not in _OF_ONE_CONNECTION}
             return web.Response(status=answer.status, headers=kept, body=await answer.read())
 

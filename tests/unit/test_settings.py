@@ -164,6 +164,7 @@ def test_lists_may_be_given_as_lists() -> None:
         ("GALLERY_DATABASE__STATEMENT_TIMEOUT_SECONDS", "0"),
         ("GALLERY_STORAGE__ENDPOINT_URL", "s3.example"),
         ("GALLERY_STORAGE__ENDPOINT_URL", "https://s3.example"),
+        ("GALLERY_STORAGE__PUBLIC_ENDPOINT_URL", "s3.example"),
         ("GALLERY_STORAGE__BUCKET", "ab"),
         ("GALLERY_STORAGE__BUCKET", "b" * 64),
         ("GALLERY_STORAGE__ADDRESSING_STYLE", "sideways"),
