@@ -28,7 +28,10 @@ from gallery.platform.jobs.worker import Worker
 from gallery.platform.storage.keys import ObjectPaths
 from gallery.platform.storage.s3 import S3ObjectStorage, connect_storage
 from gallery.services.albums import AlbumService
+from gallery.services.heartbeat import Heartbeat
 from gallery.services.images import ImageService
+from gallery.services.intents import Intents
+from gallery.services.recording import Recorder
 from gallery.services.renditions import RenditionService
 from gallery.services.tags import TagService
 from gallery.services.uploads import UploadLimits, UploadService
@@ -37,6 +40,9 @@ from gallery.web.graphql.context import UseCases
 
 HEAD_BYTES = 64 * 1024
 """How much of a file is looked at before anything is stored: headers of all formats are in it, see imaging."""
+
+HEARTBEAT_SECONDS = 5.0
+"""How often a process says that its uploads and its work on idempotency keys go on."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -163,6 +169,8 @@ def _use_cases(
     readers: tuple[ImageReader, TagReader, AlbumReader],
 ) -> UseCases:
     images, tags, albums = readers
+    heartbeat = Heartbeat(units_of_work, interval_seconds=HEARTBEAT_SECONDS)
+    recorder = Recorder(units_of_work)
     return UseCases(
         image_reader=images,
         tag_reader=tags,
@@ -173,8 +181,9 @@ def _use_cases(
         uploads=UploadService(
             unit_of_work=units_of_work,
             storage=storage,
-            paths=ObjectPaths(),
             inspector=VipsImageInspector(max_pixels=settings.uploads.max_pixels),
+            intents=Intents(units_of_work, paths=ObjectPaths(), heartbeat=heartbeat),
+            recorder=recorder,
             limits=UploadLimits(max_file_size_bytes=settings.uploads.max_file_size, head_bytes=HEAD_BYTES),
         ),
     )

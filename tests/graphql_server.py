@@ -23,12 +23,10 @@ from gallery.web.graphql.context import Info, UseCases
 from gallery.web.graphql.endpoint import GraphQLEndpoint
 from gallery.web.graphql.scalars import SCALARS, Upload
 from gallery.web.graphql.uploads import UploadMutations
-from tests.entities import NOON
 from tests.fakes.albums import MemoryAlbumReader
-from tests.fakes.clock import StandingClock
 from tests.fakes.gallery import MemoryGallery
 from tests.fakes.images import MemoryImageReader
-from tests.fakes.storage import MemoryObjectStorage, MemoryStoragePaths
+from tests.fakes.storage import MemoryObjectStorage
 from tests.fakes.tags import MemoryTagReader
 
 LIMITS = UploadSettings(
@@ -167,10 +165,10 @@ class GraphQLServer:
         uploads = UploadService(
             unit_of_work=self.gallery.unit_of_work,
             storage=self.storage,
-            paths=MemoryStoragePaths(),
             inspector=self.gallery.inspector,
+            intents=self.gallery.intents,
+            recorder=self.gallery.recorder,
             limits=UploadLimits(max_file_size_bytes=limits.max_file_size, head_bytes=16),
-            clock=StandingClock(NOON),
         )
         self.use_cases = OddUseCases(
             oddities=self.oddities,

@@ -5,6 +5,7 @@
     ├── NotFoundError            no such thing, or none that the viewer may see
     ├── ForbiddenError           the viewer lacks the right
     ├── ConflictError            the thing exists already or has changed meanwhile
+    │   └── DuplicateImageError
     ├── RefusedFileError         the file cannot become an image
     │   ├── EmptyFileError, NotAnImageError, UnsupportedTypeError
     │   ├── ImageTooLargeError, TruncatedImageError, CorruptImageError
@@ -18,6 +19,7 @@ An error carries a code for programs and a sentence that a person can act on.
 from __future__ import annotations
 
 from enum import StrEnum, unique
+from uuid import UUID
 
 
 @unique
@@ -52,6 +54,7 @@ class ErrorCode(StrEnum):
     INVALID_CHECKSUM = "INVALID_CHECKSUM"
     INVALID_IDEMPOTENCY_KEY = "INVALID_IDEMPOTENCY_KEY"
     IDEMPOTENCY_KEY_REUSED = "IDEMPOTENCY_KEY_REUSED"
+    IDEMPOTENCY_KEY_IN_USE = "IDEMPOTENCY_KEY_IN_USE"
     SERVICE_UNAVAILABLE = "SERVICE_UNAVAILABLE"
 
 
@@ -95,6 +98,18 @@ class ConflictError(GalleryError):
     def __init__(self, code: ErrorCode, message: str, *, field: tuple[str, ...] = ()) -> None:
         super().__init__(message, field=field)
         self.code = code
+
+
+class DuplicateImageError(ConflictError):
+    """The owner has an image of the same bytes, and asked for none that is there already."""
+
+    def __init__(self, image_id: UUID) -> None:
+        super().__init__(
+            ErrorCode.DUPLICATE_IMAGE,
+            f"You have an image of this very file already: img_{image_id.hex}.",
+            field=("file",),
+        )
+        self.image_id = image_id
 
 
 class RefusedFileError(GalleryError):

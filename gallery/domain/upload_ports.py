@@ -82,7 +82,7 @@ class ClaimRepository(Protocol):
         ...
 
     async def release(self, claim: Claim) -> None:
-        """Removes a claim whose work failed; does nothing if it is not the holder's any more."""
+        """Removes a claim whose work failed; does nothing if it is not the holder's any more, or has its result."""
         ...
 
     async def delete_expired(self, now: datetime) -> int:

@@ -59,7 +59,7 @@ class MemoryClaimRepository:
 
     async def release(self, claim: Claim) -> None:
         key = await self._locked(claim)
-        if self._is_held(claim):
+        if self._is_held(claim) and self._transaction.tables.claims[key].result_id is None:
             self._transaction.change(lambda tables: _remove(tables, {key}))
 
     async def delete_expired(self, now: datetime) -> int:

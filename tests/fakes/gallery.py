@@ -18,8 +18,11 @@ from gallery.domain.images import Image
 from gallery.domain.jobs import Job
 from gallery.domain.tags import Tag
 from gallery.services.albums import AlbumService
+from gallery.services.heartbeat import Heartbeat
 from gallery.services.images import ImageService
 from gallery.services.imports import ImportService
+from gallery.services.intents import Intents
+from gallery.services.recording import Recorder
 from gallery.services.renditions import RenditionService
 from gallery.services.tags import TagService
 from gallery.services.uploads import UploadLimits, UploadService
@@ -53,18 +56,23 @@ class MemoryGallery:
         self.inspector = ObedientInspector()
         self.renderer = ObedientRenderer()
         self.heard: list[Sequence[Event]] = []
-        """What the listener was told, one entry for each commit."""
+        """What the listener was told, one entry for each commit with events."""
         self.unit_of_work = memory_units_of_work(self.database, on_commit=self._hear)
         self.images = ImageService(self.unit_of_work, self.clock)
         self.tags = TagService(self.unit_of_work, self.clock)
         self.albums = AlbumService(self.unit_of_work, self.clock)
+        self.heartbeat = Heartbeat(self.unit_of_work, interval_seconds=3600, clock=self.clock)
+        self.recorder = Recorder(self.unit_of_work, clock=self.clock)
+        self.intents = Intents(
+            self.unit_of_work, paths=MemoryStoragePaths(), heartbeat=self.heartbeat, clock=self.clock
+        )
         self.uploads = UploadService(
             unit_of_work=self.unit_of_work,
             storage=self.storage,
-            paths=MemoryStoragePaths(),
             inspector=self.inspector,
+            intents=self.intents,
+            recorder=self.recorder,
             limits=UploadLimits(max_file_size_bytes=MAX_FILE_SIZE_BYTES, head_bytes=HEAD_BYTES),
-            clock=self.clock,
         )
         self.imports = ImportService(MemoryImageReader(self.database), self.uploads)
         self.renditions = RenditionService(
@@ -140,4 +148,5 @@ class MemoryGallery:
         assert self.heard == heard
 
     async def _hear(self, events: Sequence[Event]) -> None:
-        self.heard.append(tuple(events))
+        if events:
+            self.heard.append(tuple(events))

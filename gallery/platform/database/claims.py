@@ -21,7 +21,7 @@ from gallery.platform.database.tables import ANSWERS, CLAIMS
 
 _OF_KEY: Final = and_(CLAIMS.c.owner == bindparam("of_owner"), CLAIMS.c.key == bindparam("of_key"))
 _FIND: Final = select(*CLAIM_COLUMNS).where(_OF_KEY)
-_RELEASE: Final = delete(CLAIMS).where(_OF_KEY, CLAIMS.c.holder == bindparam("holder"))
+_RELEASE: Final = delete(CLAIMS).where(_OF_KEY, CLAIMS.c.holder == bindparam("holder"), CLAIMS.c.result_id.is_(None))
 _FREE: Final = (
     select(CLAIMS.c.holder).where(among_ids(CLAIMS.c.holder)).with_for_update(key_share=True, skip_locked=True)
 )

@@ -9,7 +9,7 @@ import strawberry
 from gallery.domain.errors import ErrorCode
 from gallery.domain.images import ContentType, ProcessingState
 from gallery.domain.pages import AlbumSortField, Direction, ImageSortField, TagMode
-from gallery.services.uploads import UploadOutcome
+from gallery.services.recording import UploadOutcome
 
 
 def describe(enum: EnumMeta, description: str, values: dict[str, str]) -> None:
@@ -107,7 +107,14 @@ describe(
         "IMAGE_CORRUPT": "The image cannot be decoded.",
         "UPLOAD_INTERRUPTED": "The file did not arrive whole.",
         "UPLOAD_ORDER": "The operation needs the files in another order than the request sends them.",
-        "UPLOAD_STALLED": "Nothing in the operation read the file.",
+        "UPLOAD_STALLED": "Nothing of the file arrived for too long.",
+        "UPLOAD_INCOMPLETE": "Parts of the file have not arrived yet. Send them, then complete the upload.",
+        "UPLOAD_MISMATCH": "The file is not what was announced: its size, type or checksum is another.",
+        "DUPLICATE_IMAGE": "You have an image of the same bytes already, and asked for no second one.",
+        "INVALID_CHECKSUM": "A checksum is no SHA-256 in hexadecimal.",
+        "INVALID_IDEMPOTENCY_KEY": "An idempotency key is empty, longer than 255 characters, or not printable ASCII.",
+        "IDEMPOTENCY_KEY_REUSED": "The idempotency key was used with another input. Make a new key for a new request.",
+        "IDEMPOTENCY_KEY_IN_USE": "An earlier request with this idempotency key is still at work. Repeat it later.",
         "SERVICE_UNAVAILABLE": "A service that the gallery needs does not answer. Try again later.",
     },
 )

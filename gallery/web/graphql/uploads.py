@@ -9,7 +9,8 @@ from typing import Annotated
 
 import strawberry
 
-from gallery.services.uploads import NewImage, UploadOutcome, UploadResult
+from gallery.services.recording import UploadOutcome, UploadResult
+from gallery.services.uploads import NewImage
 from gallery.web.graphql.context import Info
 from gallery.web.graphql.errors import UserError, answer
 from gallery.web.graphql.ids import parse_album_id

@@ -13,6 +13,7 @@ import pytest
 import gallery.services
 from gallery.domain.access import Right, Viewer
 from gallery.domain.errors import ForbiddenError
+from gallery.domain.idempotency import Claim
 from gallery.domain.ids import AlbumId, ImageId, TagId
 from gallery.services.albums import AlbumChange, NewAlbum
 from gallery.services.images import ImageChange
@@ -44,6 +45,7 @@ OF_THE_GALLERY_ITSELF = {
     "RenditionService.delete_objects",
     "RenditionService.give_up",
     "RenditionService.render",
+    "IdempotencyService.settle",
     "UploadService.settle",
 }
 """What workers and the server do: nobody asks for it."""
@@ -77,6 +79,7 @@ def arguments(service: type, name: str, file: MemoryIncomingFile) -> dict[str, o
     examples: dict[object, object] = {
         AlbumChange: AlbumChange(album_id=ALBUM.id, title="Winter"),
         AlbumId: ALBUM.id,
+        Claim | None: None,
         ImageChange: ImageChange(image_id=IMAGE.id, title="Lighthouse"),
         ImageId: IMAGE.id,
         ImportOptions: ImportOptions(),
