@@ -351,6 +351,14 @@ async def test_extra_parts_and_second_parts_of_a_name_are_not_stored(gallery: St
     assert await gallery.hold(long_jpeg())
 
 
+async def test_thousands_of_tiny_parts_are_refused_after_the_first_few(gallery: StoredUploads) -> None:
+    reply = await gallery.post(ONE + FILE + part("9", b"x") * 20_000 + END)
+
+    assert (reply.status, reply.codes) == (413, ["TOO_MANY_FILES"])
+    assert errors_of(reply) == []
+    assert await gallery.hold(long_jpeg())
+
+
 async def test_large_files_that_are_needed_in_another_order_leave_nothing(gallery: StoredUploads) -> None:
     query = """
     mutation ($a: Upload!, $b: Upload!) {
