@@ -100,14 +100,16 @@ async def connected(url: str) -> AsyncIterator[AsyncConnection]:
     """A connection on which no other process migrates at the same time."""
     engine = create_async_engine("postgresql+asyncpg://", connect_args={"dsn": driver_dsn(url)}, poolclass=NullPool)
     async with engine.connect() as connection:
-        while not await _locked(connection):
+        while not await _locked(connection):  # noqa: ASYNC110 - PostgreSQL tells nobody that a lock is free
             await asyncio.sleep(_LOCK_RETRY_SECONDS)
         yield connection  # the lock ends with the connection
 
 
 async def _locked(connection: AsyncConnection) -> bool:
-    """Whether the lock is had. Does not wait in the server: an index that is built concurrently waits for every
-    transaction, so that the one which builds it and the one which waits for its lock would wait for each other.
+    """Whether this connection has the lock now.
+
+    It does not wait for it in the server: an index that is built concurrently waits for every other transaction, that
+    of such a wait included, so that both would wait for each other.
     """
     had = await connection.scalar(text("SELECT pg_try_advisory_lock(:key)"), {"key": _ADVISORY_LOCK})
     await connection.commit()
