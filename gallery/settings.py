@@ -204,6 +204,12 @@ class UploadSettings(_Section):
     """How long a client may send nothing of a request while the gallery waits for more, in seconds."""
     drain_limit_bytes: int = Field(default=16 * MEBIBYTE, ge=0)
     """How much of a body is still read after its operation is over, in bytes, so that the client sees the answer."""
+    staged_ttl_seconds: int = Field(default=24 * 3600, ge=60, le=7 * 24 * 3600)
+    """How long a client may take to send a file to the storage by itself, in seconds, before the upload is given up."""
+    part_url_ttl_seconds: int = Field(default=3600, ge=1, le=7 * 24 * 3600)
+    """How long the URL of a part of such an upload can be used, in seconds."""
+    sweep_grace_seconds: int = Field(default=3600, ge=60)
+    """What the sweep leaves alone: anything younger than this, and uploads that moved within it, in seconds."""
 
     @model_validator(mode="after")
     def _request_holds_a_file(self) -> Self:
@@ -214,6 +220,18 @@ class UploadSettings(_Section):
             )
             raise ValueError(message)
         return self
+
+
+class IdempotencySettings(_Section):
+    """Requests that are sent again with the same idempotency key."""
+
+    key_ttl_seconds: int = Field(default=24 * 3600, ge=60)
+    """How long a key is remembered, in seconds."""
+    lease_seconds: int = Field(default=30, ge=10)
+    """After how long without a sign of life the work on a request counts as cut off, in seconds, so that a repeat does
+    it anew. Processes give a sign every few seconds."""
+    wait_seconds: float = Field(default=60, ge=0)
+    """How long a repeat waits for the request that is still worked on, in seconds, before it is refused."""
 
 
 class ThumbnailSettings(_Section):
@@ -287,6 +305,7 @@ class Settings(BaseSettings):
     storage: StorageSettings = StorageSettings()
     cache: CacheSettings = CacheSettings()
     uploads: UploadSettings = UploadSettings()
+    idempotency: IdempotencySettings = IdempotencySettings()
     thumbnails: ThumbnailSettings = ThumbnailSettings()
     worker: WorkerSettings = WorkerSettings()
     auth: AuthSettings = AuthSettings()

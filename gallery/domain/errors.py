@@ -2,6 +2,7 @@
 
     GalleryError
     ├── InvalidInputError        a value breaks a rule; names the field
+    │   └── IncompleteUploadError
     ├── NotFoundError            no such thing, or none that the viewer may see
     ├── ForbiddenError           the viewer lacks the right
     ├── ConflictError            the thing exists already or has changed meanwhile
@@ -9,7 +10,7 @@
     ├── RefusedFileError         the file cannot become an image
     │   ├── EmptyFileError, NotAnImageError, UnsupportedTypeError
     │   ├── ImageTooLargeError, TruncatedImageError, CorruptImageError
-    │   └── FileTooLargeError
+    │   └── FileTooLargeError, FileMismatchError
     ├── UploadInterruptedError   the bytes stopped coming before the end
     └── UnavailableError         a service that the gallery needs does not answer
 
@@ -78,6 +79,18 @@ class InvalidInputError(GalleryError):
     def __init__(self, code: ErrorCode, message: str, *, field: tuple[str, ...] = ()) -> None:
         super().__init__(message, field=field)
         self.code = code
+
+
+class IncompleteUploadError(InvalidInputError):
+    """Parts of an upload are missing, or not of the size that they must have. Numbers begin at 1."""
+
+    SHOWN = 20
+
+    def __init__(self, missing: tuple[int, ...]) -> None:
+        shown = ", ".join(map(str, missing[: self.SHOWN])) + (", …" if len(missing) > self.SHOWN else "")
+        message = f"{len(missing):,} parts are missing or of a wrong size: {shown}. Send them, then complete again."
+        super().__init__(ErrorCode.UPLOAD_INCOMPLETE, message, field=("id",))
+        self.missing = missing
 
 
 class NotFoundError(GalleryError):
@@ -181,6 +194,15 @@ class FileTooLargeError(RefusedFileError):
 
     def __init__(self, limit_bytes: int) -> None:
         super().__init__(f"The file is larger than the limit of {limit_bytes:,} bytes.", field=("file",))
+
+
+class FileMismatchError(RefusedFileError):
+    """The file that arrived is not the one that was announced. `what` is what differs, such as "size"."""
+
+    code = ErrorCode.UPLOAD_MISMATCH
+
+    def __init__(self, what: str, announced: str, arrived: str) -> None:
+        super().__init__(f"The {what} of the file is {arrived}, not {announced} as announced.", field=("id",))
 
 
 class UploadInterruptedError(GalleryError):

@@ -21,7 +21,8 @@ class Claim:
 
     `operation` and `fingerprint` say what was asked for with it: the name of the mutation and a SHA-256 of its input.
     A file is part of the input by its checksum, which is known when the work is done. `result_id` is the id of what
-    was made, `outcome` what the mutation said of it; both None while the work is being done. `holder` tells claims apart that were taken one after the other.
+    was made, `outcome` what the mutation said of it; both None while the work is being done. `holder` tells claims
+    apart that were taken one after the other.
     """
 
     owner: UserId

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import AsyncIterable, AsyncIterator, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -146,6 +146,18 @@ class StagingStorage(Protocol):
         ...
 
 
+class ImageVerifier(Protocol):
+    """Finds out whether an image can be decoded."""
+
+    async def verify(self, chunks: AsyncIterable[bytes]) -> None:
+        """Reads all the chunks, then decodes the first frame of the image in them, and keeps nothing.
+
+        Raises:
+            RefusedFileError: if the pixels cannot be decoded, or are too many.
+        """
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListedObject:
     """An object as a listing shows it."""
@@ -198,6 +210,21 @@ class ExpectedObject:
     size_bytes: int
     checksum: str
     stored_at: datetime
+
+
+# Jobs
+
+
+class HeldJobs(Protocol):
+    """The jobs that were given up after several attempts."""
+
+    async def count(self) -> int:
+        """How many there are."""
+        ...
+
+    async def requeue(self) -> int:
+        """Gives each as many attempts as a new one; answers with how many there were."""
+        ...
 
 
 # Progress
