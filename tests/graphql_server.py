@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
-from collections.abc import AsyncIterable, AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -139,7 +139,46 @@ class Mutation(UploadMutations):
         return [await _size_or_code(file) for file in reversed(files)]
 
 
-SCHEMA = strawberry.Schema(query=Query, mutation=Mutation, config=StrawberryConfig(scalar_map=SCALARS))
+@strawberry.type
+class Fussy:
+    @strawberry.field
+    def never(self) -> str | None:
+        message = "There is no such thing."
+        raise NotFoundError(message)
+
+
+@strawberry.type
+class Subscription:
+    @strawberry.subscription
+    async def count(self, to: int) -> AsyncGenerator[int]:
+        for number in range(1, to + 1):
+            yield number
+
+    @strawberry.subscription
+    async def patient(self, info: Info) -> AsyncGenerator[str]:
+        yield "begun"
+        yield await _oddities(info).wait("subscription")
+
+    @strawberry.subscription
+    async def broken(self) -> AsyncGenerator[int]:
+        yield 1
+        message = "the password of the database is hunter2"
+        raise RuntimeError(message)
+
+    @strawberry.subscription
+    async def refused(self) -> AsyncGenerator[int]:
+        message = "There is no such thing."
+        raise NotFoundError(message)
+        yield 1  # makes it a generator
+
+    @strawberry.subscription
+    async def choosy(self) -> AsyncGenerator[Fussy]:
+        yield Fussy()
+
+
+SCHEMA = strawberry.Schema(
+    query=Query, mutation=Mutation, subscription=Subscription, config=StrawberryConfig(scalar_map=SCALARS)
+)
 
 
 def _oddities(info: Info) -> Oddities:
@@ -180,8 +219,13 @@ class GraphQLServer:
             albums=self.gallery.albums,
             uploads=uploads,
         )
+        self.stopping = asyncio.Event()
         self.endpoint = GraphQLEndpoint(
-            SCHEMA, self.use_cases, limits, lambda connection: f"https://{connection.headers['host']}"
+            SCHEMA,
+            self.use_cases,
+            limits,
+            lambda connection: f"https://{connection.headers['host']}",
+            stopping=self.stopping,
         )
 
     @property

@@ -1,10 +1,11 @@
-"""GraphQL over HTTP (https://graphql.github.io/graphql-over-http/draft/), with files and with GraphiQL."""
+"""GraphQL over HTTP (https://graphql.github.io/graphql-over-http/draft/), with files, event streams and GraphiQL."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
@@ -32,8 +33,9 @@ from gallery.web.graphql.execution import (
     is_request_error,
     prepare,
     run,
+    run_subscription,
 )
-from gallery.web.graphql.negotiation import MediaType, negotiate, prefers_html
+from gallery.web.graphql.negotiation import MediaType, negotiate, prefers_html, takes_events
 from gallery.web.graphql.request import (
     MULTIPART,
     Parameters,
@@ -43,6 +45,7 @@ from gallery.web.graphql.request import (
     require_content_type,
     require_csrf_header,
 )
+from gallery.web.graphql.sse import EventStream, only
 from gallery.web.multipart import MultipartRequest
 
 log = logging.getLogger(__name__)
@@ -57,6 +60,11 @@ class _Exchange:
     request_id: str
     media_type: MediaType
 
+    @property
+    def takes_events(self) -> bool:
+        """Whether the client can hear the results of a subscription."""
+        return takes_events(_accept(self.request))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Answer:
@@ -64,6 +72,13 @@ class _Answer:
 
     content: dict[str, Any]
     status: HTTPStatus = HTTPStatus.OK
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Subscription:
+    """What a client is told again and again, as JSON."""
+
+    results: AsyncGenerator[bytes]
 
 
 class _MethodNotAllowedError(RequestError):
@@ -77,8 +92,9 @@ class _MethodNotAllowedError(RequestError):
 class GraphQLEndpoint:
     """The ASGI application behind `/graphql`.
 
-    Every answer but the GraphiQL page is JSON in UTF-8, and every error in it has `extensions.code` and
-    `extensions.requestId`. Queries of clients that went away are cancelled; mutations are finished.
+    Every answer but the GraphiQL page is JSON in UTF-8, or events that hold such JSON, and every error in it has
+    `extensions.code` and `extensions.requestId`. Queries of clients that went away are cancelled; mutations are
+    finished. Setting `stopping` ends all subscriptions.
     """
 
     def __init__(
@@ -89,12 +105,14 @@ class GraphQLEndpoint:
         base_url: Callable[[HTTPConnection], str],
         *,
         graphiql: bool = True,
+        stopping: asyncio.Event | None = None,
     ) -> None:
         self._schema = schema
         self._use_cases = use_cases
         self._uploads = uploads
         self._base_url = base_url
         self._graphiql = graphiql
+        self._stopping = stopping or asyncio.Event()
         self._mutations: set[asyncio.Task[ExecutionResult]] = set()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -115,14 +133,19 @@ class GraphQLEndpoint:
 
     async def _respond(self, request: Request, body: RequestBody) -> Response:
         request_id = _request_id(request.scope)
-        accept = ",".join(request.headers.getlist("accept"))
+        accept = _accept(request)
         media_type = MediaType.JSON
         try:
             if request.method == "GET" and self._graphiql and prefers_html(accept):
                 return _page(request.scope)
             media_type = negotiate(accept)
             exchange = _Exchange(request=request, body=body, request_id=request_id, media_type=media_type)
-            return _response(await self._answer(exchange), media_type)
+            answer = await self._answer(exchange)
+            if isinstance(answer, _Subscription):
+                return EventStream(answer.results, self._stopping)
+            if media_type is MediaType.EVENTS:
+                return EventStream(only(orjson.dumps(answer.content)), self._stopping)
+            return _response(answer, media_type)
         except ClientDisconnectedError:
             raise
         except RequestError as error:
@@ -131,7 +154,7 @@ class GraphQLEndpoint:
             log.exception("a request failed: %s", request_id)
             return _refusal(_masked(request_id), request_id, media_type)
 
-    async def _answer(self, exchange: _Exchange) -> _Answer:
+    async def _answer(self, exchange: _Exchange) -> _Answer | _Subscription:
         request, body = exchange.request, exchange.body
         if request.method == "GET":
             parameters = parameters_in_url(request.query_params)
@@ -148,7 +171,7 @@ class GraphQLEndpoint:
         parameters = parameters_in_json(await body.read_all(self._uploads.max_field_size))
         return await self._execute(exchange, parameters)
 
-    async def _answer_multipart(self, exchange: _Exchange) -> _Answer:
+    async def _answer_multipart(self, exchange: _Exchange) -> _Answer | _Subscription:
         """Executes while the files arrive."""
         incoming = MultipartRequest(exchange.body, exchange.request.headers["content-type"], self._uploads)
         async with incoming:
@@ -156,33 +179,39 @@ class GraphQLEndpoint:
             answer = await self._execute(exchange, parameters)
         if isinstance(incoming.error, ClientDisconnectedError):
             raise incoming.error
-        if incoming.error is not None:
+        if incoming.error is not None and isinstance(answer, _Answer):
             return _with_error(answer, incoming.error, exchange.request_id)
         return answer
 
-    async def _execute(self, exchange: _Exchange, parameters: Parameters) -> _Answer:
+    async def _execute(self, exchange: _Exchange, parameters: Parameters) -> _Answer | _Subscription:
         try:
             operation = prepare(self._schema, parameters)
         except RefusedDocumentError as refused:
             result = ExecutionResult(None, refused.errors)
         else:
-            _check_method(exchange.request, operation.kind)
-            result = await self._run(exchange, operation, parameters.variables)
+            _check_method(exchange, operation.kind)
+            context = self._context(exchange)
+            if operation.kind is OperationType.SUBSCRIPTION:
+                results = run_subscription(self._schema, operation, parameters.variables, context)
+                return _Subscription(results=_encoded(results, exchange.request_id))
+            result = await self._run(exchange, operation, parameters.variables, context)
         is_bad = is_request_error(result) and exchange.media_type is MediaType.GRAPHQL
         return _Answer(
             content=format_result(result, exchange.request_id),
             status=HTTPStatus.BAD_REQUEST if is_bad else HTTPStatus.OK,
         )
 
-    async def _run(
-        self, exchange: _Exchange, operation: PreparedOperation, variables: dict[str, Any]
-    ) -> ExecutionResult:
-        context = Context(
+    def _context(self, exchange: _Exchange) -> Context:
+        return Context(
             viewer=LOCAL_ADMINISTRATOR,
             use_cases=self._use_cases,
             base_url=self._base_url(exchange.request),
             request_id=exchange.request_id,
         )
+
+    async def _run(
+        self, exchange: _Exchange, operation: PreparedOperation, variables: dict[str, Any], context: Context
+    ) -> ExecutionResult:
         running = asyncio.create_task(run(self._schema, operation, variables, context))
         if operation.kind is OperationType.MUTATION:
             self._mutations.add(running)
@@ -211,13 +240,23 @@ async def _unless_disconnected(running: asyncio.Task[ExecutionResult], body: Req
         await asyncio.wait({running, watching})
 
 
-def _check_method(request: Request, kind: OperationType) -> None:
-    if kind is OperationType.SUBSCRIPTION:
-        message = "A subscription has many answers, and this way of asking has one. Open a WebSocket."
+async def _encoded(results: AsyncGenerator[ExecutionResult], request_id: str) -> AsyncGenerator[bytes]:
+    async with aclosing(results):
+        async for result in results:
+            yield orjson.dumps(format_result(result, request_id))
+
+
+def _check_method(exchange: _Exchange, kind: OperationType) -> None:
+    if kind is OperationType.SUBSCRIPTION and not exchange.takes_events:
+        message = f'A subscription has many answers. Ask for them with "Accept: {MediaType.EVENTS}".'
         raise RequestError(RequestCode.BAD_REQUEST, message)
-    if request.method == "GET" and kind is not OperationType.QUERY:
+    if exchange.request.method == "GET" and kind is OperationType.MUTATION:
         message = "A GET request may only read. Send the mutation by POST."
         raise _MethodNotAllowedError(message, "POST")
+
+
+def _accept(request: Request) -> str:
+    return ",".join(request.headers.getlist("accept"))
 
 
 def _request_id(scope: Scope) -> str:
@@ -243,8 +282,9 @@ def _with_error(answer: _Answer, error: RequestError, request_id: str) -> _Answe
 
 
 def _refusal(error: RequestError, request_id: str, media_type: MediaType) -> Response:
+    """A request that is refused as a whole is told so by its status, also to those who wait for events."""
     answer = _Answer(content=format_request_error(error, request_id), status=error.status)
-    response = _response(answer, media_type)
+    response = _response(answer, MediaType.JSON if media_type is MediaType.EVENTS else media_type)
     if isinstance(error, _MethodNotAllowedError):
         response.headers["Allow"] = error.allow
     return response
