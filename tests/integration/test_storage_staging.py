@@ -16,6 +16,7 @@ from gallery.domain.errors import ErrorCode, InvalidInputError, NotFoundError, U
 from gallery.domain.upload_ports import StoredPart
 from gallery.platform.storage.s3 import Storages, connect_storages
 from gallery.settings import AddressingStyle, StorageSettings
+from tests.fault_proxy import FaultProxy
 from tests.integration.scripted_s3 import UPLOAD_ID, ScriptedS3, error, hang_up, scripted_s3
 from tests.services import S3Access
 
@@ -27,6 +28,7 @@ PATH = "images/2026/05/0197a0c0ffee7000800000000000cafe.jpg"
 OTHER_PATH = "images/2026/05/0197a0c0ffee7000800000000000beef.jpg"
 CONTENTS = {1: b"1" * PART, 2: b"2" * PART, 3: b"the end"}
 PAGE = "https://app.example"
+PARTS = [StoredPart(number=1, size_bytes=7, etag="one")]
 
 
 @pytest.fixture
@@ -395,6 +397,72 @@ async def test_a_small_part_before_the_last_finishes_nothing(storages: Storages,
     assert [listed async for listed in storages.inventory.objects()] == []
 
 
+# Broken lines
+
+
+@pytest.fixture
+async def proxied(settings: StorageSettings) -> AsyncIterator[tuple[Storages, FaultProxy]]:
+    """The same storage by way of a proxy, for the gallery and its clients alike."""
+    endpoint = str(settings.endpoint_url)
+    async with FaultProxy.to(endpoint) as proxy:
+        changes = {"endpoint_url": HttpUrl(proxy.url_of(endpoint)), "timeout_seconds": 3.0}
+        async with connect_storages(settings.model_copy(update=changes)) as storages:
+            yield storages, proxy
+
+
+async def test_a_transfer_that_breaks_in_the_middle_of_a_part_resumes_with_that_part(
+    proxied: tuple[Storages, FaultProxy], http: httpx.AsyncClient
+) -> None:
+    storages, proxy = proxied
+    sender = Sender(storages, http, await storages.staging.begin(PATH, content_type="image/jpeg"))
+    await sender.send_all([1])
+    proxy.cut(to_server_bytes=PART // 2)
+    with pytest.raises(httpx.TransportError):
+        await sender.send(2, CONTENTS[2])
+    await proxy.heal()
+
+    there = [part.number for part in await sender.parts()]
+    await sender.send_all([number for number in CONTENTS if number not in there])
+    await sender.finish()
+
+    assert there == [1]
+    assert proxy.faults == 1
+    assert await stored(storages) == (CONTENTS[1] + CONTENTS[2] + CONTENTS[3], "image/jpeg")
+
+
+async def test_the_store_finishes_once_though_its_answer_was_lost(
+    proxied: tuple[Storages, FaultProxy], http: httpx.AsyncClient
+) -> None:
+    storages, proxy = proxied
+    sender = Sender(storages, http, await storages.staging.begin(PATH, content_type="image/jpeg"))
+    await sender.send_all([1, 3])
+    proxy.lose_answer(b"<CompleteMultipartUpload")
+
+    await sender.finish()
+
+    assert proxy.faults == 1
+    assert await stored(storages) == (CONTENTS[1] + CONTENTS[3], "image/jpeg")
+    assert [upload async for upload in storages.inventory.open_uploads()] == []
+
+
+async def test_a_store_that_says_nothing_is_unavailable(proxied: tuple[Storages, FaultProxy]) -> None:
+    storages, proxy = proxied
+    proxy.black_hole = True
+
+    failures = await asyncio.gather(
+        storages.staging.begin(PATH, content_type="image/jpeg"),
+        storages.staging.parts(PATH, "unknown"),
+        storages.staging.finish(PATH, "unknown", PARTS),
+        storages.staging.abort(PATH, "unknown"),
+        anext(storages.inventory.objects()),
+        anext(storages.inventory.open_uploads()),
+        storages.origins.allow([PAGE]),
+        return_exceptions=True,
+    )
+
+    assert [type(failure) for failure in failures] == [UnavailableError] * 7
+
+
 # Listings
 
 
@@ -443,9 +511,6 @@ async def scripted() -> AsyncIterator[tuple[Storages, ScriptedS3]]:
         )
         async with connect_storages(settings) as storages:
             yield storages, store
-
-
-PARTS = [StoredPart(number=1, size_bytes=7, etag="one")]
 
 
 async def test_a_part_needs_no_checksum(scripted: tuple[Storages, ScriptedS3]) -> None:
