@@ -218,6 +218,9 @@ class GraphQLServer:
             tags=self.gallery.tags,
             albums=self.gallery.albums,
             uploads=uploads,
+            staged_uploads=self.gallery.staged_uploads,
+            idempotency=self.gallery.idempotency,
+            sweep=self.gallery.sweep,
         )
         self.stopping = asyncio.Event()
         self.endpoint = GraphQLEndpoint(

@@ -121,8 +121,12 @@ class Image:
         return self._processed(ProcessingState.READY, None, now)
 
     def failed(self, reason: str, now: datetime) -> Self:
-        """A copy whose renditions could not be made, with a sentence that says why."""
+        """A copy that cannot be shown: its renditions could not be made, or its bytes are lost. The reason says why."""
         return self._processed(ProcessingState.FAILED, reason, now)
+
+    def to_render(self, now: datetime) -> Self:
+        """A copy whose renditions are to be made again."""
+        return self._processed(ProcessingState.PENDING, None, now)
 
     def deleted(self, now: datetime) -> Self:
         """A copy that is no longer shown to anybody."""

@@ -379,6 +379,10 @@ class StoragePaths(Protocol):
         """Where a rendition of an image goes."""
         ...
 
+    def image_id(self, storage_path: str) -> ImageId | None:
+        """The image for which a name was made; None for a name that is none of ours."""
+        ...
+
 
 class IncomingFile(Protocol):
     """A file that a client is sending. Its chunks may be iterated once, and raise what goes wrong on the way."""

@@ -76,3 +76,20 @@ class ObedientRenderer:
             )
             for scale, size in enumerate(RenditionSize, start=1)
         )
+
+
+class ObedientVerifier:
+    """Takes every image for sound, or refuses it with `refusal`. What is to happen `meanwhile` does first."""
+
+    def __init__(self) -> None:
+        self.refusal: RefusedFileError | None = None
+        self.meanwhile: Callable[[], Awaitable[object]] | None = None
+        self.verified: list[bytes] = []
+
+    async def verify(self, chunks: AsyncIterable[bytes]) -> None:
+        content = b"".join([chunk async for chunk in chunks])
+        if self.meanwhile is not None:
+            await self.meanwhile()
+        if self.refusal is not None:
+            raise self.refusal
+        self.verified.append(content)

@@ -7,6 +7,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import sha256
+from uuid import UUID
 
 from gallery.domain.errors import ErrorCode, InvalidInputError, NotFoundError, UnavailableError
 from gallery.domain.ids import ImageId
@@ -167,6 +168,12 @@ class MemoryStoragePaths:
 
     def rendition(self, image_id: ImageId, size: RenditionSize) -> str:
         return f"thumbnails/{size}/{image_id}.webp"
+
+    def image_id(self, storage_path: str) -> ImageId | None:
+        try:
+            return ImageId(UUID(storage_path.rpartition("/")[2].partition(".")[0]))
+        except ValueError:
+            return None
 
 
 def _etag(content: bytes) -> str:

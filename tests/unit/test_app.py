@@ -35,6 +35,9 @@ def parts_of(gallery: MemoryGallery, **server: str) -> WebParts:
         tags=gallery.tags,
         albums=gallery.albums,
         uploads=gallery.uploads,
+        staged_uploads=gallery.staged_uploads,
+        idempotency=gallery.idempotency,
+        sweep=gallery.sweep,
     )
     return WebParts(
         use_cases=use_cases,

@@ -10,7 +10,10 @@ import strawberry
 from gallery.domain.access import Viewer
 from gallery.domain.ports import AlbumReader, ImageReader, TagReader
 from gallery.services.albums import AlbumService
+from gallery.services.idempotency import IdempotencyService
 from gallery.services.images import ImageService
+from gallery.services.staged_uploads import StagedUploadService
+from gallery.services.sweep import SweepService
 from gallery.services.tags import TagService
 from gallery.services.uploads import UploadService
 from gallery.web.graphql.loaders import Loaders
@@ -27,6 +30,9 @@ class UseCases:
     tags: TagService
     albums: AlbumService
     uploads: UploadService
+    staged_uploads: StagedUploadService
+    idempotency: IdempotencyService
+    sweep: SweepService
 
 
 @dataclass(kw_only=True)
