@@ -13,9 +13,12 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from gallery.domain.events import Event
 from gallery.domain.images import RenditionSize
 from gallery.domain.ports import AlbumReader, CommitListener, ImageReader, TagReader, UnitOfWorkFactory
+from gallery.domain.upload_ports import ProgressBoard
 from gallery.platform.cache import Cache, CachedAlbumReader, CachedImageReader, CachedTagReader
 from gallery.platform.cache import connect as connect_cache
+from gallery.platform.cache.progress import connect_progress
 from gallery.platform.database.albums import SqlAlbumReader
+from gallery.platform.database.claims import SqlAnswerStore
 from gallery.platform.database.engine import create_engine
 from gallery.platform.database.images import SqlImageReader
 from gallery.platform.database.migrate import NotMigratedError, is_current
@@ -104,8 +107,12 @@ async def open_container(settings: Settings) -> AsyncIterator[Container]:
     """A gallery on the services of the settings; nothing is asked of them yet."""
     engine = create_engine(database_url(settings), settings.database)
     try:
-        async with connect_storages(settings.storage) as storages, _connected_cache(settings) as cache:
-            yield _wire(settings, engine, storages, cache)
+        async with (
+            connect_storages(settings.storage) as storages,
+            _connected_cache(settings) as cache,
+            connect_progress(settings.cache) as progress,
+        ):
+            yield _wire(settings, _Services(engine=engine, storages=storages, cache=cache, progress=progress))
     finally:
         await engine.dispose()
 
@@ -131,7 +138,18 @@ async def _connected_cache(settings: Settings) -> AsyncIterator[Cache | None]:
         yield cache
 
 
-def _wire(settings: Settings, engine: AsyncEngine, storages: Storages, cache: Cache | None) -> Container:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Services:
+    """What the gallery is connected to."""
+
+    engine: AsyncEngine
+    storages: Storages
+    cache: Cache | None
+    progress: ProgressBoard
+
+
+def _wire(settings: Settings, services: _Services) -> Container:
+    engine, storages, cache = services.engine, services.storages, services.cache
     units_of_work = sql_units_of_work(engine, jobs=PgJobQueue, on_commit=_listener(cache))
     renditions = RenditionService(
         unit_of_work=units_of_work, storage=storages.objects, paths=ObjectPaths(), renderer=_renderer(settings)
@@ -149,7 +167,7 @@ def _wire(settings: Settings, engine: AsyncEngine, storages: Storages, cache: Ca
         engine=engine,
         storage=storages.objects,
         cache=cache,
-        use_cases=_use_cases(settings, units_of_work, storages, _readers(engine, cache), sweep),
+        use_cases=_use_cases(settings, services, units_of_work, sweep),
         worker=Worker(database_url=database_url(settings), work=background, settings=settings.worker),
         checks=checks,
     )
@@ -177,13 +195,10 @@ async def _tell_nobody(_events: Sequence[Event]) -> None:
 
 
 def _use_cases(
-    settings: Settings,
-    units_of_work: UnitOfWorkFactory,
-    storages: Storages,
-    readers: tuple[ImageReader, TagReader, AlbumReader],
-    sweep: SweepService,
+    settings: Settings, services: _Services, units_of_work: UnitOfWorkFactory, sweep: SweepService
 ) -> UseCases:
-    images, tags, albums = readers
+    storages = services.storages
+    images, tags, albums = _readers(services.engine, services.cache)
     heartbeat = Heartbeat(units_of_work, interval_seconds=HEARTBEAT_SECONDS)
     recorder = Recorder(units_of_work)
     inspector = VipsImageInspector(max_pixels=settings.uploads.max_pixels)
@@ -216,7 +231,10 @@ def _use_cases(
             limits=_staging_limits(settings),
         ),
         idempotency=IdempotencyService(units_of_work, heartbeat=heartbeat, timing=_timing(settings)),
+        answers=SqlAnswerStore(services.engine),
+        progress=services.progress,
         sweep=sweep,
+        sweep_grace=timedelta(seconds=settings.uploads.sweep_grace_seconds),
     )
 
 

@@ -8,6 +8,7 @@ import socket
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import strawberry
@@ -220,7 +221,10 @@ class GraphQLServer:
             uploads=uploads,
             staged_uploads=self.gallery.staged_uploads,
             idempotency=self.gallery.idempotency,
+            answers=self.gallery.answers,
+            progress=self.gallery.progress,
             sweep=self.gallery.sweep,
+            sweep_grace=timedelta(hours=1),
         )
         self.stopping = asyncio.Event()
         self.endpoint = GraphQLEndpoint(

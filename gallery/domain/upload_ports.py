@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, AsyncIterator, Collection, Sequence
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -246,6 +246,6 @@ class ProgressBoard(Protocol):
         """Says how far an upload is, at once and without waiting."""
         ...
 
-    def watch(self, owner: UserId, upload: str) -> AsyncIterator[UploadProgress]:
+    def watch(self, owner: UserId, upload: str) -> AsyncGenerator[UploadProgress]:
         """What is reported from now on, beginning with the last report if there is one; ends with the upload."""
         ...

@@ -127,13 +127,18 @@ def clean_announcement(announced: Announcement, limits: StagingLimits) -> Announ
     return replace(
         announced,
         filename=clean_filename(announced.filename),
-        checksum=None if announced.checksum is None else _clean_checksum(announced.checksum),
+        checksum=None if announced.checksum is None else clean_checksum(announced.checksum),
     )
 
 
-def _clean_checksum(checksum: str) -> str:
+def clean_checksum(checksum: str, *, field: tuple[str, ...] = ("checksum",)) -> str:
+    """The checksum in lower case.
+
+    Raises:
+        InvalidInputError: INVALID_CHECKSUM.
+    """
     cleaned = checksum.strip().lower()
     if _SHA256.fullmatch(cleaned) is None:
         message = "A checksum is the SHA-256 of the file: 64 hexadecimal digits."
-        raise InvalidInputError(ErrorCode.INVALID_CHECKSUM, message, field=("checksum",))
+        raise InvalidInputError(ErrorCode.INVALID_CHECKSUM, message, field=field)
     return cleaned

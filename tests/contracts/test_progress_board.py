@@ -83,7 +83,7 @@ async def test_one_who_stops_watching_leaves_the_others_alone(board: ProgressBoa
     board.report(OWNER, HOLIDAY, received(100))
     staying, leaving = board.watch(OWNER, HOLIDAY), board.watch(OWNER, HOLIDAY)
     await anext(staying)
-    async with aclosing(leaving):  # type: ignore[type-var]  # every board's iterator is a generator
+    async with aclosing(leaving):
         await anext(leaving)
     board.report(OWNER, HOLIDAY, DONE)
 

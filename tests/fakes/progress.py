@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 
 from gallery.domain.ids import UserId
 from gallery.domain.upload_ports import UploadProgress
@@ -24,7 +24,7 @@ class MemoryProgressBoard:
         for news in self.watchers[owner, upload]:
             news.put_nowait(progress)
 
-    def watch(self, owner: UserId, upload: str) -> AsyncIterator[UploadProgress]:
+    def watch(self, owner: UserId, upload: str) -> AsyncGenerator[UploadProgress]:
         news: asyncio.Queue[UploadProgress] = asyncio.Queue()
         for progress in self.told(owner, upload)[-1:]:
             news.put_nowait(progress)
@@ -35,7 +35,7 @@ class MemoryProgressBoard:
         """What was said of one upload."""
         return [progress for *story, progress in self.reported if story == [owner, upload]]
 
-    async def _watched(self, news: asyncio.Queue[UploadProgress], story: _Story) -> AsyncIterator[UploadProgress]:
+    async def _watched(self, news: asyncio.Queue[UploadProgress], story: _Story) -> AsyncGenerator[UploadProgress]:
         try:
             progress = await news.get()
             while not progress.done:

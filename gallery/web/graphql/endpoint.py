@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http import HTTPStatus
 from typing import Any
 from uuid import uuid4
@@ -35,6 +35,7 @@ from gallery.web.graphql.execution import (
     run,
     run_subscription,
 )
+from gallery.web.graphql.idempotency import first_answer, key_in
 from gallery.web.graphql.negotiation import MediaType, negotiate, prefers_html, takes_events
 from gallery.web.graphql.request import (
     MULTIPART,
@@ -59,6 +60,8 @@ class _Exchange:
     body: RequestBody
     request_id: str
     media_type: MediaType
+    file_bytes: int | None = None
+    """About how large the only file is, if there is one and its size can be told."""
 
     @property
     def takes_events(self) -> bool:
@@ -176,7 +179,8 @@ class GraphQLEndpoint:
         incoming = MultipartRequest(exchange.body, exchange.request.headers["content-type"], self._uploads)
         async with incoming:
             parameters = parameters_of(await incoming.operations())
-            answer = await self._execute(exchange, parameters)
+            file_bytes = exchange.body.announced_bytes if incoming.file_count == 1 else None
+            answer = await self._execute(replace(exchange, file_bytes=file_bytes), parameters)
         if isinstance(incoming.error, ClientDisconnectedError):
             raise incoming.error
         if incoming.error is not None and isinstance(answer, _Answer):
@@ -188,25 +192,24 @@ class GraphQLEndpoint:
             operation = prepare(self._schema, parameters)
         except RefusedDocumentError as refused:
             result = ExecutionResult(None, refused.errors)
-        else:
-            _check_method(exchange, operation.kind)
-            context = self._context(exchange)
-            if operation.kind is OperationType.SUBSCRIPTION:
-                results = run_subscription(self._schema, operation, parameters.variables, context)
-                return _Subscription(results=_encoded(results, exchange.request_id))
-            result = await self._run(exchange, operation, parameters.variables, context)
-        is_bad = is_request_error(result) and exchange.media_type is MediaType.GRAPHQL
-        return _Answer(
-            content=format_result(result, exchange.request_id),
-            status=HTTPStatus.BAD_REQUEST if is_bad else HTTPStatus.OK,
-        )
+            return _answer(exchange, result, format_result(result, exchange.request_id))
+        _check_method(exchange, operation.kind)
+        context = self._context(exchange, idempotency_key=key_in(exchange.request.headers, operation))
+        if operation.kind is OperationType.SUBSCRIPTION:
+            results = run_subscription(self._schema, operation, parameters.variables, context)
+            return _Subscription(results=_encoded(results, exchange.request_id))
+        result = await self._run(exchange, operation, parameters.variables, context)
+        content = format_result(result, exchange.request_id)
+        return _answer(exchange, result, await first_answer(context, parameters, operation, content))
 
-    def _context(self, exchange: _Exchange) -> Context:
+    def _context(self, exchange: _Exchange, *, idempotency_key: str | None) -> Context:
         return Context(
             viewer=LOCAL_ADMINISTRATOR,
             use_cases=self._use_cases,
             base_url=self._base_url(exchange.request),
             request_id=exchange.request_id,
+            file_bytes=exchange.file_bytes,
+            idempotency_key=idempotency_key,
         )
 
     async def _run(
@@ -218,6 +221,11 @@ class GraphQLEndpoint:
             running.add_done_callback(self._mutations.discard)
             return await asyncio.shield(running)
         return await _unless_disconnected(running, exchange.body)
+
+
+def _answer(exchange: _Exchange, result: ExecutionResult, content: dict[str, Any]) -> _Answer:
+    is_bad = is_request_error(result) and exchange.media_type is MediaType.GRAPHQL
+    return _Answer(content=content, status=HTTPStatus.BAD_REQUEST if is_bad else HTTPStatus.OK)
 
 
 async def _unless_disconnected(running: asyncio.Task[ExecutionResult], body: RequestBody) -> ExecutionResult:

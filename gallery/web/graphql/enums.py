@@ -9,7 +9,9 @@ import strawberry
 from gallery.domain.errors import ErrorCode
 from gallery.domain.images import ContentType, ProcessingState
 from gallery.domain.pages import AlbumSortField, Direction, ImageSortField, TagMode
+from gallery.domain.uploads import OnDuplicate, UploadState
 from gallery.services.recording import UploadOutcome
+from gallery.services.storage_report import FindingKind
 
 
 def describe(enum: EnumMeta, description: str, values: dict[str, str]) -> None:
@@ -80,6 +82,37 @@ describe(
     {
         "CREATED": "It became a new image.",
         "EXISTING": "You had uploaded the same bytes before: the answer is the image that they became then.",
+    },
+)
+describe(
+    FindingKind,
+    "What is wrong where the storage and the database do not match, and what `gallery doctor --repair` does about it.",
+    {
+        "OBJECT_WITHOUT_ROW": "The storage has an object that nothing names. It is removed.",
+        "ORIGINAL_LOST": "The file of an image is gone. The image is marked as FAILED; only a backup can help.",
+        "ORIGINAL_DAMAGED": "The file of an image has other bytes. It is marked as FAILED; only a backup can help.",
+        "RENDITION_LOST": "A thumbnail is gone. It is made again.",
+        "RENDITION_DAMAGED": "A thumbnail has other bytes. It is made again.",
+        "MULTIPART_UPLOAD_WITHOUT_INTENT": "The storage has parts of an upload that nothing names. They are removed.",
+        "STUCK_UPLOAD": "An upload stands still. It is given up.",
+        "EXPIRED_UPLOAD": "An upload was not completed in time. It is given up.",
+    },
+)
+describe(
+    UploadState,
+    "How far an upload is.",
+    {
+        "OPEN": "Its parts are being sent.",
+        "COMPLETED": "It has become an image.",
+    },
+)
+describe(
+    OnDuplicate,
+    "What becomes of a file of which you have an image already, byte for byte the same.",
+    {
+        "RETURN_EXISTING": "The answer is the image that is there; it gets the tags and the place in the album.",
+        "CREATE": "It becomes another image.",
+        "REJECT": "It is refused with DUPLICATE_IMAGE.",
     },
 )
 describe(

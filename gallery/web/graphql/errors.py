@@ -44,6 +44,7 @@ async def answer(info: Info, change: Callable[[], Awaitable[T]]) -> tuple[T | No
     except (ForbiddenError, UnavailableError):
         raise
     except GalleryError as error:
+        info.context.has_user_errors = True
         return None, [UserError.of(error)]
     finally:
         info.context.forget_reads()

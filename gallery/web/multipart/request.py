@@ -92,6 +92,11 @@ class MultipartRequest:
         self._distributing = asyncio.create_task(self._distribute())
         return operations
 
+    @property
+    def file_count(self) -> int:
+        """How many files `map` names; 0 before it is known."""
+        return len(self._uploads)
+
     # Before the files
 
     def _check_beginning(self) -> None:
