@@ -3,39 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from random import Random
 
 import httpx
 
+from tests.crash.files import File, NoAnswerError, RefusedError, upload_staged, upload_streamed
 from tests.e2e.api import Api
-from tests.photographs import jpeg
-
-SMALLEST_BYTES = 10 * 1024
-LARGEST_BYTES = 40 * 1024 * 1024
 
 _LONGEST_PAUSE_SECONDS = 0.5
+_PAUSE_AFTER_SILENCE_SECONDS = 0.1
 _SENT_AGAIN = 0.5
-
-
-@dataclass(frozen=True, slots=True)
-class File:
-    """A photograph with noise behind its end, which no decoder minds; no two are alike."""
-
-    content: bytes
-    checksum: str
-
-    @classmethod
-    def make(cls, randomness: Random) -> File:
-        """One of any size between the smallest and the largest, each order of magnitude as likely as the others."""
-        size_bytes = int(SMALLEST_BYTES * (LARGEST_BYTES / SMALLEST_BYTES) ** randomness.random())
-        photograph = jpeg(randomness.randint(200, 400), randomness.randint(200, 400))
-        content = photograph + randomness.randbytes(max(size_bytes - len(photograph), 16))
-        return cls(content, hashlib.sha256(content).hexdigest())
+_STAGED = 0.3
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,36 +51,43 @@ class Clients:
     @asynccontextmanager
     async def uploading(self) -> AsyncIterator[None]:
         """Uploads meanwhile; at the end waits for the answers that are still due."""
-        try:
-            async with asyncio.TaskGroup() as clients:
-                for randomness in self._randomness:
-                    clients.create_task(self._upload_again_and_again(randomness))
-                yield
-                self._ended = True
-        finally:
+        async with asyncio.TaskGroup() as clients:
+            for randomness in self._randomness:
+                clients.create_task(self._upload_again_and_again(randomness))
+            yield
             self._ended = True
 
     async def _upload_again_and_again(self, randomness: Random) -> None:
         file = File.make(randomness)
         while not self._ended:
             await self._server.wait()
-            answered = await self._upload(file)
+            answered = await self._upload(file, staged=randomness.random() < _STAGED)
             if answered or randomness.random() >= _SENT_AGAIN:
                 file = File.make(randomness)
             await asyncio.sleep(randomness.uniform(0, _LONGEST_PAUSE_SECONDS))
 
-    async def _upload(self, file: File) -> bool:
-        """Whether there was an answer. Nothing is known of an upload without one."""
+    async def _upload(self, file: File, *, staged: bool) -> bool:
+        """Whether there was an answer."""
         self.under_way += 1
         try:
-            payload = await self.api.upload("photograph.jpg", file.content)
-        except httpx.TransportError:
+            uploading = (
+                upload_staged(self.api, file, self._until_answered) if staged else upload_streamed(self.api, file)
+            )
+            self.acknowledged.append(Acknowledged(await uploading, file.checksum))
+        except NoAnswerError:
             self.unanswered += 1
             return False
+        except RefusedError as error:
+            self.refused[str(error)] += 1
         finally:
             self.under_way -= 1
-        if payload["image"] is None:
-            self.refused.update(error["code"] for error in payload["errors"])
-        else:
-            self.acknowledged.append(Acknowledged(payload["image"]["id"], file.checksum))
         return True
+
+    async def _until_answered(self, ask: Callable[[], Awaitable[httpx.Response]]) -> httpx.Response:
+        while True:
+            await self._server.wait()
+            try:
+                return await ask()
+            except httpx.TransportError:
+                self.unanswered += 1
+                await asyncio.sleep(_PAUSE_AFTER_SILENCE_SECONDS)

@@ -19,10 +19,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from random import Random
 
+import asyncpg
 import httpx
 
 from gallery.cli.doctor import SHORTEST_GRACE_SECONDS
 from gallery.container import running_services
+from gallery.platform.database.engine import driver_dsn
 from gallery.settings import Settings
 from tests.crash.clients import Acknowledged, Clients
 from tests.e2e.api import Api
@@ -34,6 +36,8 @@ from tests.services import S3Access
 
 _FIRST_KILL_SECONDS, _LAST_KILL_SECONDS = 0.2, 3.0
 _KILLED_WHILE_STARTING = 0.1
+_SETTINGS = {"GALLERY_UPLOADS__STAGED_TTL_SECONDS": "60"}
+_UNTIL_EXPIRED = "SELECT extract(epoch FROM max(expires_at) - now()) FROM uploads WHERE state = 'OPEN'"
 _SECONDS_FOR_A_KILL = 20
 _SECONDS_FOR_THE_REST = 600
 _POLL_SECONDS = 0.2
@@ -78,7 +82,7 @@ async def _kill_nine(folder: Path, orders: Orders) -> Outcome:
     try:
         async with clients.api, _place(folder / "data") as place:
             before = await _at_rest(place)
-            await asyncio.sleep(SHORTEST_GRACE_SECONDS + 1)
+            await asyncio.sleep(1 + max(SHORTEST_GRACE_SECONDS, await _until_expired_seconds(place)))
             grace = str(SHORTEST_GRACE_SECONDS)
             doctor = await run_gallery("doctor", "--repair", "--grace", grace, "--data-dir", folder / "data")
             print(doctor.output, doctor.complaints, sep="")
@@ -126,7 +130,7 @@ async def _killed_again_and_again(folder: Path, clients: Clients, orders: Orders
 
 
 async def _started(folder: Path, clients: Clients) -> GalleryServer:
-    server = await GalleryServer.start(folder / "log", "--data-dir", folder / "data")
+    server = await GalleryServer.start(folder / "log", "--data-dir", folder / "data", settings=_SETTINGS)
     clients.server_is_at(server.url)
     return server
 
@@ -167,6 +171,16 @@ async def _at_rest(place: Place) -> Comparison:
     while (comparison := await compare(place)).waiting_jobs:  # noqa: ASYNC110  # nobody tells
         await asyncio.sleep(_POLL_SECONDS)
     return comparison
+
+
+async def _until_expired_seconds(place: Place) -> float:
+    """How long the last of the staged uploads lives that nobody goes on with."""
+    connection = await asyncpg.connect(driver_dsn(place.database_url))
+    try:
+        seconds = await connection.fetchval(_UNTIL_EXPIRED)
+    finally:
+        await connection.close()
+    return float(seconds or 0)
 
 
 async def _fate(api: Api, acknowledged: Acknowledged) -> str:
