@@ -84,7 +84,7 @@ class Sender:
             except RefusedError as refusal:
                 if refusal.code != ErrorCode.UPLOAD_INCOMPLETE:
                     raise
-        message = f"{file.filename} was sent {_ROUNDS} times, and parts of it are still missing in the storage."
+        message = f"It was sent {_ROUNDS} times, and parts of it are still missing in the storage."
         raise RefusedError(message, code=ErrorCode.UPLOAD_INCOMPLETE)
 
     async def _send_missing(self, upload: BegunUpload, file: SourceFile, meter: Meter) -> None:
