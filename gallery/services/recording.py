@@ -112,13 +112,13 @@ class Recorder:
             NotFoundError: if the image was deleted since.
         """
         async with self._unit_of_work() as work:
-            return await _result_of(work, upload)
+            return await result_within(work, upload)
 
     async def _record(self, viewer: Viewer, file: ArrivedFile) -> UploadResult:
         async with self._unit_of_work() as work:
             upload = await _locked(work, file.upload)
             if upload.state is UploadState.COMPLETED:
-                return await _result_of(work, upload)
+                return await result_within(work, upload)
             now = self._clock()
             result = await _add_or_find(work, viewer, file.image(now), upload.draft.on_duplicate)
             await _place(work, viewer, result.image.id, upload.draft, now)
@@ -140,7 +140,12 @@ async def _locked(work: UnitOfWork, upload: Upload) -> Upload:
         raise UploadGoneError(error.message) from error
 
 
-async def _result_of(work: UnitOfWork, upload: Upload) -> UploadResult:
+async def result_within(work: UnitOfWork, upload: Upload) -> UploadResult:
+    """What a completed upload became, within a transaction.
+
+    Raises:
+        NotFoundError: if the image was deleted since.
+    """
     image = await work.images.get(upload.image_id)
     own = image.storage_path == upload.storage_path
     return UploadResult(image=image, outcome=UploadOutcome.CREATED if own else UploadOutcome.EXISTING)

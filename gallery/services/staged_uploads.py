@@ -30,7 +30,7 @@ from gallery.services.bulk import distinct
 from gallery.services.clock import utc_now
 from gallery.services.drafts import check_album, clean_draft
 from gallery.services.finishing import Finishing
-from gallery.services.recording import ArrivedFile, Recorder, UploadResult
+from gallery.services.recording import ArrivedFile, Recorder, UploadResult, result_within
 from gallery.services.staged_checks import StagedFileCheck
 from gallery.services.staging import PartUrl, StagedUpload, StagingLimits, clean_announcement
 
@@ -266,11 +266,11 @@ class StagedUploadService:
                 current = await work.uploads.get(upload.owner, upload.id)
             except NotFoundError:
                 raise refusal from None
-            if current.state is UploadState.OPEN:
-                await _remove(work, upload)
-                await work.commit()
-                raise refusal
-        return await self._recorder.result_of(current)
+            if current.state is UploadState.COMPLETED:
+                return await result_within(work, current)
+            await _remove(work, upload)
+            await work.commit()
+        raise refusal
 
 
 async def _remove(work: UnitOfWork, upload: Upload) -> None:

@@ -107,17 +107,19 @@ class StorageComparison:
     async def _fault(self, expected: ExpectedObject, *, verify: bool) -> FindingKind | None:
         original = expected.size_name is None
         try:
-            async with self._storage.open(expected.storage_path) as stored:
-                sound = stored.total_bytes == expected.size_bytes
-                if sound and verify:
-                    sound = await checksum_of(stored.body) == expected.checksum
+            if await self._is_sound(expected, verify=verify):
+                return None
         except NotFoundError:
             if not await self._named_objects.named([expected.storage_path]):
                 return None  # deleted since the rows were asked
             return FindingKind.ORIGINAL_LOST if original else FindingKind.RENDITION_LOST
-        if sound:
-            return None
         return FindingKind.ORIGINAL_DAMAGED if original else FindingKind.RENDITION_DAMAGED
+
+    async def _is_sound(self, expected: ExpectedObject, *, verify: bool) -> bool:
+        async with self._storage.open(expected.storage_path) as stored:
+            if stored.total_bytes != expected.size_bytes:
+                return False
+            return not verify or await checksum_of(stored.body) == expected.checksum
 
     async def _repair(self, image_id: ImageId, faults: Sequence[_Fault]) -> None:
         kinds = {kind for _, kind in faults}

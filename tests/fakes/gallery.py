@@ -48,7 +48,7 @@ from tests.fakes.unit_of_work import memory_units_of_work
 MAX_FILE_SIZE_BYTES = 100
 HEAD_BYTES = 10
 PART_SIZE_BYTES = 40
-QUICK = IdempotencyTiming(wait_seconds=0.05, patience_seconds=0, first_pause_seconds=0, longest_pause_seconds=0)
+QUICK = IdempotencyTiming(patience_seconds=0, first_pause_seconds=0, longest_pause_seconds=0)
 TURNS_OF_THE_LOOP = 50  # far more than any use case takes in memory
 
 E = TypeVar("E", bound=BaseException)

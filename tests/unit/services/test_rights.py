@@ -19,7 +19,7 @@ from gallery.domain.ids import AlbumId, ImageId, TagId, UploadId
 from gallery.domain.images import ContentType
 from gallery.domain.uploads import Announcement, Draft
 from gallery.services.albums import AlbumChange, NewAlbum
-from gallery.services.idempotency import FileChecksum, KeyedRequest, Repeat, T, Work
+from gallery.services.idempotency import FileChecksum, KeyedRequest, Work
 from gallery.services.images import ImageChange
 from gallery.services.imports import FileToImport, ImportOptions, Progress
 from gallery.services.uploads import NewImage
@@ -110,12 +110,11 @@ def arguments(service: type, name: str, file: MemoryIncomingFile) -> dict[str, o
         Progress: lambda _: None,
         Sequence[FileToImport]: [MemoryFileToImport(file)],
         Sequence[ImageId]: [IMAGE.id],
-        Repeat[T]: nothing,
         Sequence[int]: [1],
         Sequence[str]: ["Sand"],
         TagId: TAG.id,
         UploadId: UPLOAD.id,
-        Work[T]: nothing,
+        Work: nothing,  # and so for what answers a repeat
         bool: False,
         str: "Sand",
         timedelta: timedelta(hours=1),
