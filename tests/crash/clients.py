@@ -26,6 +26,7 @@ class Acknowledged:
 
     image_id: str
     checksum: str
+    staged: bool
 
 
 class Clients:

@@ -57,6 +57,7 @@ class Outcome:
     """What became of everything. `lost` and `wrong_bytes` are of those that were acknowledged, after the repair."""
 
     acknowledged: int
+    acknowledged_staged: int
     refused: Mapping[str, int]
     unanswered: int
     lost: int
@@ -93,6 +94,7 @@ async def _kill_nine(folder: Path, orders: Orders) -> Outcome:
         await server.kill()
     return Outcome(
         acknowledged=len(fates),
+        acknowledged_staged=sum(one.staged for one in clients.acknowledged),
         refused=dict(clients.refused),
         unanswered=clients.unanswered,
         lost=fates.count("lost"),
@@ -211,7 +213,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="gallery-crash-") as folder:
         outcome = asyncio.run(kill_nine(Path(folder), orders))
     for name, value in asdict(outcome).items():
-        print(f"{name.replace('_', ' '):16} {value}")
+        print(f"{name.replace('_', ' '):20} {value}")
     harmed = outcome.lost + outcome.wrong_bytes + outcome.doctor_exit_code + sum(outcome.after_repair.values())
     return 1 if harmed or outcome.before_repair["rows_without_object"] else 0
 
