@@ -74,7 +74,7 @@ class Clients:
             uploading = (
                 upload_staged(self.api, file, self._until_answered) if staged else upload_streamed(self.api, file)
             )
-            self.acknowledged.append(Acknowledged(await uploading, file.checksum))
+            self.acknowledged.append(Acknowledged(await uploading, file.checksum, staged))
         except NoAnswerError:
             self.unanswered += 1
             return False
