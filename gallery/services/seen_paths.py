@@ -1,7 +1,7 @@
 """Which objects a listing has shown, in the same memory for a thousand as for a hundred million: a Bloom filter.
 
-It never forgets what it was shown. It may take something for seen that was not: at 8 bits an object in 2 % of cases, at
-32 in one of a million. Every filter errs about others, since it has a salt of its own; so what one sweep overlooks, the
+It never forgets what it was shown. It may take something for seen that was not: at 8 bits an object in 3 % of cases, at
+32 in six of a million. Every filter errs about others, since it has a salt of its own; so what one sweep overlooks, the
 next one finds.
 """
 
