@@ -31,13 +31,17 @@ Target = tuple[str, int] | str
 
 
 class FaultProxy:
-    """One listener in front of one server. `faults` counts the connections that it broke."""
+    """One listener in front of one server. `faults` counts the connections that it broke.
+
+    `to_server_bytes` is how much it has passed on to the server, and may be set to 0.
+    """
 
     def __init__(self, target: Target) -> None:
         self.latency_seconds = 0.0
         self.black_hole = False
         self.resets = False
         self.faults = 0
+        self.to_server_bytes = 0
         self.port = 0
         self.to_server_limit: int | None = None
         self.to_client_limit: int | None = None
@@ -192,6 +196,8 @@ class _Link:
                 if self._breaks(data, to_server=to_server):
                     self.break_off()
                     return
+                if to_server:
+                    self._proxy.to_server_bytes += len(data)
                 writer.write(data)
                 await writer.drain()
 
