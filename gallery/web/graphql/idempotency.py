@@ -1,7 +1,6 @@
 """Requests that may be sent again: their keys, and the answers that were given to them.
 
-A key comes in an input, or for the only field of a mutation in the header `Idempotency-Key`
-(https://datatracker.ietf.org/doc/draft-ietf-httpapi-idempotency-key-header/).
+A key comes in an input, or for the only field of a mutation in a header.
 """
 
 from __future__ import annotations
@@ -26,17 +25,16 @@ from gallery.services.idempotency import KeyedRequest, fingerprint_of
 from gallery.web.errors import RequestCode, RequestError
 from gallery.web.graphql.context import Context, Info
 from gallery.web.graphql.execution import PreparedOperation
-from gallery.web.graphql.request import Parameters
+from gallery.web.graphql.request import IDEMPOTENCY_HEADER, Parameters
 
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-HEADER: Final = "Idempotency-Key"
 KEY_DESCRIPTION: Final = (
     "Makes it safe to send the request again: what has the same key is done once, and answered the same. 1 to 255 "
     "printable ASCII characters, such as a UUID; a new one for every new request. By default that of the header "
-    f"`{HEADER}`."
+    f"`{IDEMPOTENCY_HEADER}`."
 )
 
 _NO_PART_OF_IT: Final = frozenset({"file", "files", "idempotency_key", "progress_id"})
@@ -129,11 +127,11 @@ def key_in(headers: Headers, operation: PreparedOperation) -> str | None:
     Raises:
         RequestError: BAD_REQUEST if there is one for several fields at once.
     """
-    key = headers.get(HEADER)
+    key = headers.get(IDEMPOTENCY_HEADER)
     if key is None or operation.kind is not OperationType.MUTATION:
         return None
     if len(operation.root_fields) > 1:
-        message = f"`{HEADER}` is for an operation with one field. Give each its own `idempotencyKey` in its input."
+        message = f"`{IDEMPOTENCY_HEADER}` is for one field. Give each of several an `idempotencyKey` in its input."
         raise RequestError(RequestCode.BAD_REQUEST, message, HTTPStatus.BAD_REQUEST)
     return key
 
@@ -145,12 +143,12 @@ async def first_answer(
 
     Answers that hold errors are not kept: nothing was done, and a request put right may carry the key.
     """
-    is_keyed = context.answer_key is not None and len(operation.root_fields) == 1
-    if context.answer_key is None or not is_keyed or context.has_user_errors or "errors" in answer:
+    key = context.answer_key if len(operation.root_fields) == 1 else None
+    if key is None or context.has_user_errors or "errors" in answer:
         return answer
     body = orjson.dumps(answer)
     try:
-        first = await context.use_cases.answers.keep(context.viewer.id, context.answer_key, _digest(parameters), body)
+        first = await context.use_cases.answers.keep(context.viewer.id, key, _digest(parameters), body)
     except GalleryError:
         log.warning("the answer to a request with an idempotency key could not be kept: %s", context.request_id)
         return answer

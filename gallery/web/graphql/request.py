@@ -16,6 +16,9 @@ from gallery.web.errors import RequestCode, RequestError
 CSRF_HEADERS = ("Apollo-Require-Preflight", "X-Apollo-Operation-Name", "X-GraphQL-CSRF")
 """Any of these shows that a request was not sent by a form or a link of another site: it takes a CORS preflight."""
 
+IDEMPOTENCY_HEADER = "Idempotency-Key"
+"""https://datatracker.ietf.org/doc/draft-ietf-httpapi-idempotency-key-header/"""
+
 JSON = "application/json"
 MULTIPART = "multipart/form-data"
 
