@@ -60,6 +60,9 @@ class Timed:
         """Nobody asks for it."""
         raise AssertionError(storage_paths)
 
+    async def sweep(self) -> None:
+        """Nothing is under way."""
+
     async def when_begun(self, image_id: ImageId) -> float:
         """Waits for the job; answers with the time at which it began."""
         while image_id not in self.begun:  # noqa: ASYNC110 - an event would cost what is being measured

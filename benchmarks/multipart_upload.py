@@ -13,7 +13,6 @@ import sys
 import time
 from multiprocessing import get_context
 
-from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
@@ -28,8 +27,8 @@ MEBIBYTE = 1024 * 1024
 
 async def discard(scope: Scope, receive: Receive, send: Send) -> None:
     """An application that reads one file and answers with its size."""
-    length = int(Request(scope).headers["content-length"])
-    async with MultipartRequest(RequestBody(scope, receive), CONTENT_TYPE, length, UploadSettings()) as request:
+    limits = UploadSettings()
+    async with MultipartRequest(RequestBody(scope, receive, limits), CONTENT_TYPE, limits) as request:
         content = await request.operations()
         size = sum([len(chunk) async for chunk in content["variables"]["file"].chunks()])
     await Response(str(size))(scope, receive, send)

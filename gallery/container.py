@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 
 from pydantic import HttpUrl, SecretStr
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -12,24 +13,41 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from gallery.domain.events import Event
 from gallery.domain.images import RenditionSize
 from gallery.domain.ports import AlbumReader, CommitListener, ImageReader, TagReader, UnitOfWorkFactory
+from gallery.domain.upload_ports import ProgressBoard
 from gallery.platform.cache import Cache, CachedAlbumReader, CachedImageReader, CachedTagReader
 from gallery.platform.cache import connect as connect_cache
+from gallery.platform.cache.progress import connect_progress
 from gallery.platform.database.albums import SqlAlbumReader
+from gallery.platform.database.claims import SqlAnswerStore
 from gallery.platform.database.engine import create_engine
 from gallery.platform.database.images import SqlImageReader
 from gallery.platform.database.migrate import NotMigratedError, is_current, upgrade
+from gallery.platform.database.named_objects import SqlNamedObjects
 from gallery.platform.database.tags import SqlTagReader
 from gallery.platform.database.unit_of_work import sql_units_of_work
 from gallery.platform.embedded import EmbeddedServers, Endpoints, Service
 from gallery.platform.imaging.inspect import VipsImageInspector
 from gallery.platform.imaging.renditions import VipsImageRenderer
+from gallery.platform.imaging.verify import VipsImageVerifier
+from gallery.platform.jobs.held import PgHeldJobs
 from gallery.platform.jobs.queue import PgJobQueue
 from gallery.platform.jobs.worker import Worker
 from gallery.platform.storage.keys import ObjectPaths
-from gallery.platform.storage.s3 import S3ObjectStorage, connect_storage
+from gallery.platform.storage.s3 import S3ObjectStorage, Storages, connect_storages
+from gallery.services.abandoned_uploads import AbandonedUploads
 from gallery.services.albums import AlbumService
+from gallery.services.background import BackgroundWork
+from gallery.services.heartbeat import Heartbeat
+from gallery.services.idempotency import IdempotencyService, IdempotencyTiming
 from gallery.services.images import ImageService
+from gallery.services.intents import Intents
+from gallery.services.recording import Recorder
 from gallery.services.renditions import RenditionService
+from gallery.services.staged_checks import StagedFileCheck
+from gallery.services.staged_uploads import StagedUploadService
+from gallery.services.staging import StagingLimits
+from gallery.services.storage_comparison import StorageComparison
+from gallery.services.sweep import SweepService
 from gallery.services.tags import TagService
 from gallery.services.uploads import UploadLimits, UploadService
 from gallery.settings import AddressingStyle, Settings
@@ -37,6 +55,9 @@ from gallery.web.graphql.context import UseCases
 
 HEAD_BYTES = 64 * 1024
 """How much of a file is looked at before anything is stored: headers of all formats are in it, see imaging."""
+
+HEARTBEAT_SECONDS = 5.0
+"""How often a process says that its uploads and its work on idempotency keys go on."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,8 +111,12 @@ async def open_container(settings: Settings) -> AsyncIterator[Container]:
     """A gallery on the services of the settings; nothing is asked of them yet."""
     engine = create_engine(database_url(settings), settings.database)
     try:
-        async with connect_storage(settings.storage) as storage, _connected_cache(settings) as cache:
-            yield _wire(settings, engine, storage, cache)
+        async with (
+            connect_storages(settings.storage) as storages,
+            _connected_cache(settings) as cache,
+            connect_progress(settings.cache) as progress,
+        ):
+            yield _wire(settings, _Services(engine=engine, storages=storages, cache=cache, progress=progress))
     finally:
         await engine.dispose()
 
@@ -117,24 +142,37 @@ async def _connected_cache(settings: Settings) -> AsyncIterator[Cache | None]:
         yield cache
 
 
-def _wire(settings: Settings, engine: AsyncEngine, storage: S3ObjectStorage, cache: Cache | None) -> Container:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Services:
+    """What the gallery is connected to."""
+
+    engine: AsyncEngine
+    storages: Storages
+    cache: Cache | None
+    progress: ProgressBoard
+
+
+def _wire(settings: Settings, services: _Services) -> Container:
+    engine, storages, cache = services.engine, services.storages, services.cache
     units_of_work = sql_units_of_work(engine, jobs=PgJobQueue, on_commit=_listener(cache))
     renditions = RenditionService(
-        unit_of_work=units_of_work, storage=storage, paths=ObjectPaths(), renderer=_renderer(settings)
+        unit_of_work=units_of_work, storage=storages.objects, paths=ObjectPaths(), renderer=_renderer(settings)
     )
+    sweep = _sweep(engine, units_of_work, storages)
+    background = BackgroundWork(renditions, sweep, grace=timedelta(seconds=settings.uploads.sweep_grace_seconds))
     checks: dict[str, Callable[[], Awaitable[None]]] = {
         "database": lambda: _check_database(engine),
-        "storage": storage.ping,
+        "storage": storages.objects.ping,
     }
     if cache is not None:
         checks["cache"] = cache.ping
     return Container(
         settings=settings,
         engine=engine,
-        storage=storage,
+        storage=storages.objects,
         cache=cache,
-        use_cases=_use_cases(settings, units_of_work, storage, _readers(engine, cache)),
-        worker=Worker(database_url=database_url(settings), work=renditions, settings=settings.worker),
+        use_cases=_use_cases(settings, services, units_of_work, sweep),
+        worker=Worker(database_url=database_url(settings), work=background, settings=settings.worker),
         checks=checks,
     )
 
@@ -161,12 +199,13 @@ async def _tell_nobody(_events: Sequence[Event]) -> None:
 
 
 def _use_cases(
-    settings: Settings,
-    units_of_work: UnitOfWorkFactory,
-    storage: S3ObjectStorage,
-    readers: tuple[ImageReader, TagReader, AlbumReader],
+    settings: Settings, services: _Services, units_of_work: UnitOfWorkFactory, sweep: SweepService
 ) -> UseCases:
-    images, tags, albums = readers
+    storages = services.storages
+    images, tags, albums = _readers(services.engine, services.cache)
+    heartbeat = Heartbeat(units_of_work, interval_seconds=HEARTBEAT_SECONDS)
+    recorder = Recorder(units_of_work)
+    inspector = VipsImageInspector(max_pixels=settings.uploads.max_pixels)
     return UseCases(
         image_reader=images,
         tag_reader=tags,
@@ -176,11 +215,68 @@ def _use_cases(
         albums=AlbumService(units_of_work),
         uploads=UploadService(
             unit_of_work=units_of_work,
-            storage=storage,
-            paths=ObjectPaths(),
-            inspector=VipsImageInspector(max_pixels=settings.uploads.max_pixels),
+            storage=storages.objects,
+            inspector=inspector,
+            intents=Intents(units_of_work, paths=ObjectPaths(), heartbeat=heartbeat),
+            recorder=recorder,
             limits=UploadLimits(max_file_size_bytes=settings.uploads.max_file_size, head_bytes=HEAD_BYTES),
         ),
+        staged_uploads=StagedUploadService(
+            unit_of_work=units_of_work,
+            staging=storages.staging,
+            paths=ObjectPaths(),
+            check=StagedFileCheck(
+                storage=storages.objects,
+                inspector=inspector,
+                verifier=VipsImageVerifier(max_pixels=settings.uploads.max_pixels),
+                head_bytes=HEAD_BYTES,
+            ),
+            recorder=recorder,
+            limits=_staging_limits(settings),
+        ),
+        idempotency=IdempotencyService(units_of_work, heartbeat=heartbeat, timing=_timing(settings)),
+        answers=SqlAnswerStore(services.engine),
+        progress=services.progress,
+        sweep=sweep,
+        sweep_grace=timedelta(seconds=settings.uploads.sweep_grace_seconds),
+    )
+
+
+def _staging_limits(settings: Settings) -> StagingLimits:
+    return StagingLimits(
+        max_file_size_bytes=settings.uploads.max_file_size,
+        part_size_bytes=settings.storage.part_size_bytes,
+        ttl=timedelta(seconds=settings.uploads.staged_ttl_seconds),
+        url_ttl=timedelta(seconds=settings.uploads.part_url_ttl_seconds),
+    )
+
+
+def _timing(settings: Settings) -> IdempotencyTiming:
+    return IdempotencyTiming(
+        key_ttl=timedelta(seconds=settings.idempotency.key_ttl_seconds),
+        lease=timedelta(seconds=settings.idempotency.lease_seconds),
+        wait_seconds=settings.idempotency.wait_seconds,
+    )
+
+
+def _sweep(engine: AsyncEngine, units_of_work: UnitOfWorkFactory, storages: Storages) -> SweepService:
+    named_objects = SqlNamedObjects(engine)
+    return SweepService(
+        comparison=StorageComparison(
+            unit_of_work=units_of_work,
+            storage=storages.objects,
+            inventory=storages.inventory,
+            named_objects=named_objects,
+            paths=ObjectPaths(),
+        ),
+        abandoned=AbandonedUploads(
+            unit_of_work=units_of_work,
+            staging=storages.staging,
+            inventory=storages.inventory,
+            named_objects=named_objects,
+            paths=ObjectPaths(),
+        ),
+        held_jobs=PgHeldJobs(engine),
     )
 
 

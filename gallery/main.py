@@ -77,6 +77,8 @@ async def running_container(settings: Settings) -> AsyncIterator[Container]:
                 yield container
             finally:
                 await container.use_cases.uploads.settle()
+                await container.use_cases.staged_uploads.settle()
+                await container.use_cases.idempotency.settle()
                 stop.set()
 
 

@@ -134,6 +134,9 @@ class StorageSettings(_Section):
     endpoint_url: HttpUrl | None = None
     """Where the storage is, such as https://s3.example. Unset together with the bucket: an embedded server is
     started. Unset with a bucket: Amazon S3."""
+    public_endpoint_url: HttpUrl | None = None
+    """The address under which clients of the gallery reach the storage, for the URLs to which they send files
+    themselves, such as https://s3.example. Unset: the endpoint itself."""
     bucket: str | None = Field(default=None, min_length=3, max_length=63)
     """Name of the bucket. It must exist unless the storage is embedded."""
     region: str = "us-east-1"
@@ -199,14 +202,47 @@ class UploadSettings(_Section):
     """Largest file taken, in bytes."""
     max_files: int = Field(default=100, ge=1, le=10_000)
     """Most files in one request."""
+    max_request_size: int = Field(default=16_384 * MEBIBYTE, ge=1, le=MEBIBYTE**2)
+    """Largest body of one request with all its files, in bytes: by default eight files of the largest size, or a
+    hundred of 160 MiB."""
     max_field_size: int = Field(default=MEBIBYTE, ge=1024)
     """Largest `operations` or `map` field of a multipart request, in bytes."""
     max_pixels: int = Field(default=268_435_456, ge=1)
     """Most pixels of an image: width times height times frames."""
     claim_timeout_seconds: float = Field(default=5, gt=0)
     """How long a file that nobody reads may hold up those behind it in the same request, in seconds."""
+    progress_timeout_seconds: float = Field(default=30, gt=0, le=3600)
+    """How long a client may send nothing of a request while the gallery waits for more, in seconds."""
     drain_limit_bytes: int = Field(default=16 * MEBIBYTE, ge=0)
     """How much of a body is still read after its operation is over, in bytes, so that the client sees the answer."""
+    staged_ttl_seconds: int = Field(default=24 * 3600, ge=60, le=7 * 24 * 3600)
+    """How long a client may take to send a file to the storage by itself, in seconds, before the upload is given up."""
+    part_url_ttl_seconds: int = Field(default=3600, ge=1, le=7 * 24 * 3600)
+    """How long the URL of a part of such an upload can be used, in seconds."""
+    sweep_grace_seconds: int = Field(default=3600, ge=60)
+    """What the sweep leaves alone: anything younger than this, and uploads that moved within it, in seconds."""
+
+    @model_validator(mode="after")
+    def _request_holds_a_file(self) -> Self:
+        if self.max_request_size < self.max_file_size:
+            message = (
+                f"GALLERY_UPLOADS__MAX_REQUEST_SIZE is {self.max_request_size:,}: it must not be less than "
+                f"GALLERY_UPLOADS__MAX_FILE_SIZE, which is {self.max_file_size:,}"
+            )
+            raise ValueError(message)
+        return self
+
+
+class IdempotencySettings(_Section):
+    """Requests that are sent again with the same idempotency key."""
+
+    key_ttl_seconds: int = Field(default=24 * 3600, ge=60)
+    """How long a key is remembered, in seconds."""
+    lease_seconds: int = Field(default=30, ge=10)
+    """After how long without a sign of life the work on a request counts as cut off, in seconds, so that a repeat does
+    it anew. Processes give a sign every few seconds."""
+    wait_seconds: float = Field(default=60, ge=0)
+    """How long a repeat waits for the request that is still worked on, in seconds, before it is refused."""
 
 
 class ThumbnailSettings(_Section):
@@ -280,6 +316,7 @@ class Settings(BaseSettings):
     storage: StorageSettings = StorageSettings()
     cache: CacheSettings = CacheSettings()
     uploads: UploadSettings = UploadSettings()
+    idempotency: IdempotencySettings = IdempotencySettings()
     thumbnails: ThumbnailSettings = ThumbnailSettings()
     worker: WorkerSettings = WorkerSettings()
     auth: AuthSettings = AuthSettings()

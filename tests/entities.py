@@ -6,14 +6,16 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from gallery.domain.access import Right, Viewer
 from gallery.domain.albums import Album
 from gallery.domain.events import Event, EventKind
-from gallery.domain.ids import UserId, new_album_id, new_image_id, new_tag_id
+from gallery.domain.idempotency import Claim
+from gallery.domain.ids import UserId, new_album_id, new_image_id, new_tag_id, new_upload_id
 from gallery.domain.images import ContentType, Image, ProcessingState, Rendition, RenditionSize
 from gallery.domain.tags import Tag
+from gallery.domain.uploads import Announcement, Transport, Upload
 
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
 
@@ -92,3 +94,49 @@ def a_rendition(image: Image, size: RenditionSize = RenditionSize.SMALL) -> Rend
 
 def an_event(image: Image, kind: EventKind = EventKind.IMAGE_UPLOADED) -> Event:
     return Event(kind=kind, entity_id=image.id, actor=ADA.id, occurred_at=NOON, payload={"title": image.title})
+
+
+def an_upload(**fields: Any) -> Upload:  # noqa: ANN401 - any field of an upload
+    """An upload that streams through the server and was touched when it was made."""
+    image_id = fields.pop("image_id", new_image_id())
+    moment = fields.pop("created_at", NOON)
+    upload = Upload(
+        id=new_upload_id(),
+        owner=ADA.id,
+        transport=Transport.STREAMED,
+        image_id=image_id,
+        storage_path=f"images/2026/05/{image_id}.jpg",
+        created_at=moment,
+        touched_at=moment,
+    )
+    return replace(upload, **fields)
+
+
+def a_staged_upload(**fields: Any) -> Upload:  # noqa: ANN401 - any field of an upload
+    """An upload that a client sends to the storage, given up after a day."""
+    moment = fields.get("created_at", NOON)
+    staged = {
+        "transport": Transport.STAGED,
+        "announced": Announcement(
+            filename="harbour.jpg", file_size_bytes=1000, content_type=ContentType.JPEG, checksum=None
+        ),
+        "multipart_id": "multipart-1",
+        "part_size_bytes": 600,
+        "expires_at": moment + timedelta(days=1),
+    }
+    return an_upload(**staged | fields)
+
+
+def a_claim(key: str = "key-1", **fields: Any) -> Claim:  # noqa: ANN401 - any field of a claim
+    """A claim whose work has just begun, kept for a day; no other has its holder."""
+    moment = fields.pop("touched_at", NOON)
+    claim = Claim(
+        owner=ADA.id,
+        key=key,
+        operation="uploadImage",
+        fingerprint=checksum_of(b"input"),
+        holder=uuid4(),
+        touched_at=moment,
+        expires_at=moment + timedelta(days=1),
+    )
+    return replace(claim, **fields)

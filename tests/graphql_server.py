@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
-from collections.abc import AsyncIterable, AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import strawberry
@@ -23,12 +24,10 @@ from gallery.web.graphql.context import Info, UseCases
 from gallery.web.graphql.endpoint import GraphQLEndpoint
 from gallery.web.graphql.scalars import SCALARS, Upload
 from gallery.web.graphql.uploads import UploadMutations
-from tests.entities import NOON
 from tests.fakes.albums import MemoryAlbumReader
-from tests.fakes.clock import StandingClock
 from tests.fakes.gallery import MemoryGallery
 from tests.fakes.images import MemoryImageReader
-from tests.fakes.storage import MemoryObjectStorage, MemoryStoragePaths
+from tests.fakes.storage import MemoryObjectStorage
 from tests.fakes.tags import MemoryTagReader
 
 LIMITS = UploadSettings(
@@ -141,7 +140,46 @@ class Mutation(UploadMutations):
         return [await _size_or_code(file) for file in reversed(files)]
 
 
-SCHEMA = strawberry.Schema(query=Query, mutation=Mutation, config=StrawberryConfig(scalar_map=SCALARS))
+@strawberry.type
+class Fussy:
+    @strawberry.field
+    def never(self) -> str | None:
+        message = "There is no such thing."
+        raise NotFoundError(message)
+
+
+@strawberry.type
+class Subscription:
+    @strawberry.subscription
+    async def count(self, to: int) -> AsyncGenerator[int]:
+        for number in range(1, to + 1):
+            yield number
+
+    @strawberry.subscription
+    async def patient(self, info: Info) -> AsyncGenerator[str]:
+        yield "begun"
+        yield await _oddities(info).wait("subscription")
+
+    @strawberry.subscription
+    async def broken(self) -> AsyncGenerator[int]:
+        yield 1
+        message = "the password of the database is hunter2"
+        raise RuntimeError(message)
+
+    @strawberry.subscription
+    async def refused(self) -> AsyncGenerator[int]:
+        message = "There is no such thing."
+        raise NotFoundError(message)
+        yield 1  # makes it a generator
+
+    @strawberry.subscription
+    async def choosy(self) -> AsyncGenerator[Fussy]:
+        yield Fussy()
+
+
+SCHEMA = strawberry.Schema(
+    query=Query, mutation=Mutation, subscription=Subscription, config=StrawberryConfig(scalar_map=SCALARS)
+)
 
 
 def _oddities(info: Info) -> Oddities:
@@ -159,7 +197,7 @@ async def _size_or_code(file: Upload) -> str:
 class GraphQLServer:
     """The endpoint, what is behind it, and where it listens."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, limits: UploadSettings) -> None:
         self.gallery = MemoryGallery()
         self.storage = WatchedStorage()
         self.oddities = Oddities()
@@ -167,10 +205,10 @@ class GraphQLServer:
         uploads = UploadService(
             unit_of_work=self.gallery.unit_of_work,
             storage=self.storage,
-            paths=MemoryStoragePaths(),
             inspector=self.gallery.inspector,
-            limits=UploadLimits(max_file_size_bytes=LIMITS.max_file_size, head_bytes=16),
-            clock=StandingClock(NOON),
+            intents=self.gallery.intents,
+            recorder=self.gallery.recorder,
+            limits=UploadLimits(max_file_size_bytes=limits.max_file_size, head_bytes=16),
         )
         self.use_cases = OddUseCases(
             oddities=self.oddities,
@@ -181,9 +219,20 @@ class GraphQLServer:
             tags=self.gallery.tags,
             albums=self.gallery.albums,
             uploads=uploads,
+            staged_uploads=self.gallery.staged_uploads,
+            idempotency=self.gallery.idempotency,
+            answers=self.gallery.answers,
+            progress=self.gallery.progress,
+            sweep=self.gallery.sweep,
+            sweep_grace=timedelta(hours=1),
         )
+        self.stopping = asyncio.Event()
         self.endpoint = GraphQLEndpoint(
-            SCHEMA, self.use_cases, LIMITS, lambda connection: f"https://{connection.headers['host']}"
+            SCHEMA,
+            self.use_cases,
+            limits,
+            lambda connection: f"https://{connection.headers['host']}",
+            stopping=self.stopping,
         )
 
     @property
@@ -302,9 +351,9 @@ async def listening() -> AsyncIterator[Listener]:
 
 
 @asynccontextmanager
-async def graphql_server(listener: Listener) -> AsyncIterator[GraphQLServer]:
+async def graphql_server(listener: Listener, limits: UploadSettings = LIMITS) -> AsyncIterator[GraphQLServer]:
     """A fresh endpoint with nothing in it."""
-    server = GraphQLServer(listener.port)
+    server = GraphQLServer(listener.port, limits)
     listener.app = server.endpoint
     yield server
     server.oddities.go_on.set()

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
 from gallery.cli.diagnosis import check_services
-from gallery.cli.running import DataDir, ExitCode, run, settings_of
+from gallery.cli.import_bar import ImportBar
+from gallery.cli.remote_import import RemoteImport, gallery_url
+from gallery.cli.running import DataDir, ExitCode, end, run, settings_of
 from gallery.container import Container, embedded_services, open_container, running_services
 from gallery.domain.access import LOCAL_ADMINISTRATOR
 from gallery.domain.pages import AlbumQuery
@@ -26,16 +25,47 @@ Folder = Annotated[Path, typer.Argument(help="The folder; those in it are read t
 Tags = Annotated[list[str] | None, typer.Option("--tag", help="A tag for every image; may be given several times.")]
 Album = Annotated[str | None, typer.Option(help="Title of the album to put the images into; made if there is none.")]
 Parallel = Annotated[int, typer.Option(min=1, max=32, help="How many files are sent at the same time.")]
+To = Annotated[
+    str | None,
+    typer.Option(
+        metavar="URL",
+        help="A running gallery to send the files to, such as https://photos.example. By default they go to the "
+        "services that the settings name.",
+    ),
+]
+PatienceSeconds = Annotated[
+    float,
+    typer.Option(
+        "--patience", min=0, metavar="SECONDS", help="With --to: how long a gallery that does not answer is waited for."
+    ),
+]
 
 
-def import_folder(
-    folder: Folder, tag: Tags = None, album: Album = None, parallel: Parallel = 4, data_dir: DataDir = None
+def import_folder(  # noqa: PLR0913, PLR0917  # the options of the command
+    folder: Folder,
+    to: To = None,
+    tag: Tags = None,
+    album: Album = None,
+    parallel: Parallel = 4,
+    patience: PatienceSeconds = 120,
+    data_dir: DataDir = None,
 ) -> None:
-    """Upload a folder. What is in the gallery already is skipped; what is refused is listed, and the exit code is 1."""
+    """Upload a folder. What is in the gallery already is skipped; what is refused is listed, and the exit code is 1.
+
+    If it is interrupted, start it again: it goes on where it stopped.
+    """
     settings = settings_of({"data_dir": data_dir})
     configure_logging(settings.log)
-    options = ImportOptions(tag_names=tag or (), parallel=parallel)
-    run(lambda: _import(settings, list(files_below(folder)), options, album))
+    files = list(files_below(folder))
+    if to is None:
+        options = ImportOptions(tag_names=tag or (), parallel=parallel)
+        run(lambda: _import(settings, files, options, album))
+        return
+    url = gallery_url(to)
+    if url is None:
+        end(ExitCode.WRONG_USAGE, f"{to} is no address of a gallery; --to takes one such as https://photos.example")
+    remote = RemoteImport(url=url, folder=folder, tags=tuple(tag or ()), parallel=parallel, patience_seconds=patience)
+    run(lambda: remote.run(files, album))
 
 
 async def _import(settings: Settings, files: list[LocalFile], options: ImportOptions, album: str | None) -> int:
@@ -45,8 +75,7 @@ async def _import(settings: Settings, files: list[LocalFile], options: ImportOpt
         await check_services(container)
         if album is not None:
             options = await _with_album(container, options, album)
-        results = await _run(container, files, options)
-    return _report(results)
+        return await _run(container, files, options)
 
 
 async def _with_album(container: Container, options: ImportOptions, title: str) -> ImportOptions:
@@ -56,23 +85,13 @@ async def _with_album(container: Container, options: ImportOptions, title: str) 
     return replace(options, album_id=album.id)
 
 
-async def _run(container: Container, files: list[LocalFile], options: ImportOptions) -> list[ImportResult]:
+async def _run(container: Container, files: list[LocalFile], options: ImportOptions) -> int:
     service = ImportService(container.use_cases.image_reader, container.use_cases.uploads)
-    files_done = TextColumn("{task.fields[done]} of {task.fields[files]} files")
-    columns = TextColumn("{task.description}"), BarColumn(), DownloadColumn(), files_done, TimeRemainingColumn()
-    with Progress(*columns, console=Console(stderr=True)) as bar:
-        total = sum(file.size_bytes for file in files)
-        task = bar.add_task("Importing", total=total, done=0, files=len(files))
+    with ImportBar(files=len(files), total_bytes=sum(file.size_bytes for file in files)) as bar:
 
         def advance(result: ImportResult) -> None:
-            bar.update(task, advance=result.file.size_bytes, done=bar.tasks[task].fields["done"] + 1)
-            if result.outcome is ImportOutcome.REFUSED:
-                bar.console.print(f"refused  {result.file.filename}: {result.reason}", markup=False, highlight=False)
+            bar.moved(result.file.size_bytes)
+            bar.file_done(result.file.filename or "", result.outcome, result.reason)
 
-        return await service.run(LOCAL_ADMINISTRATOR, files, options, advance)
-
-
-def _report(results: list[ImportResult]) -> int:
-    counts = Counter(result.outcome for result in results)
-    typer.echo(", ".join(f"{counts[outcome]} {outcome.value}" for outcome in ImportOutcome))
-    return ExitCode.FAILED if counts[ImportOutcome.REFUSED] else 0
+        await service.run(LOCAL_ADMINISTRATOR, files, options, advance)
+    return bar.report(ImportOutcome, refused=ImportOutcome.REFUSED)

@@ -13,6 +13,7 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 from gallery.cli.diagnosis import ServicesMissingError
+from gallery.client.errors import ClientError
 from gallery.domain.errors import UnavailableError
 from gallery.platform.database.engine import DatabaseUrlError
 from gallery.platform.database.migrate import MigrationError, NotMigratedError
@@ -25,7 +26,15 @@ DataDir = Annotated[
     typer.Option(help="Folder of the embedded servers: their data, logs and keys.", show_default="user data folder"),
 ]
 
-_EXPECTED = (DatabaseUrlError, EmbeddedError, MigrationError, NotMigratedError, ServicesMissingError, UnavailableError)
+_EXPECTED = (
+    ClientError,
+    DatabaseUrlError,
+    EmbeddedError,
+    MigrationError,
+    NotMigratedError,
+    ServicesMissingError,
+    UnavailableError,
+)
 
 
 class ExitCode(IntEnum):

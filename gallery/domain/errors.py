@@ -2,13 +2,15 @@
 
     GalleryError
     ├── InvalidInputError        a value breaks a rule; names the field
+    │   └── IncompleteUploadError
     ├── NotFoundError            no such thing, or none that the viewer may see
     ├── ForbiddenError           the viewer lacks the right
     ├── ConflictError            the thing exists already or has changed meanwhile
+    │   └── DuplicateImageError
     ├── RefusedFileError         the file cannot become an image
     │   ├── EmptyFileError, NotAnImageError, UnsupportedTypeError
     │   ├── ImageTooLargeError, TruncatedImageError, CorruptImageError
-    │   └── FileTooLargeError
+    │   └── FileTooLargeError, FileMismatchError
     ├── UploadInterruptedError   the bytes stopped coming before the end
     └── UnavailableError         a service that the gallery needs does not answer
 
@@ -19,6 +21,7 @@ from __future__ import annotations
 
 from enum import StrEnum, unique
 from typing import Self
+from uuid import UUID
 
 from gallery.domain.events import EntityKind
 
@@ -49,6 +52,13 @@ class ErrorCode(StrEnum):
     UPLOAD_INTERRUPTED = "UPLOAD_INTERRUPTED"
     UPLOAD_ORDER = "UPLOAD_ORDER"
     UPLOAD_STALLED = "UPLOAD_STALLED"
+    UPLOAD_INCOMPLETE = "UPLOAD_INCOMPLETE"
+    UPLOAD_MISMATCH = "UPLOAD_MISMATCH"
+    DUPLICATE_IMAGE = "DUPLICATE_IMAGE"
+    INVALID_CHECKSUM = "INVALID_CHECKSUM"
+    INVALID_IDEMPOTENCY_KEY = "INVALID_IDEMPOTENCY_KEY"
+    IDEMPOTENCY_KEY_REUSED = "IDEMPOTENCY_KEY_REUSED"
+    IDEMPOTENCY_KEY_IN_USE = "IDEMPOTENCY_KEY_IN_USE"
     SERVICE_UNAVAILABLE = "SERVICE_UNAVAILABLE"
 
 
@@ -74,6 +84,18 @@ class InvalidInputError(GalleryError):
         self.code = code
 
 
+class IncompleteUploadError(InvalidInputError):
+    """Parts of an upload are missing, or not of the size that they must have. Numbers begin at 1."""
+
+    SHOWN = 20
+
+    def __init__(self, missing: tuple[int, ...]) -> None:
+        shown = ", ".join(map(str, missing[: self.SHOWN])) + (", …" if len(missing) > self.SHOWN else "")
+        message = f"{len(missing):,} parts are missing or of a wrong size: {shown}. Send them, then complete again."
+        super().__init__(ErrorCode.UPLOAD_INCOMPLETE, message, field=("id",))
+        self.missing = missing
+
+
 class NotFoundError(GalleryError):
     """No such thing exists, or none that the viewer may see: the two look the same."""
 
@@ -97,6 +119,18 @@ class ConflictError(GalleryError):
     def __init__(self, code: ErrorCode, message: str, *, field: tuple[str, ...] = ()) -> None:
         super().__init__(message, field=field)
         self.code = code
+
+
+class DuplicateImageError(ConflictError):
+    """The owner has an image of the same bytes, and asked for none that is there already."""
+
+    def __init__(self, image_id: UUID) -> None:
+        super().__init__(
+            ErrorCode.DUPLICATE_IMAGE,
+            f"You have an image of this very file already: img_{image_id.hex}.",
+            field=("file",),
+        )
+        self.image_id = image_id
 
 
 class RefusedFileError(GalleryError):
@@ -168,6 +202,15 @@ class FileTooLargeError(RefusedFileError):
 
     def __init__(self, limit_bytes: int) -> None:
         super().__init__(f"The file is larger than the limit of {limit_bytes:,} bytes.", field=("file",))
+
+
+class FileMismatchError(RefusedFileError):
+    """The file that arrived is not the one that was announced. `what` is what differs, such as "size"."""
+
+    code = ErrorCode.UPLOAD_MISMATCH
+
+    def __init__(self, what: str, announced: str, arrived: str) -> None:
+        super().__init__(f"The {what} of the file is {arrived}, not {announced} as announced.", field=("id",))
 
 
 class UploadInterruptedError(GalleryError):

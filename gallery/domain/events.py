@@ -32,6 +32,8 @@ class EventKind(StrEnum):
     IMAGE_DELETED = "image.deleted"
     IMAGE_RENDERED = "image.rendered"
     IMAGE_RENDERING_FAILED = "image.rendering_failed"
+    IMAGE_LOST = "image.lost"
+    IMAGE_RENDITION_LOST = "image.rendition_lost"
     IMAGE_TAGGED = "image.tagged"
     IMAGE_UNTAGGED = "image.untagged"
     TAG_CREATED = "tag.created"

@@ -12,6 +12,7 @@ TagId = NewType("TagId", UUID)
 AlbumId = NewType("AlbumId", UUID)
 EventId = NewType("EventId", UUID)
 UserId = NewType("UserId", UUID)
+UploadId = NewType("UploadId", UUID)
 
 _VERSION_7 = 0x7 << 76
 _VARIANT = 0b10 << 62
@@ -50,3 +51,8 @@ def new_album_id() -> AlbumId:
 def new_event_id() -> EventId:
     """An id for an event that is about to be recorded."""
     return EventId(new_uuid7())
+
+
+def new_upload_id() -> UploadId:
+    """An id for an upload that is about to begin."""
+    return UploadId(new_uuid7())

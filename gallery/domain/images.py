@@ -78,6 +78,7 @@ class Image:
 
     `filename` is the name under which it is stored, `original_filename` what the client called it.
     `checksum` is the SHA-256 of the bytes in lower-case hexadecimal. `version` counts the changes.
+    `is_copy` says that the owner had the same bytes already and wanted another image of them.
     """
 
     id: ImageId
@@ -99,6 +100,7 @@ class Image:
     updated_at: datetime
     deleted_at: datetime | None = None
     version: int = 1
+    is_copy: bool = False
 
     def with_details(self, *, title: str, description: str | None, now: datetime) -> Self:
         """A copy with another title and description.
@@ -119,8 +121,12 @@ class Image:
         return self._processed(ProcessingState.READY, None, now)
 
     def failed(self, reason: str, now: datetime) -> Self:
-        """A copy whose renditions could not be made, with a sentence that says why."""
+        """A copy that cannot be shown: its renditions could not be made, or its bytes are lost. The reason says why."""
         return self._processed(ProcessingState.FAILED, reason, now)
+
+    def to_render(self, now: datetime) -> Self:
+        """A copy whose renditions are to be made again."""
+        return self._processed(ProcessingState.PENDING, None, now)
 
     def deleted(self, now: datetime) -> Self:
         """A copy that is no longer shown to anybody."""

@@ -21,4 +21,9 @@ class DeleteObjects:
     storage_paths: tuple[str, ...]
 
 
-Job = RenderImage | DeleteObjects
+@dataclass(frozen=True, slots=True)
+class Sweep:
+    """Clear away what uploads that nobody finishes have left. Doing it twice does no harm."""
+
+
+Job = RenderImage | DeleteObjects | Sweep

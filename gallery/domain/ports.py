@@ -29,6 +29,7 @@ from gallery.domain.pages import (
     TagQuery,
 )
 from gallery.domain.tags import Tag
+from gallery.domain.upload_ports import ClaimRepository, UploadRepository
 
 Clock = Callable[[], datetime]
 """The time now, with its zone (UTC)."""
@@ -53,14 +54,14 @@ class ImageRepository(Protocol):
         ...
 
     async def find_by_checksum(self, owner: UserId, checksum: str) -> Image | None:
-        """The owner's image with these bytes. Until the transaction ends nobody changes or deletes it."""
+        """The owner's image with these bytes, the first of several. Until the transaction ends nobody changes it."""
         ...
 
     async def add(self, image: Image) -> None:
         """Stores a new image.
 
         Raises:
-            ConflictError: VERSION_CONFLICT if the owner has an image with the same checksum.
+            ConflictError: VERSION_CONFLICT if it is no copy and the owner has another that is none with its checksum.
         """
         ...
 
@@ -203,6 +204,10 @@ class UnitOfWork(Protocol):
     def events(self) -> EventLog: ...  # noqa: D102
     @property
     def jobs(self) -> JobQueue: ...  # noqa: D102
+    @property
+    def uploads(self) -> UploadRepository: ...  # noqa: D102
+    @property
+    def claims(self) -> ClaimRepository: ...  # noqa: D102
 
     async def __aenter__(self) -> Self: ...
     async def __aexit__(
@@ -377,6 +382,10 @@ class StoragePaths(Protocol):
         """Where a rendition of an image goes."""
         ...
 
+    def image_id(self, storage_path: str) -> ImageId | None:
+        """The image for which a name was made; None for a name that is none of ours."""
+        ...
+
 
 class IncomingFile(Protocol):
     """A file that a client is sending. Its chunks may be iterated once, and raise what goes wrong on the way."""
@@ -395,8 +404,21 @@ class IncomingFile(Protocol):
         ...
 
 
+class WholenessCheck(Protocol):
+    """Follows the bytes of a file, to tell whether the image in it has its end."""
+
+    def feed(self, chunk: bytes) -> None:
+        """Takes the next bytes, from the first of the file on; chunks may be cut anywhere."""
+        ...
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether the image would be whole if the file ended here."""
+        ...
+
+
 class ImageInspector(Protocol):
-    """Tells what a file is from its first bytes."""
+    """Tells what a file is from its first bytes, and whether it was whole from all of them."""
 
     async def inspect(self, head: bytes, *, complete: bool) -> ImageInfo:
         """What the file is; `complete` says that the head is all of it.
@@ -404,6 +426,10 @@ class ImageInspector(Protocol):
         Raises:
             RefusedFileError: if it cannot become an image, with the reason.
         """
+        ...
+
+    def follow(self, info: ImageInfo) -> WholenessCheck:
+        """A check for the file that was found to be this."""
         ...
 
 

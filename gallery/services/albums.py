@@ -12,6 +12,7 @@ from gallery.domain.access import Right, Viewer, require
 from gallery.domain.albums import Album, clean_album_title
 from gallery.domain.errors import ErrorCode, InvalidInputError, NotFoundError
 from gallery.domain.events import EntityKind, Event, EventKind, JsonValue
+from gallery.domain.idempotency import Claim
 from gallery.domain.ids import AlbumId, ImageId, new_album_id
 from gallery.domain.names import clean_description
 from gallery.domain.ports import Clock, UnitOfWork, UnitOfWorkFactory
@@ -46,12 +47,13 @@ class AlbumService:
         self._unit_of_work = unit_of_work
         self._clock = clock
 
-    async def create(self, viewer: Viewer, new: NewAlbum) -> Album:
-        """Makes an album.
+    async def create(self, viewer: Viewer, new: NewAlbum, claim: Claim | None = None) -> Album:
+        """Makes an album. A claim is completed with it.
 
         Raises:
             InvalidInputError: if a value breaks its rule, or more than 100 images are given.
             NotFoundError: if one of the images does not exist; then there is no album either.
+            ConflictError: VERSION_CONFLICT if another request has taken over the claim.
         """
         require(viewer, Right.CONTRIBUTE)
         now = self._clock()
@@ -73,6 +75,8 @@ class AlbumService:
             await work.albums.add(album)
             await work.events.append(_event(EventKind.ALBUM_CREATED, viewer, album.id, now, {"title": album.title}))
             await append_images(work, viewer, album.id, wanted, now)
+            if claim is not None:
+                await work.claims.complete(claim.completed(album.id))
             await work.commit()
         return album
 

@@ -12,7 +12,8 @@ from gallery.domain.access import Right, Viewer, require
 from gallery.domain.errors import GalleryError, UnavailableError
 from gallery.domain.ids import AlbumId, ImageId
 from gallery.domain.ports import ImageReader, IncomingFile
-from gallery.services.uploads import NewImage, UploadOutcome, UploadService
+from gallery.services.recording import UploadOutcome
+from gallery.services.uploads import NewImage, UploadService
 
 
 class FileToImport(IncomingFile, Protocol):

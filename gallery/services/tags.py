@@ -8,6 +8,7 @@ from datetime import datetime
 from gallery.domain.access import Right, Viewer, require
 from gallery.domain.errors import ConflictError, ErrorCode
 from gallery.domain.events import Event, EventKind
+from gallery.domain.idempotency import Claim
 from gallery.domain.ids import ImageId, TagId, new_tag_id
 from gallery.domain.ports import Clock, UnitOfWork, UnitOfWorkFactory
 from gallery.domain.tags import Tag, clean_tag_name, tag_key
@@ -22,12 +23,13 @@ class TagService:
         self._unit_of_work = unit_of_work
         self._clock = clock
 
-    async def create(self, viewer: Viewer, name: str) -> Tag:
-        """Makes a tag.
+    async def create(self, viewer: Viewer, name: str, claim: Claim | None = None) -> Tag:
+        """Makes a tag. A claim is completed with it.
 
         Raises:
             InvalidInputError: if the name breaks its rule.
-            ConflictError: TAG_EXISTS if there is a tag of that name, whatever its case.
+            ConflictError: TAG_EXISTS if there is a tag of that name, whatever its case; VERSION_CONFLICT if another
+                request has taken over the claim.
         """
         require(viewer, Right.CONTRIBUTE)
         tag = _new_tag(viewer, clean_tag_name(name), self._clock())
@@ -37,6 +39,8 @@ class TagService:
                 message = f"There is a tag “{stored.name}” already. Use it, or choose another name."
                 raise ConflictError(ErrorCode.TAG_EXISTS, message, field=("name",))
             await work.events.append(_created(viewer, tag))
+            if claim is not None:
+                await work.claims.complete(claim.completed(tag.id))
             await work.commit()
         return tag
 

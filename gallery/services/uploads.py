@@ -1,48 +1,29 @@
 """Adding images: a file goes to the object storage as it arrives, then one transaction makes it an image.
 
 The order keeps two promises. An acknowledged upload is never lost: the bytes are stored before the row. A refused or
-interrupted one leaves nothing: the object is removed again unless a row names it.
+interrupted one leaves nothing: the object is removed again unless a row names it, and until then an intent does.
 """
 
 from __future__ import annotations
 
-import asyncio
 import logging
-from collections.abc import AsyncIterable, AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from enum import StrEnum, unique
 
 from gallery.domain.access import Right, Viewer, require
-from gallery.domain.errors import ConflictError, EmptyFileError, FileTooLargeError, GalleryError
-from gallery.domain.events import Event, EventKind
-from gallery.domain.ids import AlbumId, ImageId, new_image_id
-from gallery.domain.images import Image, ImageInfo, ProcessingState, clean_title, title_from_filename
-from gallery.domain.jobs import RenderImage
-from gallery.domain.names import clean_description, clean_filename
-from gallery.domain.ports import (
-    Clock,
-    ImageInspector,
-    IncomingFile,
-    ObjectStorage,
-    StoragePaths,
-    StoredObject,
-    UnitOfWork,
-    UnitOfWorkFactory,
-)
-from gallery.services.albums import append_images
-from gallery.services.clock import utc_now
-from gallery.services.tags import attach_tags, clean_tag_names
+from gallery.domain.errors import EmptyFileError, GalleryError, UploadInterruptedError
+from gallery.domain.idempotency import Claim
+from gallery.domain.ids import AlbumId
+from gallery.domain.images import ImageInfo
+from gallery.domain.ports import ImageInspector, IncomingFile, ObjectStorage, StoredObject, UnitOfWorkFactory
+from gallery.domain.uploads import Draft, OnDuplicate, Upload
+from gallery.services.drafts import check_album, clean_draft
+from gallery.services.finishing import Finishing
+from gallery.services.incoming import followed, limited, read_head
+from gallery.services.intents import Intents
+from gallery.services.recording import ArrivedFile, Recorder, UploadGoneError, UploadResult
 
 log = logging.getLogger(__name__)
-
-
-@unique
-class UploadOutcome(StrEnum):
-    """What became of a file that was taken."""
-
-    CREATED = "CREATED"
-    EXISTING = "EXISTING"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,14 +35,17 @@ class NewImage:
     description: str | None = None
     tag_names: Sequence[str] = ()
     album_id: AlbumId | None = None
+    on_duplicate: OnDuplicate = OnDuplicate.RETURN_EXISTING
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UploadResult:
-    """The image that the file became, or the one that it had become before."""
-
-    image: Image
-    outcome: UploadOutcome
+    def draft(self) -> Draft:
+        """What is to be said of the image, as it came."""
+        return Draft(
+            title=self.title,
+            description=self.description,
+            tag_names=tuple(self.tag_names),
+            album_id=self.album_id,
+            on_duplicate=self.on_duplicate,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,205 +64,90 @@ class UploadService:
         *,
         unit_of_work: UnitOfWorkFactory,
         storage: ObjectStorage,
-        paths: StoragePaths,
         inspector: ImageInspector,
+        intents: Intents,
+        recorder: Recorder,
         limits: UploadLimits,
-        clock: Clock = utc_now,
     ) -> None:
         self._unit_of_work = unit_of_work
         self._storage = storage
-        self._paths = paths
         self._inspector = inspector
+        self._intents = intents
+        self._recorder = recorder
         self._limits = limits
-        self._clock = clock
-        self._finishing: set[asyncio.Task[UploadResult]] = set()
+        self._finishing = Finishing()
 
-    async def upload(self, viewer: Viewer, new: NewImage) -> UploadResult:
+    async def upload(self, viewer: Viewer, new: NewImage, claim: Claim | None = None) -> UploadResult:
         """Stores a file and makes it an image; its renditions are made by a job.
 
-        A file that the viewer has uploaded before becomes no second image: the first one is the answer, and gets the
-        tags and the album.
+        A file that the viewer has uploaded before becomes no second image, unless that is asked for: the first one is
+        the answer, and gets the tags and the album. A claim is completed with the image.
 
         Raises:
             InvalidInputError: if a value breaks its rule; then the file is not read.
             NotFoundError: if there is no such album.
             RefusedFileError: if the file cannot become an image, or is too large.
-            UploadInterruptedError: if the client goes away.
+            DuplicateImageError: if the viewer has these bytes and wanted to be told.
+            ConflictError: VERSION_CONFLICT if another request has taken over the claim.
+            UploadInterruptedError: if the client goes away, or the upload was given up while the process was stopped.
             UnavailableError: if the storage or the database does not answer.
         """
         require(viewer, Right.CONTRIBUTE)
-        draft = _Draft.clean(new)
-        await self._check_album(draft.album_id)
-        chunks = self._limited(new.file.chunks())
-        head, complete = await _read_head(chunks, self._limits.head_bytes)
+        draft = clean_draft(new.draft())
+        await check_album(self._unit_of_work, draft)
+        chunks = limited(new.file.chunks(), self._limits.max_file_size_bytes)
+        head, complete = await read_head(chunks, self._limits.head_bytes)
         if not head:
             raise EmptyFileError
         info = await self._inspector.inspect(head, complete=complete)
-        now = self._clock()
-        image_id = new_image_id()
-        path = self._paths.original(image_id, info.content_type, now)
-        stored = await self._storage.put(path, _joined(head, chunks), content_type=info.content_type)
-        image = draft.image(image_id, viewer, info, stored, filename=new.file.filename, now=now)
-        return await self._finish(viewer, image, draft)
+        upload = self._intents.streamed(viewer, info.content_type, draft)
+        with self._intents.alive(upload):
+            stored = await self._stored(upload, followed(head, chunks, self._inspector.follow(info)), info)
+            file = ArrivedFile(upload=upload, info=info, stored=stored, filename=new.file.filename, claim=claim)
+            return await self._finishing.run(self._record_or_discard(viewer, file))
 
     async def settle(self) -> None:
         """Waits for uploads whose bytes are stored and whose rows are being written."""
-        await asyncio.gather(*self._finishing, return_exceptions=True)
+        await self._finishing.settle()
 
-    async def _check_album(self, album_id: AlbumId | None) -> None:
-        """Finds out before the file is read whether the album is there."""
-        if album_id is not None:
-            async with self._unit_of_work() as work:
-                await work.albums.get(album_id)
-
-    async def _limited(self, chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-        size = 0
-        async for chunk in chunks:
-            size += len(chunk)
-            if size > self._limits.max_file_size_bytes:
-                raise FileTooLargeError(self._limits.max_file_size_bytes)
-            yield chunk
-
-    async def _finish(self, viewer: Viewer, image: Image, draft: _Draft) -> UploadResult:
-        """Writes the row, whether or not the client still waits.
-
-        A commit that is cut off could not be told from one that never was.
-        """
-        task = asyncio.create_task(self._record_or_discard(viewer, image, draft))
-        self._finishing.add(task)
-        task.add_done_callback(self._finishing.discard)
-        return await asyncio.shield(task)
-
-    async def _record_or_discard(self, viewer: Viewer, image: Image, draft: _Draft) -> UploadResult:
+    async def _stored(self, upload: Upload, chunks: AsyncIterator[bytes], info: ImageInfo) -> StoredObject:
+        """Sends the bytes to the storage, which keeps all of them or none."""
         try:
-            try:
-                result = await self._record(viewer, image, draft)
-            except ConflictError:  # the same file was stored by somebody else a moment ago
-                result = await self._record(viewer, image, draft)
+            await self._intents.begin(upload)
+            return await self._storage.put(upload.storage_path, chunks, content_type=info.content_type)
         except BaseException:
-            await self._discard_unless_recorded(image)
+            await self._finishing.run(self._intents.forget(upload))
             raise
-        if result.image.id != image.id:
-            await self._discard(image)
+
+    async def _record_or_discard(self, viewer: Viewer, file: ArrivedFile) -> UploadResult:
+        try:
+            result = await self._recorder.record(viewer, file)
+        except UploadGoneError as error:
+            await self._discard(file.upload)
+            message = "The upload stood still for so long that it was given up. Send the file again."
+            raise UploadInterruptedError(message) from error
+        except BaseException:
+            await self._discard_unless_recorded(file.upload)
+            raise
+        if result.image.id != file.upload.image_id:
+            await self._discard(file.upload)
         return result
 
-    async def _record(self, viewer: Viewer, image: Image, draft: _Draft) -> UploadResult:
-        async with self._unit_of_work() as work:
-            existing = await work.images.find_by_checksum(viewer.id, image.checksum)
-            if existing is None:
-                await work.images.add(image)
-                await work.events.append(_uploaded(viewer, image))
-                await work.jobs.enqueue(RenderImage(image.id))
-            result = existing or image
-            await self._place(work, viewer, result.id, draft)
-            await work.commit()
-        outcome = UploadOutcome.EXISTING if existing else UploadOutcome.CREATED
-        return UploadResult(image=result, outcome=outcome)
-
-    async def _place(self, work: UnitOfWork, viewer: Viewer, image_id: ImageId, draft: _Draft) -> None:
-        now = self._clock()
-        if draft.tag_names:
-            await attach_tags(work, viewer, [image_id], draft.tag_names, now)
-        if draft.album_id is not None:
-            album = await work.albums.get(draft.album_id)
-            if await append_images(work, viewer, album.id, [image_id], now):
-                await work.albums.save(album.touched(now))
-
-    async def _discard_unless_recorded(self, image: Image) -> None:
+    async def _discard_unless_recorded(self, upload: Upload) -> None:
         """After a failure: a commit whose answer was lost may have succeeded, so ask before removing the bytes."""
         try:
-            async with self._unit_of_work() as work:
-                recorded = await work.images.get_many([image.id])
+            if not await self._intents.is_open(upload):
+                return
         except GalleryError:
-            log.warning("could not tell whether an upload was recorded; its object stays: %s", image.storage_path)
+            log.warning("could not tell whether an upload was recorded; its object stays: %s", upload.storage_path)
             return
-        if not recorded:
-            await self._discard(image)
+        if await self._discard(upload):
+            await self._intents.forget(upload)
 
-    async def _discard(self, image: Image) -> None:
+    async def _discard(self, upload: Upload) -> bool:
         try:
-            await self._storage.delete([image.storage_path])
+            await self._storage.delete([upload.storage_path])
         except GalleryError:
-            log.warning("an object without a row is left behind: %s", image.storage_path)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Draft:
-    """What is to be said of an image, checked."""
-
-    title: str | None
-    description: str | None
-    tag_names: Sequence[str]
-    album_id: AlbumId | None
-
-    @classmethod
-    def clean(cls, new: NewImage) -> _Draft:
-        return cls(
-            title=None if new.title is None else clean_title(new.title),
-            description=clean_description(new.description),
-            tag_names=clean_tag_names(new.tag_names),
-            album_id=new.album_id,
-        )
-
-    def image(  # everything that makes an image
-        self,
-        image_id: ImageId,
-        viewer: Viewer,
-        info: ImageInfo,
-        stored: StoredObject,
-        *,
-        filename: str | None,
-        now: datetime,
-    ) -> Image:
-        return Image(
-            id=image_id,
-            owner=viewer.id,
-            filename=stored.storage_path.rpartition("/")[2],
-            original_filename=clean_filename(filename),
-            content_type=info.content_type,
-            file_size_bytes=stored.size_bytes,
-            storage_path=stored.storage_path,
-            checksum=stored.checksum,
-            width_px=info.width_px,
-            height_px=info.height_px,
-            title=self.title or title_from_filename(filename),
-            description=self.description,
-            processing=ProcessingState.PENDING,
-            processing_error=None,
-            uploaded_at=now,
-            created_at=now,
-            updated_at=now,
-        )
-
-
-def _uploaded(viewer: Viewer, image: Image) -> Event:
-    return Event(
-        kind=EventKind.IMAGE_UPLOADED,
-        entity_id=image.id,
-        actor=viewer.id,
-        occurred_at=image.uploaded_at,
-        payload={
-            "original_filename": image.original_filename,
-            "content_type": image.content_type.value,
-            "file_size_bytes": image.file_size_bytes,
-            "checksum": image.checksum,
-        },
-    )
-
-
-async def _read_head(chunks: AsyncIterator[bytes], size_bytes: int) -> tuple[bytes, bool]:
-    """At least the first `size_bytes` of a file, and whether that is all of it."""
-    head: list[bytes] = []
-    read = 0
-    async for chunk in chunks:
-        head.append(chunk)
-        read += len(chunk)
-        if read >= size_bytes:
-            return b"".join(head), False
-    return b"".join(head), True
-
-
-async def _joined(head: bytes, rest: AsyncIterable[bytes]) -> AsyncIterator[bytes]:
-    yield head
-    async for chunk in rest:
-        yield chunk
+            log.warning("an object without a row is left behind: %s", upload.storage_path)
+            return False
+        return True

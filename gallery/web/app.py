@@ -45,7 +45,7 @@ class WebParts:
 def create_web_app(parts: WebParts) -> Starlette:
     """The application, for an ASGI server. The end of its lifespan waits for mutations whose clients went away."""
     base_url = base_url_for(parts.settings.server)
-    graphql = GraphQLEndpoint(schema, parts.use_cases, parts.settings.uploads, base_url)
+    graphql = GraphQLEndpoint(schema, parts.use_cases, parts.settings.uploads, base_url, stopping=parts.stopping)
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:

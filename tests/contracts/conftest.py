@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from uuid import uuid4
 
+import httpx
 import pytest
 from aiobotocore.session import get_session
 from pydantic import HttpUrl, SecretStr
@@ -16,19 +17,23 @@ from gallery.domain.events import Event, EventKind
 from gallery.domain.ids import EventId, UserId
 from gallery.domain.jobs import Job
 from gallery.platform.database.albums import SqlAlbumReader
+from gallery.platform.database.claims import SqlAnswerStore
 from gallery.platform.database.engine import create_engine
 from gallery.platform.database.images import SqlImageReader
+from gallery.platform.database.named_objects import SqlNamedObjects
 from gallery.platform.database.tags import SqlTagReader
 from gallery.platform.database.unit_of_work import sql_units_of_work
 from gallery.platform.jobs.messages import decode
 from gallery.platform.jobs.queue import PgJobQueue
-from gallery.platform.storage.s3 import connect_storage
+from gallery.platform.storage.s3 import connect_storages
 from gallery.settings import DatabaseSettings, StorageSettings
 from tests.contracts.under_test import Database, Storage, Told
 from tests.fakes.albums import MemoryAlbumReader
+from tests.fakes.claims import MemoryAnswerStore
 from tests.fakes.database import MemoryDatabase
 from tests.fakes.images import MemoryImageReader
-from tests.fakes.storage import MemoryObjectStorage
+from tests.fakes.named_objects import MemoryNamedObjects
+from tests.fakes.storage import MemoryObjectStorage, MemoryStorageInventory
 from tests.fakes.tags import MemoryTagReader
 from tests.fakes.unit_of_work import memory_units_of_work
 from tests.services import S3Access
@@ -66,6 +71,8 @@ def memory_database() -> Database:
         images=MemoryImageReader(memory),
         tags=MemoryTagReader(memory),
         albums=MemoryAlbumReader(memory),
+        answers=MemoryAnswerStore(memory),
+        named_objects=MemoryNamedObjects(memory),
         events=events,
         jobs=jobs,
         told=told.commits,
@@ -81,6 +88,8 @@ async def sql_database(database_url: str) -> AsyncIterator[Database]:
         images=SqlImageReader(engine),
         tags=SqlTagReader(engine),
         albums=SqlAlbumReader(engine),
+        answers=SqlAnswerStore(engine),
+        named_objects=SqlNamedObjects(engine),
         events=lambda: _committed_events(engine),
         jobs=lambda: _committed_jobs(engine),
         told=told.commits,
@@ -93,9 +102,22 @@ def memory_storage() -> Storage:
     memory = MemoryObjectStorage()
 
     async def leftovers() -> set[str]:
-        return set(memory.objects)
+        return set(memory.objects) | {upload.storage_path for upload in memory.multipart_uploads.values()}
 
-    return Storage(storage=memory, part_size_bytes=PART_SIZE_BYTES, leftovers=leftovers)
+    async def send_part(_path: str, multipart_id: str, number: int, content: bytes) -> bool:
+        if multipart_id not in memory.multipart_uploads:
+            return False
+        memory.client_puts(multipart_id, number, content)
+        return True
+
+    return Storage(
+        storage=memory,
+        part_size_bytes=PART_SIZE_BYTES,
+        staging=memory,
+        inventory=MemoryStorageInventory(memory),
+        send_part=send_part,
+        leftovers=leftovers,
+    )
 
 
 @pytest.fixture(scope="session")
@@ -132,13 +154,24 @@ async def s3_storage(s3: S3Access, s3_client: S3Client, shared_bucket: str) -> A
         parts_in_flight=2,
     )
 
-    async with connect_storage(settings) as storage:
+    async with connect_storages(settings) as storages, httpx.AsyncClient() as http:
 
         async def leftovers() -> set[str]:
-            await storage.settle()
+            await storages.objects.settle()
             return {path for path, _ in await _contents(s3_client, shared_bucket)}
 
-        yield Storage(storage=storage, part_size_bytes=PART_SIZE_BYTES, leftovers=leftovers)
+        async def send_part(path: str, multipart_id: str, number: int, content: bytes) -> bool:
+            url = await storages.staging.part_url(path, multipart_id, number, expires_in_seconds=60)
+            return (await http.put(url, content=content)).is_success
+
+        yield Storage(
+            storage=storages.objects,
+            part_size_bytes=PART_SIZE_BYTES,
+            staging=storages.staging,
+            inventory=storages.inventory,
+            send_part=send_part,
+            leftovers=leftovers,
+        )
 
     await _empty(s3_client, shared_bucket)
 

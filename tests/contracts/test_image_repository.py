@@ -143,6 +143,36 @@ async def test_the_same_bytes_are_taken_from_another_owner_and_after_deletion(da
         assert await work.images.find_by_checksum(ADA.id, first.checksum) == second
 
 
+async def test_a_copy_of_the_same_bytes_is_taken_and_found_only_without_the_first(database: Database) -> None:
+    first, copy = an_image(uploaded_at=after(2)), an_image(uploaded_at=after(1), is_copy=True)
+    first, copy, second_copy = (
+        replace(image, checksum=first.checksum) for image in (first, copy, an_image(uploaded_at=after(3), is_copy=True))
+    )
+    await database.store(second_copy, copy, first)
+
+    assert await database.images.get_many(ADA, [copy.id]) == {copy.id: copy}
+    async with database.unit_of_work() as work:
+        assert await work.images.find_by_checksum(ADA.id, first.checksum) == first
+    assert await database.images.known_checksums(ADA, [first.checksum]) == {first.checksum: first.id}
+
+    await database.save(first.deleted(after(4)))
+
+    async with database.unit_of_work() as work:
+        assert await work.images.find_by_checksum(ADA.id, first.checksum) == copy
+    assert await database.images.known_checksums(ADA, [first.checksum]) == {first.checksum: copy.id}
+
+
+async def test_bytes_of_which_only_copies_are_left_may_come_again(database: Database) -> None:
+    copy = an_image(is_copy=True)
+    await database.store(copy)
+    again = an_image(checksum=copy.checksum, uploaded_at=after(1))
+
+    await database.store(again)
+
+    async with database.unit_of_work() as work:
+        assert await work.images.find_by_checksum(ADA.id, copy.checksum) == again
+
+
 async def test_of_two_who_add_the_same_bytes_at_the_same_time_one_is_refused(database: Database) -> None:
     image = an_image()
 

@@ -13,11 +13,11 @@ from gallery.domain.jobs import DeleteObjects, Job, RenderImage
 from gallery.domain.pages import GalleryStats
 from gallery.domain.ports import UnitOfWork
 from tests.contracts.under_test import Database
-from tests.entities import ADA, NOON, a_rendition, a_tag, an_album, an_event, an_image
+from tests.entities import ADA, NOON, a_claim, a_rendition, a_tag, an_album, an_event, an_image, an_upload
 
 NOTHING = GalleryStats(image_count=0, tag_count=0, album_count=0, size_bytes=0, content_types=())
 
-IMAGE, TAG, ALBUM = an_image(), a_tag(), an_album()
+IMAGE, TAG, ALBUM, UPLOAD, CLAIM = an_image(), a_tag(), an_album(), an_upload(), a_claim()
 
 
 async def fill(work: UnitOfWork) -> None:
@@ -30,6 +30,8 @@ async def fill(work: UnitOfWork) -> None:
     await work.albums.append(ALBUM.id, [IMAGE.id])
     await work.events.append(an_event(IMAGE))
     await work.jobs.enqueue(RenderImage(IMAGE.id))
+    await work.uploads.add(UPLOAD)
+    await work.claims.take(CLAIM, abandoned_before=NOON, now=NOON)
 
 
 async def assert_nothing_is_there(database: Database) -> None:
@@ -40,6 +42,9 @@ async def assert_nothing_is_there(database: Database) -> None:
     assert await database.events() == []
     assert await database.jobs() == []
     assert database.told == []
+    assert await database.named_objects.named([UPLOAD.storage_path]) == set()
+    async with database.unit_of_work() as work:
+        assert await work.claims.find(CLAIM.owner, CLAIM.key) is None
 
 
 async def test_what_is_committed_is_there_for_all(database: Database) -> None:
@@ -54,6 +59,9 @@ async def test_what_is_committed_is_there_for_all(database: Database) -> None:
     [event] = await database.events()
     assert database.told == [(event,)]
     assert await database.jobs() == [RenderImage(IMAGE.id)]
+    async with database.unit_of_work() as work:
+        assert await work.uploads.get(UPLOAD.owner, UPLOAD.id) == UPLOAD
+        assert await work.claims.find(CLAIM.owner, CLAIM.key) == CLAIM
 
 
 async def test_what_is_not_committed_is_seen_by_its_own_unit_alone(database: Database) -> None:

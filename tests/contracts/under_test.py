@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from gallery.domain.albums import Album
 from gallery.domain.events import Event
+from gallery.domain.idempotency import Claim
 from gallery.domain.images import Image
 from gallery.domain.jobs import Job
 from gallery.domain.ports import (
@@ -18,6 +19,8 @@ from gallery.domain.ports import (
     UnitOfWorkFactory,
 )
 from gallery.domain.tags import Tag
+from gallery.domain.upload_ports import AnswerStore, NamedObjects, StagingStorage, StorageInventory
+from gallery.domain.uploads import Upload
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +29,8 @@ class Database:
     images: ImageReader
     tags: TagReader
     albums: AlbumReader
+    answers: AnswerStore
+    named_objects: NamedObjects
     events: Callable[[], Awaitable[list[Event]]]
     """The events that are committed, in the order of recording."""
     jobs: Callable[[], Awaitable[list[Job]]]
@@ -35,7 +40,7 @@ class Database:
 
     async def store(
         self,
-        *entities: Image | Tag | Album,
+        *entities: Image | Tag | Album | Upload | Claim,
         tagged: Mapping[Tag, Sequence[Image]] | None = None,
         held: Mapping[Album, Sequence[Image]] | None = None,
     ) -> None:
@@ -49,6 +54,10 @@ class Database:
                         await work.tags.add_missing([entity])
                     case Album():
                         await work.albums.add(entity)
+                    case Upload():
+                        await work.uploads.add(entity)
+                    case Claim():
+                        await work.claims.take(entity, abandoned_before=entity.touched_at, now=entity.touched_at)
             for tag, images in (tagged or {}).items():
                 await work.tags.attach([image.id for image in images], [tag.id])
             for album, images in (held or {}).items():
@@ -67,7 +76,11 @@ class Database:
 class Storage:
     storage: ObjectStorage
     part_size_bytes: int
-    """From which size on an object is sent in parts."""
+    """From which size on an object is sent in parts; parts of others are as large, but for the last one."""
+    staging: StagingStorage
+    inventory: StorageInventory
+    send_part: Callable[[str, str, int, bytes], Awaitable[bool]]
+    """What a client does with the URL of a part, given path, upload, number and content; whether it was taken."""
     leftovers: Callable[[], Awaitable[set[str]]]
     """The paths of all objects, whole or begun."""
 

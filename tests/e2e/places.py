@@ -45,8 +45,8 @@ class StoredObjects:
         """The ETag without quotes; that of an object stored in parts ends with a hyphen and their number."""
         return (await self.client.head_object(Bucket=self.bucket, Key=key))["ETag"].strip('"')
 
-    async def remove_all(self) -> None:
-        """Removes the bucket with everything in it."""
+    async def remove_contents(self) -> None:
+        """Removes everything in the bucket."""
         async for page in self.client.get_paginator("list_multipart_uploads").paginate(Bucket=self.bucket):
             for upload in page.get("Uploads", []):
                 await self.client.abort_multipart_upload(
@@ -54,6 +54,10 @@ class StoredObjects:
                 )
         for key in await self.keys():
             await self.client.delete_object(Bucket=self.bucket, Key=key)
+
+    async def remove_all(self) -> None:
+        """Removes the bucket with everything in it."""
+        await self.remove_contents()
         await self.client.delete_bucket(Bucket=self.bucket)
 
 

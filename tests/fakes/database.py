@@ -15,10 +15,12 @@ from typing import Self
 
 from gallery.domain.albums import Album
 from gallery.domain.events import Event
-from gallery.domain.ids import AlbumId, ImageId, TagId
+from gallery.domain.idempotency import Claim
+from gallery.domain.ids import AlbumId, ImageId, TagId, UploadId, UserId
 from gallery.domain.images import Image, Rendition
 from gallery.domain.jobs import Job
 from gallery.domain.tags import Tag
+from gallery.domain.uploads import Upload
 
 _holder: ContextVar[asyncio.Task[object] | None] = ContextVar("holder", default=None)
 
@@ -51,6 +53,9 @@ class Tables:
     """The place of each image in each album: grows by one, with gaps where images were taken out."""
     events: list[Event] = field(default_factory=list)
     jobs: list[Job] = field(default_factory=list)
+    uploads: dict[UploadId, Upload] = field(default_factory=dict)
+    claims: dict[tuple[UserId, str], Claim] = field(default_factory=dict)
+    answers: dict[tuple[UserId, str, str], bytes] = field(default_factory=dict)
 
     @property
     def living(self) -> dict[ImageId, Image]:
@@ -71,6 +76,9 @@ class Tables:
             album_images=dict(self.album_images),
             events=list(self.events),
             jobs=list(self.jobs),
+            uploads=dict(self.uploads),
+            claims=dict(self.claims),
+            answers=dict(self.answers),
         )
 
 
@@ -125,6 +133,10 @@ class Transaction:
             lock = self._database.locks[key]
             await lock.acquire()
             self._locked[key] = lock
+
+    def is_free(self, key: Hashable) -> bool:
+        """Whether no other transaction holds the key."""
+        return key in self._locked or not self._database.locks[key].locked()
 
     def commit(self) -> None:
         self._database.committed = self.tables

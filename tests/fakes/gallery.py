@@ -17,22 +17,38 @@ from gallery.domain.ids import ImageId, UserId
 from gallery.domain.images import Image
 from gallery.domain.jobs import Job
 from gallery.domain.tags import Tag
+from gallery.services.abandoned_uploads import AbandonedUploads
 from gallery.services.albums import AlbumService
+from gallery.services.heartbeat import Heartbeat
+from gallery.services.idempotency import IdempotencyService, IdempotencyTiming
 from gallery.services.images import ImageService
 from gallery.services.imports import ImportService
+from gallery.services.intents import Intents
+from gallery.services.recording import Recorder
 from gallery.services.renditions import RenditionService
+from gallery.services.staged_checks import StagedFileCheck
+from gallery.services.staged_uploads import StagedUploadService
+from gallery.services.staging import StagingLimits
+from gallery.services.storage_comparison import StorageComparison
+from gallery.services.sweep import SweepService
 from gallery.services.tags import TagService
 from gallery.services.uploads import UploadLimits, UploadService
 from tests.entities import NOON
+from tests.fakes.claims import MemoryAnswerStore
 from tests.fakes.clock import StandingClock
 from tests.fakes.database import MemoryDatabase, Tables
 from tests.fakes.images import MemoryImageReader
-from tests.fakes.imaging import ObedientInspector, ObedientRenderer
-from tests.fakes.storage import MemoryObject, MemoryObjectStorage, MemoryStoragePaths
+from tests.fakes.imaging import ObedientInspector, ObedientRenderer, ObedientVerifier
+from tests.fakes.jobs import MemoryHeldJobs
+from tests.fakes.named_objects import MemoryNamedObjects
+from tests.fakes.progress import MemoryProgressBoard
+from tests.fakes.storage import MemoryObject, MemoryObjectStorage, MemoryStorageInventory, MemoryStoragePaths
 from tests.fakes.unit_of_work import memory_units_of_work
 
 MAX_FILE_SIZE_BYTES = 100
 HEAD_BYTES = 10
+PART_SIZE_BYTES = 40
+QUICK = IdempotencyTiming(patience_seconds=0, first_pause_seconds=0, longest_pause_seconds=0)
 TURNS_OF_THE_LOOP = 50  # far more than any use case takes in memory
 
 E = TypeVar("E", bound=BaseException)
@@ -41,22 +57,67 @@ E = TypeVar("E", bound=BaseException)
 class MemoryGallery:
     def __init__(self) -> None:
         self.database = MemoryDatabase()
-        self.storage = MemoryObjectStorage()
         self.clock = StandingClock(NOON)
+        self.storage = MemoryObjectStorage(self.clock)
+        self.inventory = MemoryStorageInventory(self.storage)
+        self.named_objects = MemoryNamedObjects(self.database)
+        self.answers = MemoryAnswerStore(self.database)
+        self.progress = MemoryProgressBoard()
         self.inspector = ObedientInspector()
         self.renderer = ObedientRenderer()
+        self.verifier = ObedientVerifier()
         self.heard: list[Sequence[Event]] = []
-        """What the listener was told, one entry for each commit."""
+        """What the listener was told, one entry for each commit with events."""
         self.unit_of_work = memory_units_of_work(self.database, on_commit=self._hear)
         self.images = ImageService(self.unit_of_work, self.clock)
         self.tags = TagService(self.unit_of_work, self.clock)
         self.albums = AlbumService(self.unit_of_work, self.clock)
+        self.heartbeat = Heartbeat(self.unit_of_work, interval_seconds=3600, clock=self.clock)
+        self.recorder = Recorder(self.unit_of_work, clock=self.clock)
+        self.intents = Intents(
+            self.unit_of_work, paths=MemoryStoragePaths(), heartbeat=self.heartbeat, clock=self.clock
+        )
         self.uploads = UploadService(
             unit_of_work=self.unit_of_work,
             storage=self.storage,
-            paths=MemoryStoragePaths(),
             inspector=self.inspector,
+            intents=self.intents,
+            recorder=self.recorder,
             limits=UploadLimits(max_file_size_bytes=MAX_FILE_SIZE_BYTES, head_bytes=HEAD_BYTES),
+        )
+        self.staged_uploads = StagedUploadService(
+            unit_of_work=self.unit_of_work,
+            staging=self.storage,
+            paths=MemoryStoragePaths(),
+            check=StagedFileCheck(
+                storage=self.storage, inspector=self.inspector, verifier=self.verifier, head_bytes=HEAD_BYTES
+            ),
+            recorder=self.recorder,
+            limits=StagingLimits(max_file_size_bytes=MAX_FILE_SIZE_BYTES, part_size_bytes=PART_SIZE_BYTES),
+            clock=self.clock,
+        )
+        self.idempotency = IdempotencyService(
+            self.unit_of_work, heartbeat=self.heartbeat, timing=QUICK, clock=self.clock
+        )
+        self.held_jobs = MemoryHeldJobs()
+        self.sweep = SweepService(
+            comparison=StorageComparison(
+                unit_of_work=self.unit_of_work,
+                storage=self.storage,
+                inventory=self.inventory,
+                named_objects=self.named_objects,
+                paths=MemoryStoragePaths(),
+                clock=self.clock,
+            ),
+            abandoned=AbandonedUploads(
+                unit_of_work=self.unit_of_work,
+                staging=self.storage,
+                inventory=self.inventory,
+                named_objects=self.named_objects,
+                paths=MemoryStoragePaths(),
+                clock=self.clock,
+            ),
+            held_jobs=self.held_jobs,
             clock=self.clock,
         )
         self.imports = ImportService(MemoryImageReader(self.database), self.uploads)
@@ -133,4 +194,5 @@ class MemoryGallery:
         assert self.heard == heard
 
     async def _hear(self, events: Sequence[Event]) -> None:
-        self.heard.append(tuple(events))
+        if events:
+            self.heard.append(tuple(events))

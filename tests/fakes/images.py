@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
+from datetime import datetime
 
 from gallery.domain.access import Viewer
 from gallery.domain.errors import ConflictError, ErrorCode, NotFoundError
@@ -50,12 +51,16 @@ class MemoryImageRepository:
         return {image_id: living[image_id] for image_id in there if image_id in living}
 
     async def find_by_checksum(self, owner: UserId, checksum: str) -> Image | None:
-        found = self._with_checksum(owner, checksum)
-        return (await self.get_many([found.id])).get(found.id) if found else None
+        while (found := self._with_checksum(owner, checksum)) is not None:
+            locked = await self.get_many([found.id])
+            if found.id in locked:
+                return locked[found.id]
+        return None
 
     async def add(self, image: Image) -> None:
         await self._transaction.lock((image.owner, image.checksum))
-        if self._with_checksum(image.owner, image.checksum) is not None:
+        existing = self._with_checksum(image.owner, image.checksum)
+        if not image.is_copy and existing is not None and not existing.is_copy:
             message = "The owner has an image with these bytes already."
             raise ConflictError(ErrorCode.VERSION_CONFLICT, message)
         self._transaction.change(lambda tables: tables.images.update({image.id: image}))
@@ -80,7 +85,8 @@ class MemoryImageRepository:
 
     def _with_checksum(self, owner: UserId, checksum: str) -> Image | None:
         images = self._transaction.tables.living.values()
-        return next((image for image in images if (image.owner, image.checksum) == (owner, checksum)), None)
+        found = [image for image in images if (image.owner, image.checksum) == (owner, checksum)]
+        return min(found, key=_first_of_the_same, default=None)
 
 
 class MemoryImageReader:
@@ -100,10 +106,9 @@ class MemoryImageReader:
         return len(_filtered(self._database.committed, image_filter))
 
     async def known_checksums(self, viewer: Viewer, checksums: Collection[str]) -> dict[str, ImageId]:
-        images = self._database.committed.living.values()
-        return {
-            image.checksum: image.id for image in images if image.owner == viewer.id and image.checksum in checksums
-        }
+        images = [image for image in self._database.committed.living.values() if image.owner == viewer.id]
+        first_last = sorted(images, key=_first_of_the_same, reverse=True)
+        return {image.checksum: image.id for image in first_last if image.checksum in checksums}
 
     async def renditions(self, viewer: Viewer, image_ids: Collection[ImageId]) -> dict[ImageId, tuple[Rendition, ...]]:
         tables = self._database.committed
@@ -159,6 +164,11 @@ class MemoryImageReader:
                 for content_type, count in counts.most_common()
             ),
         )
+
+
+def _first_of_the_same(image: Image) -> tuple[bool, datetime, ImageId]:
+    """Sorts images of the same bytes: the one that is no copy, then copies by age."""
+    return image.is_copy, image.uploaded_at, image.id
 
 
 def _remove_from_everything(tables: Tables, image_id: ImageId) -> None:

@@ -8,6 +8,23 @@ from gallery.domain.errors import CorruptImageError, RefusedFileError
 from gallery.domain.images import ContentType, ImageInfo, RenditionSize
 from gallery.domain.ports import RenderedImage
 
+TRUNCATED = b"[cut off here]"
+"""The end of a file that is not whole."""
+
+
+class ObedientCheck:
+    """Takes what was fed for a whole image unless it ends with `TRUNCATED`."""
+
+    def __init__(self) -> None:
+        self.fed = b""
+
+    def feed(self, chunk: bytes) -> None:
+        self.fed += chunk
+
+    @property
+    def is_whole(self) -> bool:
+        return not self.fed.endswith(TRUNCATED)
+
 
 class ObedientInspector:
     """Takes every file for `answer`, or refuses it with that."""
@@ -18,12 +35,19 @@ class ObedientInspector:
         )
         self.asked: list[tuple[bytes, bool]] = []
         """The heads that were looked at, and whether each was the whole file."""
+        self.followed: list[tuple[ImageInfo, ObedientCheck]] = []
+        """The checks that were asked for, and what of."""
 
     async def inspect(self, head: bytes, *, complete: bool) -> ImageInfo:
         self.asked.append((head, complete))
         if isinstance(self.answer, RefusedFileError):
             raise self.answer
         return self.answer
+
+    def follow(self, info: ImageInfo) -> ObedientCheck:
+        check = ObedientCheck()
+        self.followed.append((info, check))
+        return check
 
 
 class ObedientRenderer:
@@ -52,3 +76,20 @@ class ObedientRenderer:
             )
             for scale, size in enumerate(RenditionSize, start=1)
         )
+
+
+class ObedientVerifier:
+    """Takes every image for sound, or refuses it with `refusal`. What is to happen `meanwhile` does first."""
+
+    def __init__(self) -> None:
+        self.refusal: RefusedFileError | None = None
+        self.meanwhile: Callable[[], Awaitable[object]] | None = None
+        self.verified: list[bytes] = []
+
+    async def verify(self, chunks: AsyncIterable[bytes]) -> None:
+        content = b"".join([chunk async for chunk in chunks])
+        if self.meanwhile is not None:
+            await self.meanwhile()
+        if self.refusal is not None:
+            raise self.refusal
+        self.verified.append(content)

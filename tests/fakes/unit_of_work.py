@@ -11,11 +11,13 @@ from gallery.domain.errors import UnavailableError
 from gallery.domain.events import Event
 from gallery.domain.ports import CommitListener, UnitOfWorkFactory
 from tests.fakes.albums import MemoryAlbumRepository
+from tests.fakes.claims import MemoryClaimRepository
 from tests.fakes.database import MemoryDatabase, Transaction, holding_transaction
 from tests.fakes.events import MemoryEventLog
 from tests.fakes.images import MemoryImageRepository
 from tests.fakes.jobs import MemoryJobQueue
 from tests.fakes.tags import MemoryTagRepository
+from tests.fakes.uploads import MemoryUploadRepository
 
 _SERVICE = "database"
 
@@ -39,6 +41,8 @@ class MemoryUnitOfWork:
         self.albums = MemoryAlbumRepository(transaction)
         self.events = MemoryEventLog(transaction)
         self.jobs = MemoryJobQueue(transaction)
+        self.uploads = MemoryUploadRepository(transaction)
+        self.claims = MemoryClaimRepository(transaction)
 
     async def __aenter__(self) -> Self:
         if self._database.unavailable:

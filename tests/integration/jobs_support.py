@@ -28,6 +28,7 @@ class ScriptedWork:
     attempts: list[ImageId] = field(default_factory=list)
     given_up: list[tuple[ImageId, str]] = field(default_factory=list)
     deleted: list[tuple[str, ...]] = field(default_factory=list)
+    sweeps: int = 0
     running: set[ImageId] = field(default_factory=set)
     most_running: int = 0
     go_on: asyncio.Event = field(default_factory=asyncio.Event)
@@ -55,6 +56,9 @@ class ScriptedWork:
 
     async def delete_objects(self, storage_paths: Collection[str]) -> None:
         self.deleted.append(tuple(storage_paths))
+
+    async def sweep(self) -> None:
+        self.sweeps += 1
 
 
 @dataclass(frozen=True)

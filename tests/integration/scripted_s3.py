@@ -44,7 +44,7 @@ class ScriptedS3:
         self.script[operation] = list(answers)
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
-        operation = _operation(request)
+        operation = operation_of(request)
         body = await request.read()
         self.seen.append(Seen(operation=operation, headers=request.headers, body=body))
         if answers := self.script.get(operation):
@@ -70,7 +70,7 @@ class ScriptedS3:
 
     def store_and_hang_up(self, request: web.Request) -> web.Response:
         """Does what it is asked for; the answer is lost."""
-        self.success(_operation(request), request)
+        self.success(operation_of(request), request)
         return hang_up(request)
 
 
@@ -113,10 +113,12 @@ _BY_QUERY = {
     ("POST", "delete"): "DeleteObjects",
     ("PUT", "partNumber"): "UploadPart",
     ("DELETE", "uploadId"): "AbortMultipartUpload",
+    ("GET", "uploadId"): "ListParts",
 }
 
 
-def _operation(request: web.Request) -> str:
+def operation_of(request: web.Request) -> str:
+    """What S3 calls this call."""
     for (method, parameter), operation in _BY_QUERY.items():
         if request.method == method and parameter in request.query:
             return operation

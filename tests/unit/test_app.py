@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from datetime import timedelta
 
 import httpx
 import pytest
@@ -35,6 +36,12 @@ def parts_of(gallery: MemoryGallery, **server: str) -> WebParts:
         tags=gallery.tags,
         albums=gallery.albums,
         uploads=gallery.uploads,
+        staged_uploads=gallery.staged_uploads,
+        idempotency=gallery.idempotency,
+        answers=gallery.answers,
+        progress=gallery.progress,
+        sweep=gallery.sweep,
+        sweep_grace=timedelta(hours=1),
     )
     return WebParts(
         use_cases=use_cases,

@@ -15,6 +15,7 @@ from gallery.domain.tags import Tag
 from gallery.platform.cache.codec import Codec, Outline, fingerprint
 from gallery.platform.cache.kinds import COUNT, ID_OR_NONE, IDS, IMAGE, PAGE, STATS, TAG, Kind, Lifetime, Lifetimes
 from gallery.settings import CacheSettings
+from tests.entities import an_image
 
 NOON = datetime(2024, 5, 17, 12, 0, 0, 123456, tzinfo=UTC)
 A, B = UUID(int=1), UUID(int=2)
@@ -37,6 +38,13 @@ def test_an_entity_comes_back_equal_with_a_zone() -> None:
     assert tag == SEA
     assert type(tag.id) is UUID
     assert tag.created_at.utcoffset() == timedelta(0)
+
+
+@pytest.mark.parametrize("is_copy", [False, True])
+def test_an_image_comes_back_with_all_its_fields(is_copy: bool) -> None:
+    image = an_image(is_copy=is_copy)
+
+    assert IMAGE.codec.decode(IMAGE.codec.encode(image)) == image
 
 
 @pytest.mark.parametrize("value", [None, A])

@@ -21,7 +21,7 @@ from structlog.contextvars import get_contextvars
 
 from gallery.settings import ServerSettings
 from gallery.web.errors import AbortedResponseError
-from gallery.web.graphql.request import CSRF_HEADERS
+from gallery.web.graphql.request import CSRF_HEADERS, IDEMPOTENCY_HEADER
 from gallery.web.middleware.allowed_hosts import allowed_hosts
 from gallery.web.middleware.request_ids import request_id_of
 from gallery.web.middleware.stack import middleware
@@ -389,8 +389,8 @@ async def test_other_origins_may_not(origin: str) -> None:
     assert "access-control-allow-origin" not in answer.headers
 
 
-@pytest.mark.parametrize("header", CSRF_HEADERS)
-async def test_named_origin_may_send_the_headers_that_guard_against_forgery(header: str) -> None:
+@pytest.mark.parametrize("header", [*CSRF_HEADERS, IDEMPOTENCY_HEADER])
+async def test_named_origin_may_send_the_headers_that_the_gallery_reads(header: str) -> None:
     asked = {
         "Origin": "https://app.example",
         "Access-Control-Request-Method": "POST",

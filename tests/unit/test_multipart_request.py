@@ -15,34 +15,40 @@ from hypothesis import strategies as st
 
 from gallery.domain.errors import ErrorCode, GalleryError, UploadInterruptedError
 from gallery.settings import UploadSettings
-from gallery.web.body import ClientDisconnectedError, RequestBody
+from gallery.web.body import ClientDisconnectedError, RequestBody, RequestStalledError
 from gallery.web.errors import RequestError
 from gallery.web.multipart import IncomingUpload, MultipartRequest
 from gallery.web.multipart.request import FILE_QUEUE_BYTES, REQUEST_QUEUE_BYTES
 from tests.multipart_bodies import CONTENT_TYPE, END, file_map, operations, part
 
 MEBIBYTE = 1024 * 1024
-LIMITS = UploadSettings(claim_timeout_seconds=0.05, max_files=100)
+LIMITS = UploadSettings(claim_timeout_seconds=0.05, progress_timeout_seconds=0.1, max_files=100)
 
 
 class Client:
-    """Sends a body in pieces, and counts those that were asked for. Without an end, it goes away after the last."""
+    """Sends a body in pieces, and counts those that were asked for.
 
-    def __init__(self, pieces: Sequence[bytes], *, goes_away: bool = False) -> None:
+    Without an end, it goes away after the last, or stays and sends nothing.
+    """
+
+    def __init__(self, pieces: Sequence[bytes], *, goes_away: bool = False, stalls: bool = False) -> None:
         self._pieces = list(pieces)
         self._goes_away = goes_away
+        self._stalls = stalls
         self.sent = 0
-        self.body = RequestBody({"type": "http", "headers": []}, self._receive)
+        self.body = RequestBody({"type": "http", "headers": []}, self._receive, LIMITS)
 
     async def _receive(self) -> dict[str, Any]:
         if self.sent == len(self._pieces):
+            if self._stalls:
+                await asyncio.get_running_loop().create_future()
             return {"type": "http.disconnect"}
         self.sent += 1
-        more = self._goes_away or self.sent < len(self._pieces)
+        more = self._goes_away or self._stalls or self.sent < len(self._pieces)
         return {"type": "http.request", "body": self._pieces[self.sent - 1], "more_body": more}
 
     def request(self, limits: UploadSettings = LIMITS) -> MultipartRequest:
-        return MultipartRequest(self.body, CONTENT_TYPE, -1, limits)
+        return MultipartRequest(self.body, CONTENT_TYPE, limits)
 
 
 async def read(upload: IncomingUpload) -> bytes:
@@ -220,6 +226,39 @@ async def test_reader_fails_at_once_when_the_client_goes_away() -> None:
     assert isinstance(request.error, ClientDisconnectedError)
 
 
+async def test_reader_fails_when_the_client_sends_nothing_for_too_long() -> None:
+    client = Client([files(3) + part("0", b"whole") + part("1", b"x" * 1000)[:-2]], stalls=True)
+    async with client.request() as request:
+        whole, broken, missing = (await request.operations())["variables"]["files"]
+        content, *codes = await asyncio.gather(read(whole), code_of(broken), code_of(missing))
+
+    assert content == b"whole"
+    assert codes == [ErrorCode.UPLOAD_STALLED, ErrorCode.UPLOAD_STALLED]
+    assert isinstance(request.error, RequestStalledError)
+
+
+async def test_slow_reader_does_not_make_the_client_late() -> None:
+    """While the queue is full, it is the gallery that waits for nothing."""
+    piece = b"x" * 65_536
+    client = Client([files(1) + part("0", b"")[:-2], *[piece] * 20, b"\r\n" + END])
+    async with client.request() as request:
+        [upload] = (await request.operations())["variables"]["files"]
+        chunks = upload.chunks()
+        size = len(await anext(chunks))
+        await asyncio.sleep(3 * LIMITS.progress_timeout_seconds)
+        size += sum([len(chunk) async for chunk in chunks])
+
+    assert size == 20 * len(piece)
+    assert request.error is None
+
+
+async def test_client_that_stalls_before_the_operation_is_known_is_noticed() -> None:
+    client = Client([operations()], stalls=True)
+    async with client.request() as request:
+        with pytest.raises(RequestStalledError):
+            await request.operations()
+
+
 async def test_reader_that_outlives_the_operation_fails() -> None:
     """A file that was not read to its end must not look like one that was."""
     client = Client([files(1) + part("0", b"x" * 1000), END])
@@ -323,7 +362,7 @@ async def test_body_that_waits_for_a_go_ahead_is_not_drained() -> None:
     async def receive() -> dict[str, Any]:
         pytest.fail("receiving would tell the client to send")
 
-    body = RequestBody({"type": "http", "headers": [(b"expect", b"100-continue")]}, receive)
+    body = RequestBody({"type": "http", "headers": [(b"expect", b"100-continue")]}, receive, LIMITS)
     await body.drain(1000)
 
     assert body.is_held_back

@@ -27,6 +27,11 @@ from gallery.web.graphql.negotiation import MediaType, negotiate, prefers_html
         ("application/json;q=0, */*", MediaType.GRAPHQL),
         ("application/json;charset=utf-8;q=0.5", MediaType.JSON),
         ("text/html,application/xhtml+xml,*/*;q=0.8", MediaType.JSON),
+        ("text/event-stream", MediaType.EVENTS),
+        ("text/event-stream, */*", MediaType.EVENTS),
+        ("text/event-stream, application/json;q=0.9", MediaType.EVENTS),
+        ("text/event-stream, application/json", MediaType.JSON),
+        ("application/graphql-response+json, text/event-stream", MediaType.GRAPHQL),
     ],
 )
 def test_client_gets_what_it_likes_best(accept: str, media_type: MediaType) -> None:
@@ -34,7 +39,17 @@ def test_client_gets_what_it_likes_best(accept: str, media_type: MediaType) -> N
 
 
 @pytest.mark.parametrize(
-    "accept", ["text/html", "application/xml", "application/json;q=0", "*/*;q=0", "json", "application/json;q=high"]
+    "accept",
+    [
+        "text/html",
+        "text/*",
+        "application/xml",
+        "application/json;q=0",
+        "text/event-stream;q=0",
+        "*/*;q=0",
+        "json",
+        "application/json;q=high",
+    ],
 )
 def test_client_that_takes_neither_is_refused(accept: str) -> None:
     with pytest.raises(RequestError) as refusal:

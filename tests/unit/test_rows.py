@@ -10,11 +10,20 @@ from sqlalchemy import Table
 
 from gallery.domain.albums import Album
 from gallery.domain.events import Event
+from gallery.domain.idempotency import Claim
 from gallery.domain.images import Image, Rendition
 from gallery.domain.tags import Tag
-from gallery.platform.database.rows import album_values, image_values, rendition_values, tag_values
-from gallery.platform.database.tables import ALBUMS, EVENTS, IMAGES, RENDITIONS, TAGS
-from tests.entities import a_rendition, a_tag, an_album, an_image
+from gallery.domain.uploads import Upload
+from gallery.platform.database.rows import (
+    album_values,
+    claim_values,
+    image_values,
+    rendition_values,
+    tag_values,
+    upload_values,
+)
+from gallery.platform.database.tables import ALBUMS, CLAIMS, EVENTS, IMAGES, RENDITIONS, TAGS, UPLOADS
+from tests.entities import a_claim, a_rendition, a_staged_upload, a_tag, an_album, an_image
 
 
 @pytest.mark.parametrize(
@@ -24,6 +33,8 @@ from tests.entities import a_rendition, a_tag, an_album, an_image
         (RENDITIONS, Rendition, set()),
         (TAGS, Tag, {"key"}),
         (ALBUMS, Album, {"sort_title"}),
+        (UPLOADS, Upload, set()),
+        (CLAIMS, Claim, set()),
         (EVENTS, Event, {"sequence", "entity", "previous_hash", "hash"}),
     ],
 )
@@ -32,9 +43,13 @@ def test_rows_have_the_fields_of_their_entities(table: Table, entity: type[Any],
 
 
 def test_values_of_rows_are_those_of_their_entities() -> None:
-    image, tag, album = an_image(), a_tag("Straße"), an_album()
+    image, tag, album, claim = an_image(), a_tag("Straße"), an_album(), a_claim()
     rendition = a_rendition(image)
-    for entity, values in ((image, image_values(image)), (rendition, rendition_values(rendition))):
+    for entity, values in (
+        (image, image_values(image)),
+        (rendition, rendition_values(rendition)),
+        (claim, claim_values(claim)),
+    ):
         assert values == {field.name: getattr(entity, field.name) for field in fields(entity)}
     assert album_values(album) == {field.name: getattr(album, field.name) for field in fields(album)}
     assert tag_values(tag) == {
@@ -44,3 +59,24 @@ def test_values_of_rows_are_those_of_their_entities() -> None:
         "key": "strasse",
         "created_at": tag.created_at,
     }
+
+
+def test_what_is_said_of_an_upload_is_kept_as_json() -> None:
+    upload = a_staged_upload()
+
+    values = upload_values(upload)
+
+    assert values.pop("draft") == {
+        "title": None,
+        "description": None,
+        "tag_names": [],
+        "album_id": None,
+        "on_duplicate": "RETURN_EXISTING",
+    }
+    assert values.pop("announced") == {
+        "filename": "harbour.jpg",
+        "file_size_bytes": 1000,
+        "content_type": "image/jpeg",
+        "checksum": None,
+    }
+    assert values == {name: getattr(upload, name) for name in values}

@@ -102,6 +102,8 @@ def test_settings_cannot_be_changed() -> None:
         ("GALLERY_CACHE__JITTER", "0", 0.0),
         ("GALLERY_CACHE__TIMEOUT_SECONDS", "5", 5.0),
         ("GALLERY_UPLOADS__MAX_FILE_SIZE", "1", 1),
+        ("GALLERY_UPLOADS__MAX_REQUEST_SIZE", "2147483648", 2_147_483_648),
+        ("GALLERY_UPLOADS__PROGRESS_TIMEOUT_SECONDS", "3600", 3600.0),
         ("GALLERY_UPLOADS__DRAIN_LIMIT_BYTES", "0", 0),
         ("GALLERY_THUMBNAILS__SMALL_PX", "16", 16),
         ("GALLERY_THUMBNAILS__LARGE_PX", "16383", 16_383),
@@ -162,6 +164,7 @@ def test_lists_may_be_given_as_lists() -> None:
         ("GALLERY_DATABASE__STATEMENT_TIMEOUT_SECONDS", "0"),
         ("GALLERY_STORAGE__ENDPOINT_URL", "s3.example"),
         ("GALLERY_STORAGE__ENDPOINT_URL", "https://s3.example"),
+        ("GALLERY_STORAGE__PUBLIC_ENDPOINT_URL", "s3.example"),
         ("GALLERY_STORAGE__BUCKET", "ab"),
         ("GALLERY_STORAGE__BUCKET", "b" * 64),
         ("GALLERY_STORAGE__ADDRESSING_STYLE", "sideways"),
@@ -190,7 +193,11 @@ def test_lists_may_be_given_as_lists() -> None:
         ("GALLERY_UPLOADS__MAX_FILES", "10001"),
         ("GALLERY_UPLOADS__MAX_FIELD_SIZE", "1023"),
         ("GALLERY_UPLOADS__MAX_PIXELS", "0"),
+        ("GALLERY_UPLOADS__MAX_REQUEST_SIZE", "2147483647"),
+        ("GALLERY_UPLOADS__MAX_REQUEST_SIZE", "1099511627777"),
         ("GALLERY_UPLOADS__CLAIM_TIMEOUT_SECONDS", "0"),
+        ("GALLERY_UPLOADS__PROGRESS_TIMEOUT_SECONDS", "0"),
+        ("GALLERY_UPLOADS__PROGRESS_TIMEOUT_SECONDS", "3601"),
         ("GALLERY_UPLOADS__DRAIN_LIMIT_BYTES", "-1"),
         ("GALLERY_THUMBNAILS__SMALL_PX", "15"),
         ("GALLERY_THUMBNAILS__SMALL_PX", "961"),
@@ -241,6 +248,13 @@ def test_a_wrong_value_is_refused_with_the_variable(monkeypatch: pytest.MonkeyPa
             (
                 "GALLERY_THUMBNAILS__SMALL_PX, MEDIUM_PX and LARGE_PX are 320, 100 and 2048: "
                 "they must not shrink in this order."
+            ),
+        ),
+        (
+            {"GALLERY_UPLOADS__MAX_FILE_SIZE": "200", "GALLERY_UPLOADS__MAX_REQUEST_SIZE": "100"},
+            (
+                "GALLERY_UPLOADS__MAX_REQUEST_SIZE is 100: it must not be less than GALLERY_UPLOADS__MAX_FILE_SIZE, "
+                "which is 200."
             ),
         ),
         (

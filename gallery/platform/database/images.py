@@ -8,7 +8,7 @@ from operator import attrgetter
 from typing import Final
 
 from sqlalchemy import any_, bindparam, case, delete, func, insert, select, update
-from sqlalchemy.dialects.postgresql import ARRAY, TEXT
+from sqlalchemy.dialects.postgresql import ARRAY, TEXT, distinct_on
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from gallery.domain.access import Viewer
@@ -40,13 +40,24 @@ from gallery.platform.database.tables import ALBUM_IMAGES, ALBUMS, IMAGE_TAGS, I
 
 _BY_IDS: Final = select(*IMAGE_COLUMNS).where(among_ids(IMAGES.c.id), LIVING)
 _LOCKED_BY_IDS: Final = _BY_IDS.order_by(IMAGES.c.id).with_for_update(key_share=True)
+_FIRST_OF_THE_SAME: Final = (IMAGES.c.is_copy, IMAGES.c.uploaded_at, IMAGES.c.id)
+"""Sorts images of the same bytes: the one that is no copy, then copies by age."""
 _BY_CHECKSUM: Final = (
     select(*IMAGE_COLUMNS)
     .where(IMAGES.c.owner == bindparam("owner"), IMAGES.c.checksum == bindparam("checksum"), LIVING)
+    .order_by(*_FIRST_OF_THE_SAME)
+    .limit(1)
     .with_for_update(read=True)
 )
-_CHECKSUMS: Final = select(IMAGES.c.checksum, IMAGES.c.id).where(
-    IMAGES.c.owner == bindparam("owner"), IMAGES.c.checksum == any_(bindparam("checksums", type_=ARRAY(TEXT))), LIVING
+_CHECKSUMS: Final = (
+    select(IMAGES.c.checksum, IMAGES.c.id)
+    .where(
+        IMAGES.c.owner == bindparam("owner"),
+        IMAGES.c.checksum == any_(bindparam("checksums", type_=ARRAY(TEXT))),
+        LIVING,
+    )
+    .ext(distinct_on(IMAGES.c.checksum))
+    .order_by(IMAGES.c.checksum, *_FIRST_OF_THE_SAME)
 )
 _SMALLEST_FIRST: Final = case({size.value: place for place, size in enumerate(RenditionSize)}, value=RENDITIONS.c.size)
 _RENDITIONS: Final = (

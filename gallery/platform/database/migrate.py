@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -24,6 +25,8 @@ from gallery.platform.database.errors import translated_errors
 
 _ADVISORY_LOCK = 7_236_841_905_114_372
 """Any number, as long as every version of the gallery takes the same one."""
+
+_LOCK_RETRY_SECONDS = 0.1
 
 log = logging.getLogger(__name__)
 
@@ -97,10 +100,20 @@ async def connected(url: str) -> AsyncIterator[AsyncConnection]:
     """A connection on which no other process migrates at the same time."""
     engine = create_async_engine("postgresql+asyncpg://", connect_args={"dsn": driver_dsn(url)}, poolclass=NullPool)
     async with engine.connect() as connection:
-        lock = {"key": _ADVISORY_LOCK}
-        await connection.execute(text("SELECT pg_advisory_lock(:key)"), lock)
-        await connection.commit()
+        while not await _locked(connection):  # noqa: ASYNC110 - PostgreSQL tells nobody that a lock is free
+            await asyncio.sleep(_LOCK_RETRY_SECONDS)
         yield connection  # the lock ends with the connection
+
+
+async def _locked(connection: AsyncConnection) -> bool:
+    """Whether this connection has the lock now.
+
+    It does not wait for it in the server: an index that is built concurrently waits for every other transaction, that
+    of such a wait included, so that both would wait for each other.
+    """
+    had = await connection.scalar(text("SELECT pg_try_advisory_lock(:key)"), {"key": _ADVISORY_LOCK})
+    await connection.commit()
+    return bool(had)
 
 
 async def _run(url: str, migrate: Callable[[Config], None]) -> None:

@@ -6,14 +6,17 @@ Rows are read by place, not by name: a page has hundreds of rows of twenty colum
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
+from pydantic import TypeAdapter
 from sqlalchemy import Column, Row
 
 from gallery.domain.albums import Album
+from gallery.domain.idempotency import Claim
 from gallery.domain.images import ContentType, Image, ProcessingState, Rendition, RenditionSize
 from gallery.domain.tags import Tag, tag_key
-from gallery.platform.database.tables import ALBUMS, IMAGES, RENDITIONS, TAGS
+from gallery.domain.uploads import Announcement, Draft, Transport, Upload, UploadState
+from gallery.platform.database.tables import ALBUMS, CLAIMS, IMAGES, RENDITIONS, TAGS, UPLOADS
 
 Columns = tuple[Column[Any], ...]
 
@@ -21,11 +24,17 @@ IMAGE_COLUMNS: Columns = tuple(column for column in IMAGES.c if column.computed 
 RENDITION_COLUMNS: Columns = tuple(RENDITIONS.c)
 TAG_COLUMNS: Columns = tuple(column for column in TAGS.c if column is not TAGS.c.key)
 ALBUM_COLUMNS: Columns = tuple(column for column in ALBUMS.c if column.computed is None)
+UPLOAD_COLUMNS: Columns = tuple(UPLOADS.c)
+CLAIM_COLUMNS: Columns = tuple(CLAIMS.c)
 
-_IMAGE_FIELDS, _RENDITION_FIELDS, _TAG_FIELDS, _ALBUM_FIELDS = (
+_IMAGE_FIELDS, _RENDITION_FIELDS, _TAG_FIELDS, _ALBUM_FIELDS, _UPLOAD_FIELDS, _CLAIM_FIELDS = (
     tuple(column.name for column in columns)
-    for columns in (IMAGE_COLUMNS, RENDITION_COLUMNS, TAG_COLUMNS, ALBUM_COLUMNS)
+    for columns in (IMAGE_COLUMNS, RENDITION_COLUMNS, TAG_COLUMNS, ALBUM_COLUMNS, UPLOAD_COLUMNS, CLAIM_COLUMNS)
 )
+
+_DRAFT: Final = TypeAdapter(Draft)
+_ANNOUNCED: Final = TypeAdapter(Announcement | None)
+"""What is kept as JSON. A field that an older release did not write has its default."""
 
 
 def image_from_row(row: Row[Any]) -> Image:
@@ -53,6 +62,21 @@ def album_from_row(row: Row[Any]) -> Album:
     return Album(**dict(zip(_ALBUM_FIELDS, row, strict=False)))
 
 
+def upload_from_row(row: Row[Any]) -> Upload:
+    """The upload of a row that begins with `UPLOAD_COLUMNS`."""
+    values = dict(zip(_UPLOAD_FIELDS, row, strict=False))
+    values["transport"] = Transport(values["transport"])
+    values["state"] = UploadState(values["state"])
+    values["draft"] = _DRAFT.validate_python(values["draft"])
+    values["announced"] = _ANNOUNCED.validate_python(values["announced"])
+    return Upload(**values)
+
+
+def claim_from_row(row: Row[Any]) -> Claim:
+    """The claim of a row that begins with `CLAIM_COLUMNS`."""
+    return Claim(**dict(zip(_CLAIM_FIELDS, row, strict=False)))
+
+
 def image_values(image: Image) -> dict[str, Any]:
     """The values of an image's row."""
     return _values(image, IMAGE_COLUMNS)
@@ -71,6 +95,19 @@ def tag_values(tag: Tag) -> dict[str, Any]:
 def album_values(album: Album) -> dict[str, Any]:
     """The values of an album's row."""
     return _values(album, ALBUM_COLUMNS)
+
+
+def upload_values(upload: Upload) -> dict[str, Any]:
+    """The values of an upload's row."""
+    return _values(upload, UPLOAD_COLUMNS) | {
+        "draft": _DRAFT.dump_python(upload.draft, mode="json"),
+        "announced": _ANNOUNCED.dump_python(upload.announced, mode="json"),
+    }
+
+
+def claim_values(claim: Claim) -> dict[str, Any]:
+    """The values of a claim's row."""
+    return _values(claim, CLAIM_COLUMNS)
 
 
 def _values(entity: object, columns: Columns) -> dict[str, Any]:

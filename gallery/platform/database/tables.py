@@ -11,11 +11,13 @@ from uuid import UUID
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     CheckConstraint,
     Column,
     Computed,
     DateTime,
     ForeignKey,
+    ForeignKeyConstraint,
     Identity,
     Index,
     Integer,
@@ -23,6 +25,7 @@ from sqlalchemy import (
     MetaData,
     Table,
     Text,
+    TextClause,
     UniqueConstraint,
     Uuid,
     text,
@@ -45,6 +48,10 @@ SORTABLE_TEXT = Text(collation="C")
 
 _TIMESTAMP = DateTime(timezone=True)
 _LIVING = text("deleted_at IS NULL")
+UPLOADS_STREAMING: Final = text("transport = 'STREAMED' AND state = 'OPEN'")
+UPLOADS_STAGED: Final = text("transport = 'STAGED'")
+"""Written as the indexes for them are: PostgreSQL does not use one whose condition comes as a parameter."""
+
 _AT_ONCE: Final = {"fastupdate": "off"}
 """New rows enter a GIN index at once, for 0.2 ms each: while a list of them waits, PostgreSQL avoids the index."""
 
@@ -62,13 +69,26 @@ def _sort_title_column() -> "Column[str]":
     return Column(SORTABLE_TEXT, Computed("lower(title)", persisted=True), nullable=False)
 
 
+def _path_index(table: str, *, where: TextClause | None = None) -> Index:
+    """Finds the row of an object. A hash index: paths are long, and only ever compared as a whole."""
+    return Index(f"ix_{table}_storage_path", "storage_path", postgresql_using="hash", postgresql_where=where)
+
+
 class ImageRow(_Row, table=True):
     """An image. A deleted one stays as a row, which no index for the living holds and no reader shows."""
 
     __tablename__ = "images"
     __table_args__ = (
         CheckConstraint("processing IN ('PENDING', 'READY', 'FAILED')", name="processing"),
-        Index("uq_images_owner_checksum", "owner", "checksum", unique=True, postgresql_where=_LIVING),
+        Index("ix_images_owner_checksum", "owner", "checksum", postgresql_where=_LIVING),
+        Index(
+            "uq_images_owner_checksum",
+            "owner",
+            "checksum",
+            unique=True,
+            postgresql_where=text("deleted_at IS NULL AND NOT is_copy"),
+        ),
+        _path_index("images", where=_LIVING),
         Index("ix_images_uploaded_at_id", "uploaded_at", "id", postgresql_where=_LIVING),
         Index("ix_images_sort_title_id", "sort_title", "id", postgresql_where=_LIVING),
         Index("ix_images_file_size_bytes_id", "file_size_bytes", "id", postgresql_where=_LIVING),
@@ -105,12 +125,14 @@ class ImageRow(_Row, table=True):
     updated_at: datetime = Field(sa_type=_TIMESTAMP)
     deleted_at: datetime | None = Field(default=None, sa_type=_TIMESTAMP)
     version: int = Field(sa_type=Integer)
+    is_copy: bool = Field(sa_column=Column(Boolean, server_default=text("false"), nullable=False))
 
 
 class RenditionRow(_Row, table=True):
     """A rendition of an image."""
 
     __tablename__ = "renditions"
+    __table_args__ = (_path_index("renditions"),)
 
     image_id: UUID = Field(sa_column=_id_column(references="images.id", primary_key=True))
     size: str = Field(sa_type=Text, primary_key=True)
@@ -222,6 +244,69 @@ class EventRow(_Row, table=True):
     """SHA-256 over everything above but the sequence; see `event_chain.py`."""
 
 
+class UploadRow(_Row, table=True):
+    """An upload under way. It refers to no image: there is none before it ends."""
+
+    __tablename__ = "uploads"
+    __table_args__ = (
+        CheckConstraint("transport IN ('STREAMED', 'STAGED')", name="transport"),
+        CheckConstraint("state IN ('OPEN', 'COMPLETED')", name="state"),
+        Index("ix_uploads_touched_at", "touched_at", postgresql_where=UPLOADS_STREAMING),
+        Index("ix_uploads_expires_at", "expires_at", postgresql_where=UPLOADS_STAGED),
+        _path_index("uploads"),
+    )
+
+    id: UUID = Field(sa_column=_id_column(primary_key=True))
+    owner: UUID = Field(sa_column=_id_column())
+    transport: str = Field(sa_type=Text)
+    state: str = Field(sa_type=Text)
+    image_id: UUID = Field(sa_column=_id_column())
+    storage_path: str = Field(sa_type=Text)
+    draft: dict[str, Any] = Field(sa_column=Column(JSONB, nullable=False))
+    announced: dict[str, Any] | None = Field(default=None, sa_column=Column(JSONB(none_as_null=True), nullable=True))
+    multipart_id: str | None = Field(default=None, sa_type=Text)
+    part_size_bytes: int | None = Field(default=None, sa_type=BigInteger)
+    created_at: datetime = Field(sa_type=_TIMESTAMP)
+    touched_at: datetime = Field(sa_type=_TIMESTAMP)
+    expires_at: datetime | None = Field(default=None, sa_type=_TIMESTAMP)
+
+
+class ClaimRow(_Row, table=True):
+    """An idempotency key in use."""
+
+    __tablename__ = "idempotency_keys"
+    __table_args__ = (
+        Index("ix_idempotency_keys_holder", "holder"),
+        Index("ix_idempotency_keys_expires_at", "expires_at"),
+    )
+
+    owner: UUID = Field(sa_column=_id_column(primary_key=True))
+    key: str = Field(sa_type=Text, primary_key=True)
+    operation: str = Field(sa_type=Text)
+    fingerprint: str = Field(sa_type=Text)
+    holder: UUID = Field(sa_column=_id_column())
+    touched_at: datetime = Field(sa_type=_TIMESTAMP)
+    expires_at: datetime = Field(sa_type=_TIMESTAMP)
+    result_id: UUID | None = Field(default=None, sa_column=Column(Uuid, nullable=True))
+    outcome: str | None = Field(default=None, sa_type=Text)
+    file_checksum: str | None = Field(default=None, sa_type=Text)
+
+
+class AnswerRow(_Row, table=True):
+    """The answer that was sent to a request with an idempotency key."""
+
+    __tablename__ = "idempotent_answers"
+    __table_args__ = (
+        ForeignKeyConstraint(["owner", "key"], ["idempotency_keys.owner", "idempotency_keys.key"], ondelete="CASCADE"),
+    )
+
+    owner: UUID = Field(sa_column=_id_column(primary_key=True))
+    key: str = Field(sa_type=Text, primary_key=True)
+    request: str = Field(sa_type=Text, primary_key=True)
+    """SHA-256 of what shapes the answer beside the input."""
+    body: bytes = Field(sa_type=LargeBinary)
+
+
 IMAGES: Final[Table] = metadata.tables["images"]
 RENDITIONS: Final[Table] = metadata.tables["renditions"]
 TAGS: Final[Table] = metadata.tables["tags"]
@@ -229,3 +314,6 @@ IMAGE_TAGS: Final[Table] = metadata.tables["image_tags"]
 ALBUMS: Final[Table] = metadata.tables["albums"]
 ALBUM_IMAGES: Final[Table] = metadata.tables["album_images"]
 EVENTS: Final[Table] = metadata.tables["events"]
+UPLOADS: Final[Table] = metadata.tables["uploads"]
+CLAIMS: Final[Table] = metadata.tables["idempotency_keys"]
+ANSWERS: Final[Table] = metadata.tables["idempotent_answers"]

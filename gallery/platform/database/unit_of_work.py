@@ -13,11 +13,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from gallery.domain.errors import UnavailableError
 from gallery.domain.ports import CommitListener, JobQueue, UnitOfWork, UnitOfWorkFactory
 from gallery.platform.database.albums import SqlAlbumRepository
+from gallery.platform.database.claims import SqlClaimRepository
 from gallery.platform.database.errors import translated_errors
 from gallery.platform.database.events import SqlEventLog
 from gallery.platform.database.images import SqlImageRepository
 from gallery.platform.database.statements import Transaction
 from gallery.platform.database.tags import SqlTagRepository
+from gallery.platform.database.uploads import SqlUploadRepository
 
 JobQueueFactory = Callable[[AsyncConnection], JobQueue]
 """Makes the job queue of a transaction on its connection."""
@@ -42,6 +44,8 @@ class _Open:
     albums: SqlAlbumRepository
     events: SqlEventLog
     jobs: JobQueue
+    uploads: SqlUploadRepository
+    claims: SqlClaimRepository
 
 
 class SqlUnitOfWork:
@@ -79,6 +83,16 @@ class SqlUnitOfWork:
         """The jobs of the transaction."""
         return self._open.jobs
 
+    @property
+    def uploads(self) -> SqlUploadRepository:
+        """The uploads under way, in the transaction."""
+        return self._open.uploads
+
+    @property
+    def claims(self) -> SqlClaimRepository:
+        """The idempotency keys of the transaction."""
+        return self._open.claims
+
     async def __aenter__(self) -> Self:
         with translated_errors():
             connection = await self._engine.connect()
@@ -91,6 +105,8 @@ class SqlUnitOfWork:
             albums=SqlAlbumRepository(transaction),
             events=SqlEventLog(transaction),
             jobs=self._jobs(connection),
+            uploads=SqlUploadRepository(transaction),
+            claims=SqlClaimRepository(transaction),
         )
         return self
 

@@ -11,12 +11,15 @@ from typing import TYPE_CHECKING
 
 from gallery.platform.imaging.errors import UnreadableHeaderError
 from gallery.platform.imaging.layout import Header, uint
+from gallery.platform.imaging.wholeness import Walk
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _MAX_BOXES = 1_000
+_BOX_HEADER_BYTES = 8
 _FULL_BOX_BYTES = 4
+_PIXELS = {b"mdat", b"idat"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,15 +48,31 @@ def read_header(data: memoryview) -> Header:
         raise UnreadableHeaderError(message) from error
 
 
-def is_whole(data: memoryview) -> bool:
-    """Whether every box of the file is there, and one of them holds pixels."""
-    try:
-        boxes = list(_boxes(data))
-        inline = [box for meta in boxes if meta.kind == b"meta" for box in _boxes(meta.body[_FULL_BOX_BYTES:])]
-    except IndexError:
-        return False
-    kinds = {box.kind for box in (*boxes, *inline)}
-    return all(box.end <= len(data) for box in boxes) and not kinds.isdisjoint({b"mdat", b"idat"})
+def follow() -> Walk:
+    """Follows a file whose header can be read."""
+    return _WalkToEnd()
+
+
+class _WalkToEnd(Walk):
+    """Steps from box to box; after the last one there must have been one that holds pixels.
+
+    `meta` is entered rather than stepped over, since small images keep their pixels in it.
+    """
+
+    def _advance(self, data: bytes | memoryview, position: int) -> int:
+        try:
+            while not self._is_over:
+                kind, start, end = _box_at(data, position)
+                if kind in _PIXELS:
+                    self._has_end = True
+                self._count()
+                if end is None or end < start:
+                    self._is_over = True
+                    return start
+                position = start + _FULL_BOX_BYTES if kind == b"meta" else end
+        except IndexError:  # the rest is still to come
+            pass
+        return position
 
 
 def _primary_properties(meta: memoryview) -> list[_Box]:
@@ -109,14 +128,26 @@ def _boxes(data: memoryview) -> Iterator[_Box]:
 
 
 def _all_boxes(data: memoryview) -> Iterator[_Box]:
-    """ISO/IEC 14496-12, section 4.2: a size of 1 stands for a larger one, 0 for the rest of the file."""
     position = 0
-    while position + 8 <= len(data):
-        size, start = uint(data, position, 4), position + 8
-        if size == 1:
-            size, start = uint(data, position + 8, 8), position + 16
-        end = position + size if size else len(data)
+    while position + _BOX_HEADER_BYTES <= len(data):
+        kind, start, end = _box_at(data, position)
+        if end is None:
+            end = len(data)
         if end < start:
             return
-        yield _Box(bytes(data[position + 4 : position + 8]), data[start:end], end)
+        yield _Box(kind, data[start:end], end)
         position = end
+
+
+def _box_at(data: bytes | memoryview, position: int) -> tuple[bytes, int, int | None]:
+    """The type of a box, where its body starts, and where it ends; None if it is the rest of the file.
+
+    ISO/IEC 14496-12, section 4.2: a size of 1 stands for a larger one, 0 for the rest.
+
+    Raises:
+        IndexError: if the data ends before that is known.
+    """
+    size, kind, start = uint(data, position, 4), uint(data, position + 4, 4), position + _BOX_HEADER_BYTES
+    if size == 1:
+        size, start = uint(data, start, 8), start + 8
+    return kind.to_bytes(4, "big"), start, position + size if size else None

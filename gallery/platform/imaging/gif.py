@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING
 
 from gallery.domain.images import ContentType
 from gallery.platform.imaging import vips
-from gallery.platform.imaging.layout import MAX_BLOCKS
+from gallery.platform.imaging.wholeness import Walk
 
 if TYPE_CHECKING:
     from gallery.platform.imaging.layout import Header
 
-_SCREEN_END = 13
+_SCREEN_BYTES = 13
+_SCREEN_FLAGS = 10
 _FRAME_HEADER_BYTES = 10
 _EXTENSION = 0x21
 _FRAME = 0x2C
@@ -27,37 +28,52 @@ def read_header(data: memoryview) -> Header:
     return vips.read_header(ContentType.GIF, data)
 
 
-def is_whole(data: memoryview) -> bool:
-    """Whether the blocks lead to the trailer. Without it at least one block is cut."""
-    try:
-        return _reaches_trailer(data)
-    except IndexError:
-        return False
+def follow() -> Walk:
+    """Follows a file whose header can be read."""
+    return _WalkToEnd()
 
 
-def _reaches_trailer(data: memoryview) -> bool:
-    position = _SCREEN_END + _colour_table_bytes(data[10])
-    for _ in range(MAX_BLOCKS):
+class _WalkToEnd(Walk):
+    """Steps from block to block up to the trailer. Without it at least one block is cut."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._is_begun = False
+        self._is_in_data = False
+
+    def _advance(self, data: bytes | memoryview, position: int) -> int:
+        try:
+            while not self._is_over:
+                if self._is_in_data:
+                    while length := data[position]:
+                        position += length + 1
+                    position += 1
+                    self._is_in_data = False
+                position = self._enter_part(data, position)
+        except IndexError:  # the rest is still to come
+            pass
+        return position
+
+    def _enter_part(self, data: bytes | memoryview, position: int) -> int:
+        """Steps over the header of an extension or a frame; blocks follow, each with its length before it."""
+        if not self._is_begun:
+            table_bytes = _colour_table_bytes(data[position + _SCREEN_FLAGS])
+            self._is_begun = True
+            return position + _SCREEN_BYTES + table_bytes
         kind = data[position]
+        self._count()
         if kind == _TRAILER:
-            return True
-        if kind == _EXTENSION:
-            position = _skip_blocks(data, position + 2)
+            self._reach_end()
+        elif kind == _EXTENSION:
+            self._is_in_data = True
+            position += 1
         elif kind == _FRAME:
             table_bytes = _colour_table_bytes(data[position + _FRAME_HEADER_BYTES - 1])
-            position = _skip_blocks(data, position + _FRAME_HEADER_BYTES + table_bytes + 1)
-        else:
-            position += 1
-    return False
+            self._is_in_data = True
+            position += _FRAME_HEADER_BYTES + table_bytes
+        return position + 1
 
 
 def _colour_table_bytes(flags: int) -> int:
     """The size of the colour table that a packed field announces: three bytes for each colour."""
     return 3 << ((flags & 0x07) + 1) if flags & 0x80 else 0
-
-
-def _skip_blocks(data: memoryview, position: int) -> int:
-    """The position after a row of blocks, each with its length before it, the last of length 0."""
-    while length := data[position]:
-        position += length + 1
-    return position + 1

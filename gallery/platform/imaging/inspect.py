@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from gallery.platform.imaging.layout import Header
+    from gallery.platform.imaging.wholeness import Walk
 
 DEFAULT_MAX_PIXELS = 200_000_000
 
@@ -27,8 +28,8 @@ class Format(Protocol):
         """The size of the image; raises `UnreadableHeaderError` if it cannot be told."""
         ...
 
-    def is_whole(self, data: memoryview) -> bool:
-        """Whether a file whose header can be read has its end."""
+    def follow(self) -> Walk:
+        """Follows a file whose header can be read, from its first byte on."""
         ...
 
 
@@ -66,7 +67,7 @@ def inspect_image(
     pixels = header.width_px * header.height_px * header.frames
     if pixels > max_pixels:
         raise ImageTooLargeError(pixels, max_pixels)
-    if complete and not FORMATS[content_type].is_whole(data):
+    if complete and not is_whole(content_type, data):
         raise TruncatedImageError
     return ImageInfo(
         content_type=content_type, width_px=header.width_px, height_px=header.height_px, frames=header.frames
@@ -82,6 +83,17 @@ class VipsImageInspector:
     async def inspect(self, head: bytes, *, complete: bool) -> ImageInfo:
         """What the file is, as in `inspect_image`."""
         return await asyncio.to_thread(inspect_image, head, complete=complete, max_pixels=self._max_pixels)
+
+    def follow(self, info: ImageInfo) -> Walk:
+        """Follows the file from its first byte on; takes less than a millisecond of processor time for a mebibyte."""
+        return FORMATS[info.content_type].follow()
+
+
+def is_whole(content_type: ContentType, data: memoryview) -> bool:
+    """Whether a file whose header can be read has its end."""
+    walk = FORMATS[content_type].follow()
+    walk.feed(data)
+    return walk.is_whole
 
 
 def _read_header(content_type: ContentType, data: memoryview) -> Header:

@@ -17,7 +17,7 @@ class Header:
     frames: int = 1
 
 
-def uint(data: memoryview, position: int, size: int) -> int:
+def uint(data: bytes | memoryview, position: int, size: int) -> int:
     """The big-endian number of `size` bytes at a position.
 
     Raises:
@@ -26,7 +26,7 @@ def uint(data: memoryview, position: int, size: int) -> int:
     return int.from_bytes(_exactly(data, position, size), "big")
 
 
-def uint_le(data: memoryview, position: int, size: int) -> int:
+def uint_le(data: bytes | memoryview, position: int, size: int) -> int:
     """The little-endian number of `size` bytes at a position.
 
     Raises:
@@ -35,7 +35,7 @@ def uint_le(data: memoryview, position: int, size: int) -> int:
     return int.from_bytes(_exactly(data, position, size), "little")
 
 
-def _exactly(data: memoryview, position: int, size: int) -> memoryview:
+def _exactly(data: bytes | memoryview, position: int, size: int) -> bytes | memoryview:
     taken = data[position : position + size]
     if len(taken) < size:
         message = f"the data ends before byte {position + size}"

@@ -3,25 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-from mmap import ACCESS_READ, mmap
 from pathlib import Path
-from tempfile import NamedTemporaryFile
 from typing import TYPE_CHECKING
 
 import pyvips
 
-from gallery.domain.errors import CorruptImageError, ImageTooLargeError
+from gallery.domain.errors import CorruptImageError
 from gallery.domain.images import RenditionSize
 from gallery.domain.ports import RenderedImage
 from gallery.platform.imaging import vips
 from gallery.platform.imaging.errors import UndecodableError
-from gallery.platform.imaging.inspect import DEFAULT_MAX_PIXELS, FORMATS
-from gallery.platform.imaging.sniffing import SNIFFED_BYTES, sniff
+from gallery.platform.imaging.files import check_pixels, sniff_file, spooled, why_undecodable
+from gallery.platform.imaging.inspect import DEFAULT_MAX_PIXELS
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterable, Iterator, Mapping
 
-    from gallery.domain.images import ContentType
 
 DEFAULT_SIZES_PX = {RenditionSize.SMALL: 320, RenditionSize.MEDIUM: 960, RenditionSize.LARGE: 2048}
 DEFAULT_QUALITY = 80
@@ -46,14 +43,14 @@ def make_renditions(
         RefusedFileError: another kind of it, if the file is none that `inspect_image` takes.
         OSError: if the file cannot be read.
     """
-    content_type = _sniff_file(source)
+    content_type = sniff_file(source)
     descending = sorted(sizes_px.items(), key=lambda item: -item[1])
     try:
-        _check_pixels(vips.open_file(content_type, source), max_pixels)
+        check_pixels(vips.open_file(content_type, source), max_pixels)
         with vips.failing_as(UndecodableError):
             shrunk = list(_shrink(source, [edge_px for _, edge_px in descending]))
     except UndecodableError as error:
-        raise CorruptImageError(_reason(content_type, source), field=("file",)) from error
+        raise CorruptImageError(why_undecodable(content_type, source), field=("file",)) from error
     rendered = [
         RenderedImage(
             size=size,
@@ -88,26 +85,11 @@ class VipsImageRenderer:
 
         The bytes wait in a temporary file, which is gone afterwards; memory holds a few lines of the image only.
         """
-        async with self._free:
-            with NamedTemporaryFile(prefix="gallery-") as file:
-                async for chunk in chunks:
-                    await asyncio.to_thread(file.write, chunk)
-                await asyncio.to_thread(file.flush)
-                return await asyncio.to_thread(self._make, Path(file.name))
+        async with self._free, spooled(chunks) as source:
+            return await asyncio.to_thread(self._make, source)
 
     def _make(self, source: Path) -> tuple[RenderedImage, ...]:
         return make_renditions(source, self._sizes_px, quality=self._quality, max_pixels=self._max_pixels)
-
-
-def _sniff_file(source: Path) -> ContentType:
-    with source.open("rb") as file:
-        return sniff(memoryview(file.read(SNIFFED_BYTES)))
-
-
-def _check_pixels(image: pyvips.Image, max_pixels: int) -> None:
-    pixels = image.width * image.height
-    if pixels > max_pixels:
-        raise ImageTooLargeError(pixels, max_pixels)
 
 
 def _shrink(source: Path, edges_px: list[int]) -> Iterator[pyvips.Image]:
@@ -130,15 +112,3 @@ def _shrink(source: Path, edges_px: list[int]) -> Iterator[pyvips.Image]:
         else:
             image = image.thumbnail_image(edge_px, height=edge_px, size="down").copy_memory()
         yield image
-
-
-def _reason(content_type: ContentType, source: Path) -> str:
-    """Why an image cannot be decoded.
-
-    Found in the file itself: the messages of libvips are mixed between the threads of the process, and name
-    its functions.
-    """
-    with source.open("rb") as file, mmap(file.fileno(), 0, access=ACCESS_READ) as data:
-        if FORMATS[content_type].is_whole(memoryview(data)):
-            return "The pixels of the image are damaged and cannot be decoded. Send the original file again."
-    return "The file ends before the image does. Send it again whole."

@@ -74,6 +74,17 @@ def open_file(content_type: ContentType, path: Path) -> pyvips.Image:
         return load(pyvips.Source.new_from_file(str(path)))
 
 
+def decode(content_type: ContentType, path: Path) -> None:
+    """Decodes the first frame in a file a few lines at a time, and keeps nothing of it.
+
+    Raises:
+        UndecodableError: if the pixels are damaged.
+    """
+    load = getattr(pyvips.Image, f"{_LOADERS[content_type][1]}_source")
+    with failing_as(UndecodableError):
+        load(pyvips.Source.new_from_file(str(path)), access="sequential", fail_on="error").avg()
+
+
 @contextmanager
 def failing_as(error_type: type[ValueError]) -> Generator[None]:
     """Turns the failures of libvips into an error of this package.

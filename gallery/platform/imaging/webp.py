@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from gallery.platform.imaging import exif
 from gallery.platform.imaging.errors import UnreadableHeaderError
 from gallery.platform.imaging.layout import MAX_BLOCKS, Header, uint_le
+from gallery.platform.imaging.wholeness import Walk
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -54,9 +55,19 @@ def read_header(data: memoryview) -> Header:
     raise UnreadableHeaderError(message)
 
 
-def is_whole(data: memoryview) -> bool:
-    """Whether the file is as long as its container says. What stands behind does not matter."""
-    return len(data) >= uint_le(data, 4, 4) + _CHUNK_HEADER_BYTES
+def follow() -> Walk:
+    """Follows a file whose header can be read."""
+    return _WalkToEnd()
+
+
+class _WalkToEnd(Walk):
+    """Takes the container at its word about its length."""
+
+    def _advance(self, data: bytes | memoryview, position: int) -> int:
+        if len(data) < position + _CHUNK_HEADER_BYTES:
+            return position
+        self._reach_end()
+        return position + _CHUNK_HEADER_BYTES + uint_le(data, position + 4, 4)
 
 
 def _extended(data: memoryview, body: memoryview) -> Header:

@@ -23,6 +23,8 @@ ORDER BY job.updated DESC, job.id DESC
 LIMIT :limit
 """)
 
+_COUNT = text("SELECT count(*) FROM pgqueuer WHERE status = 'failed'")
+
 _REQUEUE = text("""
 WITH requeued AS (
     UPDATE pgqueuer
@@ -81,3 +83,21 @@ async def requeue_held(engine: AsyncEngine) -> int:
         async with engine.begin() as connection:
             count: int = (await connection.execute(_REQUEUE)).scalar_one()
     return count
+
+
+class PgHeldJobs:
+    """As the port says."""
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._engine = engine
+
+    async def count(self) -> int:
+        """How many jobs were given up."""
+        with translated_errors():
+            async with self._engine.connect() as connection:
+                count: int = (await connection.execute(_COUNT)).scalar_one()
+        return count
+
+    async def requeue(self) -> int:
+        """As `requeue_held`."""
+        return await requeue_held(self._engine)

@@ -8,9 +8,9 @@ from uuid import UUID
 import orjson
 
 from gallery.domain.ids import ImageId
-from gallery.domain.jobs import DeleteObjects, Job, RenderImage
+from gallery.domain.jobs import DeleteObjects, Job, RenderImage, Sweep
 
-RENDER_IMAGE, DELETE_OBJECTS = "render_image", "delete_objects"
+RENDER_IMAGE, DELETE_OBJECTS, SWEEP = "render_image", "delete_objects", "sweep"
 
 
 class UnreadableMessageError(ValueError):
@@ -24,6 +24,8 @@ def encode(job: Job) -> tuple[str, bytes]:
             return RENDER_IMAGE, orjson.dumps({"image_id": image_id.hex})
         case DeleteObjects(storage_paths):
             return DELETE_OBJECTS, orjson.dumps({"storage_paths": storage_paths})
+        case Sweep():
+            return SWEEP, orjson.dumps({})
 
 
 def decode(name: str, payload: bytes | None) -> Job:
@@ -47,9 +49,14 @@ def _delete_objects(content: Mapping[str, list[str]]) -> Job:
     return DeleteObjects(tuple(content["storage_paths"]))
 
 
+def _sweep(_content: Mapping[str, object]) -> Job:
+    return Sweep()
+
+
 _DECODERS: Mapping[str, Callable[..., Job]] = {
     RENDER_IMAGE: _render_image,
     DELETE_OBJECTS: _delete_objects,
+    SWEEP: _sweep,
 }
 
 JOB_NAMES = tuple(_DECODERS)

@@ -14,7 +14,7 @@ from pgqueuer.ports.driver import Driver
 
 from gallery.domain.errors import RefusedFileError
 from gallery.domain.ids import ImageId
-from gallery.domain.jobs import DeleteObjects, Job, RenderImage
+from gallery.domain.jobs import DeleteObjects, Job, RenderImage, Sweep
 from gallery.platform.jobs.messages import UnreadableMessageError, decode
 from gallery.settings import WorkerSettings
 
@@ -37,7 +37,7 @@ log = logging.getLogger(__name__)
 
 
 class Work(Protocol):
-    """What jobs ask for: `gallery.services.renditions.RenditionService`. Each may be done twice."""
+    """What jobs ask for, from the services. Each may be done twice."""
 
     async def render(self, image_id: ImageId) -> None:
         """Makes the renditions of an image.
@@ -53,6 +53,10 @@ class Work(Protocol):
 
     async def delete_objects(self, storage_paths: Collection[str]) -> None:
         """Removes objects."""
+        ...
+
+    async def sweep(self) -> None:
+        """Clears away what uploads that nobody finishes have left."""
         ...
 
 
@@ -123,6 +127,8 @@ class JobRunner:
                     await self._work.give_up(image_id, error.message)
             case DeleteObjects(storage_paths):
                 await self._work.delete_objects(storage_paths)
+            case Sweep():
+                await self._work.sweep()
 
     async def _give_up(self, job: Job) -> None:
         if isinstance(job, RenderImage):

@@ -22,6 +22,7 @@ from gallery.platform.jobs.history import prune_forever
 from gallery.platform.jobs.messages import JOB_NAMES
 from gallery.platform.jobs.queries import NAMES, WatchedDriver, WorkerQueries
 from gallery.platform.jobs.running import JobRunner, Work
+from gallery.platform.jobs.sweeping import ask_forever
 from gallery.settings import WorkerSettings
 
 _DATABASE = "database"
@@ -118,7 +119,7 @@ class Worker:
 
         session = asyncio.create_task(self._run_manager(manager))
         others = [asyncio.create_task(stop.wait()), asyncio.create_task(driver.lost.wait())]
-        pruning = asyncio.create_task(prune_forever(driver))
+        beside = [asyncio.create_task(prune_forever(driver)), asyncio.create_task(ask_forever(driver))]
         try:
             await asyncio.wait({session, *others}, return_when=asyncio.FIRST_COMPLETED)
             if driver.lost.is_set():
@@ -129,9 +130,9 @@ class Worker:
         finally:
             manager.shutdown.set()
             running.interrupt()
-            for task in (*others, pruning):
+            for task in (*others, *beside):
                 task.cancel()
-            await asyncio.wait({session, *others, pruning})
+            await asyncio.wait({session, *others, *beside})
         session.result()
         if not stop.is_set():
             raise UnavailableError(_DATABASE)

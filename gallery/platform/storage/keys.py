@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
+from uuid import UUID
 
 from gallery.domain.ids import ImageId
 from gallery.domain.images import ContentType, RenditionSize
 
 _ORIGINALS = "images/"
 _RENDITIONS = "thumbnails/"
+
+_OF_IMAGE = re.compile(r"(?:images/\d{4}/\d\d|thumbnails/[a-z]+)/([0-9a-f]{32})\.[a-z]+")
+
+PREFIXES = (_ORIGINALS, _RENDITIONS)
+"""What the names of all objects of the gallery begin with."""
 
 
 class ObjectPaths:
@@ -26,6 +33,11 @@ class ObjectPaths:
     def rendition(self, image_id: ImageId, size: RenditionSize) -> str:
         """Where a rendition of an image goes, whatever was there before."""
         return f"{_RENDITIONS}{size.value}/{image_id.hex}.webp"
+
+    def image_id(self, storage_path: str) -> ImageId | None:
+        """The image for which a name was made; None for a name that is none of ours."""
+        found = _OF_IMAGE.fullmatch(storage_path)
+        return None if found is None else ImageId(UUID(found[1]))
 
 
 def is_written_once(storage_path: str) -> bool:

@@ -4,23 +4,29 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterable, AsyncIterator, Collection, Coroutine
-from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, aclosing, asynccontextmanager
+from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING
 
 from aiobotocore.config import AioConfig
 from aiobotocore.session import get_session
+from pydantic import HttpUrl
 
 from gallery.domain.ports import ObjectStream, StoredObject
 from gallery.platform.storage.bucket import DELETE_BATCH, Bucket, NewObject
 from gallery.platform.storage.cleanup import Cleanups
 from gallery.platform.storage.errors import BucketMissingError, is_refusal, translated_errors
+from gallery.platform.storage.inventory import S3Inventory
 from gallery.platform.storage.multipart import MultipartUpload
+from gallery.platform.storage.origins import BucketOrigins
 from gallery.platform.storage.parts import Digests, filled_parts
+from gallery.platform.storage.staging import S3StagingStorage
 from gallery.settings import StorageSettings
 
 if TYPE_CHECKING:
     from aiobotocore.response import StreamingBody
+    from types_aiobotocore_s3.client import S3Client
 
 _ATTEMPTS = 3
 _CONNECT_TIMEOUT_SECONDS = 5.0
@@ -28,35 +34,70 @@ _CLEANUP_TIMEOUT_SECONDS = 10.0
 _READ_BYTES = 128 * 1024
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Storages:
+    """What can be done with one bucket, by kind. All of it shares a client and its connections."""
+
+    objects: S3ObjectStorage
+    staging: S3StagingStorage
+    inventory: S3Inventory
+    origins: BucketOrigins
+
+
 @asynccontextmanager
 async def connect_storage(settings: StorageSettings) -> AsyncIterator[S3ObjectStorage]:
+    """The objects of `connect_storages`, for those who need no more.
+
+    Raises:
+        ValueError: as `connect_storages`.
+    """
+    async with connect_storages(settings) as storages:
+        yield storages.objects
+
+
+@asynccontextmanager
+async def connect_storages(settings: StorageSettings, *, page_size: int | None = None) -> AsyncIterator[Storages]:
     """The storage of these settings, for all of the process. Nothing is sent before it is used.
+
+    `page_size` is how many entries one call lists, by default as many as the store likes.
 
     Raises:
         ValueError: if no bucket is set.
     """
-    if settings.bucket is None:
+    if (bucket := settings.bucket) is None:
         message = "the storage needs a bucket: set GALLERY_STORAGE__BUCKET"
         raise ValueError(message)
+    silence_seconds = settings.timeout_seconds
+    async with AsyncExitStack() as clients:
+        client = signer = await clients.enter_async_context(_client(settings, settings.endpoint_url))
+        if settings.public_endpoint_url is not None:
+            signer = await clients.enter_async_context(_client(settings, settings.public_endpoint_url))
+        objects = S3ObjectStorage(
+            Bucket(client, bucket, silence_seconds=silence_seconds),
+            part_size_bytes=settings.part_size_bytes,
+            parts_in_flight=settings.parts_in_flight,
+        )
+        clients.push_async_callback(objects.settle)
+        yield Storages(
+            objects=objects,
+            staging=S3StagingStorage(client, signer, bucket, silence_seconds=silence_seconds, page_size=page_size),
+            inventory=S3Inventory(client, bucket, silence_seconds=silence_seconds, page_size=page_size),
+            origins=BucketOrigins(client, bucket, silence_seconds=silence_seconds),
+        )
+
+
+def _client(settings: StorageSettings, endpoint_url: HttpUrl | None) -> AbstractAsyncContextManager[S3Client]:
     keys = settings.access_key_id, settings.secret_access_key
     access_key_id, secret_access_key = (key.get_secret_value() if key else None for key in keys)
-    creating = get_session().create_client(
+    creating: AbstractAsyncContextManager[S3Client] = get_session().create_client(
         "s3",
-        endpoint_url=str(settings.endpoint_url) if settings.endpoint_url else None,
+        endpoint_url=str(endpoint_url) if endpoint_url else None,
         region_name=settings.region,
         aws_access_key_id=access_key_id,
         aws_secret_access_key=secret_access_key,
         config=_client_config(settings),
     )
-    async with creating as client:
-        bucket = Bucket(client, settings.bucket, silence_seconds=settings.timeout_seconds)
-        storage = S3ObjectStorage(
-            bucket, part_size_bytes=settings.part_size_bytes, parts_in_flight=settings.parts_in_flight
-        )
-        try:
-            yield storage
-        finally:
-            await storage.settle()
+    return creating
 
 
 class S3ObjectStorage:
@@ -199,6 +240,7 @@ def _client_config(settings: StorageSettings) -> AioConfig:
         read_timeout=settings.timeout_seconds,
         max_pool_connections=settings.max_connections,
         retries={"total_max_attempts": _ATTEMPTS, "mode": "standard"},
+        request_checksum_calculation="when_required",  # what can have one gets it here; see S3StagingStorage.begin
         s3={
             "addressing_style": settings.addressing_style.value,
             "payload_signing_enabled": False,  # a second SHA-256 of every part; CRC-32 guards them instead

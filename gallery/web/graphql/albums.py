@@ -8,7 +8,7 @@ import strawberry
 
 from gallery.domain.errors import NotFoundError
 from gallery.domain.events import EntityKind
-from gallery.domain.ids import ImageId
+from gallery.domain.ids import AlbumId, ImageId
 from gallery.domain.names import clean_search_text
 from gallery.domain.pages import AlbumQuery, AlbumSortField, Direction
 from gallery.services.albums import AlbumChange, NewAlbum
@@ -16,6 +16,7 @@ from gallery.services.changes import KEEP
 from gallery.web.graphql.bulk import BulkImageResult, bulk_results
 from gallery.web.graphql.context import Info
 from gallery.web.graphql.errors import UserError, answer
+from gallery.web.graphql.idempotency import KEY_DESCRIPTION, once
 from gallery.web.graphql.ids import parse_album_id, parse_image_id, parse_image_ids
 from gallery.web.graphql.pagination import After, Before, Connection, First, Last, Listing
 from gallery.web.graphql.types import Album
@@ -91,6 +92,7 @@ class CreateAlbumInput:
     image_ids: list[strawberry.ID] | None = strawberry.field(
         default=None, description="Images to put into it, at most 100, in this order."
     )
+    idempotency_key: str | None = strawberry.field(default=None, description=KEY_DESCRIPTION)
 
     def new(self) -> NewAlbum:
         """The album as the service takes it."""
@@ -200,7 +202,16 @@ class AlbumMutations:
     ) -> CreateAlbumPayload:
         """All or nothing: an unknown image makes no album."""
         albums, viewer = info.context.use_cases.albums, info.context.viewer
-        album, errors = await answer(info, lambda: albums.create(viewer, input.new()))
+        album, errors = await answer(
+            info,
+            lambda: once(
+                info,
+                "createAlbum",
+                input,
+                lambda claim: albums.create(viewer, input.new(), claim),
+                lambda id_: info.context.loaders.album_by_id.load(AlbumId(id_)),
+            ),
+        )
         return CreateAlbumPayload(album=Album.of(album) if album else None, errors=errors)
 
     @strawberry.mutation(description="Changes the title, description and cover of an album.")

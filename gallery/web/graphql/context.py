@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import cached_property
 
 import strawberry
 
 from gallery.domain.access import Viewer
 from gallery.domain.ports import AlbumReader, ImageReader, TagReader
+from gallery.domain.upload_ports import AnswerStore, ProgressBoard
 from gallery.services.albums import AlbumService
+from gallery.services.idempotency import IdempotencyService
 from gallery.services.images import ImageService
+from gallery.services.staged_uploads import StagedUploadService
+from gallery.services.sweep import SweepService
 from gallery.services.tags import TagService
 from gallery.services.uploads import UploadService
 from gallery.web.graphql.loaders import Loaders
@@ -18,7 +23,10 @@ from gallery.web.graphql.loaders import Loaders
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UseCases:
-    """What resolvers may call: the readers for queries, the services for mutations."""
+    """What resolvers may call: the readers for queries, the services for mutations, and what is told of uploads.
+
+    `answers` are those that were sent under idempotency keys. `sweep_grace` is what the sweep leaves alone.
+    """
 
     image_reader: ImageReader
     tag_reader: TagReader
@@ -27,19 +35,32 @@ class UseCases:
     tags: TagService
     albums: AlbumService
     uploads: UploadService
+    staged_uploads: StagedUploadService
+    idempotency: IdempotencyService
+    answers: AnswerStore
+    progress: ProgressBoard
+    sweep: SweepService
+    sweep_grace: timedelta
 
 
 @dataclass(kw_only=True)
 class Context:
     """One request: who asks, what may be called, and the loaders that batch its reads.
 
-    `base_url` is the address under which the client reaches the gallery, without a slash at the end.
+    `base_url` is the address under which the client reaches the gallery, without a slash at the end. `file_bytes` is
+    about how large the only file of the request is, if anybody knows. `idempotency_key` is the one in the headers.
+
+    Resolvers set `answer_key`, under which the answer is kept, and `has_user_errors` if they tell of any in payloads.
     """
 
     viewer: Viewer
     use_cases: UseCases
     base_url: str
     request_id: str
+    file_bytes: int | None = None
+    idempotency_key: str | None = None
+    answer_key: str | None = None
+    has_user_errors: bool = False
 
     @cached_property
     def loaders(self) -> Loaders:

@@ -1,11 +1,12 @@
-"""GraphQL over HTTP (https://graphql.github.io/graphql-over-http/draft/), with files and with GraphiQL."""
+"""GraphQL over HTTP (https://graphql.github.io/graphql-over-http/draft/), with files, event streams and GraphiQL."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
+from dataclasses import dataclass, replace
 from http import HTTPStatus
 from typing import Any
 from uuid import uuid4
@@ -31,18 +32,20 @@ from gallery.web.graphql.execution import (
     format_result,
     is_request_error,
     run,
+    run_subscription,
 )
-from gallery.web.graphql.negotiation import MediaType, negotiate, prefers_html
+from gallery.web.graphql.idempotency import first_answer, key_in
+from gallery.web.graphql.negotiation import MediaType, negotiate, prefers_html, takes_events
 from gallery.web.graphql.request import (
     MULTIPART,
     Parameters,
-    content_length,
     parameters_in_json,
     parameters_in_url,
     parameters_of,
     require_content_type,
     require_csrf_header,
 )
+from gallery.web.graphql.sse import EventStream, only
 from gallery.web.multipart import MultipartRequest
 
 log = logging.getLogger(__name__)
@@ -56,6 +59,13 @@ class _Exchange:
     body: RequestBody
     request_id: str
     media_type: MediaType
+    file_bytes: int | None = None
+    """About how large the only file is, if there is one and its size can be told."""
+
+    @property
+    def takes_events(self) -> bool:
+        """Whether the client can hear the results of a subscription."""
+        return takes_events(_accept(self.request))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +74,13 @@ class _Answer:
 
     content: dict[str, Any]
     status: HTTPStatus = HTTPStatus.OK
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Subscription:
+    """What a client is told again and again, as JSON."""
+
+    results: AsyncGenerator[bytes]
 
 
 class _MethodNotAllowedError(RequestError):
@@ -77,8 +94,9 @@ class _MethodNotAllowedError(RequestError):
 class GraphQLEndpoint:
     """The ASGI application behind `/graphql`.
 
-    Every answer but the GraphiQL page is JSON in UTF-8, and every error in it has `extensions.code` and
-    `extensions.requestId`. Queries of clients that went away are cancelled; mutations are finished.
+    Every answer but the GraphiQL page is JSON in UTF-8, or events that hold such JSON, and every error in it has
+    `extensions.code` and `extensions.requestId`. Queries of clients that went away are cancelled; mutations are
+    finished. Setting `stopping` ends all subscriptions.
     """
 
     def __init__(
@@ -89,6 +107,7 @@ class GraphQLEndpoint:
         base_url: Callable[[HTTPConnection], str],
         *,
         graphiql: bool = True,
+        stopping: asyncio.Event | None = None,
     ) -> None:
         self._schema = schema
         self._documents = Documents(schema)
@@ -96,17 +115,18 @@ class GraphQLEndpoint:
         self._uploads = uploads
         self._base_url = base_url
         self._graphiql = graphiql
+        self._stopping = stopping or asyncio.Event()
         self._mutations: set[asyncio.Task[ExecutionResult]] = set()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers a request once its body is read, or not worth reading any further."""
-        request, body = Request(scope), RequestBody(scope, receive)
+        request, body = Request(scope), RequestBody(scope, receive, self._uploads)
         try:
             response = await self._respond(request, body)
             await body.drain(self._uploads.drain_limit_bytes)
         except ClientDisconnectedError:
             return
-        if body.is_held_back:
+        if body.is_held_back or body.has_stalled:
             response.headers["Connection"] = "close"  # nobody waits for the body that was announced
         await response(scope, receive, send)
 
@@ -116,14 +136,19 @@ class GraphQLEndpoint:
 
     async def _respond(self, request: Request, body: RequestBody) -> Response:
         request_id = _request_id(request.scope)
-        accept = ",".join(request.headers.getlist("accept"))
+        accept = _accept(request)
         media_type = MediaType.JSON
         try:
             if request.method == "GET" and self._graphiql and prefers_html(accept):
                 return _page(request.scope)
             media_type = negotiate(accept)
             exchange = _Exchange(request=request, body=body, request_id=request_id, media_type=media_type)
-            return _response(await self._answer(exchange), media_type)
+            answer = await self._answer(exchange)
+            if isinstance(answer, _Subscription):
+                return EventStream(answer.results, self._stopping)
+            if media_type is MediaType.EVENTS:
+                return EventStream(only(orjson.dumps(answer.content)), self._stopping)
+            return _response(answer, media_type)
         except ClientDisconnectedError:
             raise
         except RequestError as error:
@@ -132,7 +157,7 @@ class GraphQLEndpoint:
             log.exception("a request failed: %s", request_id)
             return _refusal(InternalError(request_id), request_id, media_type)
 
-    async def _answer(self, exchange: _Exchange) -> _Answer:
+    async def _answer(self, exchange: _Exchange) -> _Answer | _Subscription:
         request, body = exchange.request, exchange.body
         if request.method == "GET":
             parameters = parameters_in_url(request.query_params)
@@ -142,54 +167,65 @@ class GraphQLEndpoint:
         if request.method != "POST":
             message = "Send a GraphQL operation by POST, or a query by GET."
             raise _MethodNotAllowedError(message, "GET, POST")
+        body.check_announced_size()
         if require_content_type(request.headers) == MULTIPART:
             require_csrf_header(request.headers)
             return await self._answer_multipart(exchange)
         parameters = parameters_in_json(await body.read_all(self._uploads.max_field_size))
         return await self._execute(exchange, parameters)
 
-    async def _answer_multipart(self, exchange: _Exchange) -> _Answer:
+    async def _answer_multipart(self, exchange: _Exchange) -> _Answer | _Subscription:
         """Executes while the files arrive."""
-        headers = exchange.request.headers
-        incoming = MultipartRequest(exchange.body, headers["content-type"], content_length(headers), self._uploads)
+        incoming = MultipartRequest(exchange.body, exchange.request.headers["content-type"], self._uploads)
         async with incoming:
             parameters = parameters_of(await incoming.operations())
-            answer = await self._execute(exchange, parameters)
+            file_bytes = exchange.body.announced_bytes if incoming.file_count == 1 else None
+            answer = await self._execute(replace(exchange, file_bytes=file_bytes), parameters)
         if isinstance(incoming.error, ClientDisconnectedError):
             raise incoming.error
-        if incoming.error is not None:
+        if incoming.error is not None and isinstance(answer, _Answer):
             return _with_error(answer, incoming.error, exchange.request_id)
         return answer
 
-    async def _execute(self, exchange: _Exchange, parameters: Parameters) -> _Answer:
+    async def _execute(self, exchange: _Exchange, parameters: Parameters) -> _Answer | _Subscription:
         try:
             operation = self._documents.prepare(parameters.query, parameters.operation_name)
         except RefusedDocumentError as refused:
             result = ExecutionResult(None, refused.errors)
-        else:
-            _check_method(exchange.request, operation.kind)
-            result = await self._run(exchange, operation, parameters.variables)
-        is_bad = is_request_error(result) and exchange.media_type is MediaType.GRAPHQL
-        return _Answer(
-            content=format_result(result, exchange.request_id),
-            status=HTTPStatus.BAD_REQUEST if is_bad else HTTPStatus.OK,
-        )
+            return _answer(exchange, result, format_result(result, exchange.request_id))
+        _check_method(exchange, operation.kind)
+        context = self._context(exchange, idempotency_key=key_in(exchange.request.headers, operation))
+        if operation.kind is OperationType.SUBSCRIPTION:
+            results = run_subscription(self._schema, operation, parameters.variables, context)
+            return _Subscription(results=_encoded(results, exchange.request_id))
+        result = await self._run(exchange, operation, parameters.variables, context)
+        content = format_result(result, exchange.request_id)
+        return _answer(exchange, result, await first_answer(context, parameters, operation, content))
 
-    async def _run(
-        self, exchange: _Exchange, operation: PreparedOperation, variables: dict[str, Any]
-    ) -> ExecutionResult:
-        context = Context(
+    def _context(self, exchange: _Exchange, *, idempotency_key: str | None) -> Context:
+        return Context(
             viewer=LOCAL_ADMINISTRATOR,
             use_cases=self._use_cases,
             base_url=self._base_url(exchange.request),
             request_id=exchange.request_id,
+            file_bytes=exchange.file_bytes,
+            idempotency_key=idempotency_key,
         )
+
+    async def _run(
+        self, exchange: _Exchange, operation: PreparedOperation, variables: dict[str, Any], context: Context
+    ) -> ExecutionResult:
         running = asyncio.create_task(run(self._schema, operation, variables, context))
         if operation.kind is OperationType.MUTATION:
             self._mutations.add(running)
             running.add_done_callback(self._mutations.discard)
             return await asyncio.shield(running)
         return await _unless_disconnected(running, exchange.body)
+
+
+def _answer(exchange: _Exchange, result: ExecutionResult, content: dict[str, Any]) -> _Answer:
+    is_bad = is_request_error(result) and exchange.media_type is MediaType.GRAPHQL
+    return _Answer(content=content, status=HTTPStatus.BAD_REQUEST if is_bad else HTTPStatus.OK)
 
 
 async def _unless_disconnected(running: asyncio.Task[ExecutionResult], body: RequestBody) -> ExecutionResult:
@@ -212,13 +248,23 @@ async def _unless_disconnected(running: asyncio.Task[ExecutionResult], body: Req
         await asyncio.wait({running, watching})
 
 
-def _check_method(request: Request, kind: OperationType) -> None:
-    if kind is OperationType.SUBSCRIPTION:
-        message = "The gallery has no subscriptions. Ask for what has changed by a query."
+async def _encoded(results: AsyncGenerator[ExecutionResult], request_id: str) -> AsyncGenerator[bytes]:
+    async with aclosing(results):
+        async for result in results:
+            yield orjson.dumps(format_result(result, request_id))
+
+
+def _check_method(exchange: _Exchange, kind: OperationType) -> None:
+    if kind is OperationType.SUBSCRIPTION and not exchange.takes_events:
+        message = f'A subscription has many answers. Ask for them with "Accept: {MediaType.EVENTS}".'
         raise RequestError(RequestCode.BAD_REQUEST, message)
-    if request.method == "GET" and kind is not OperationType.QUERY:
+    if exchange.request.method == "GET" and kind is OperationType.MUTATION:
         message = "A GET request may only read. Send the mutation by POST."
         raise _MethodNotAllowedError(message, "POST")
+
+
+def _accept(request: Request) -> str:
+    return ",".join(request.headers.getlist("accept"))
 
 
 def _request_id(scope: Scope) -> str:
@@ -239,8 +285,9 @@ def _with_error(answer: _Answer, error: RequestError, request_id: str) -> _Answe
 
 
 def _refusal(error: RequestError, request_id: str, media_type: MediaType) -> Response:
+    """A request that is refused as a whole is told so by its status, also to those who wait for events."""
     answer = _Answer(content=error_body(error, request_id), status=error.status)
-    response = _response(answer, media_type)
+    response = _response(answer, MediaType.JSON if media_type is MediaType.EVENTS else media_type)
     if isinstance(error, _MethodNotAllowedError):
         response.headers["Allow"] = error.allow
     return response

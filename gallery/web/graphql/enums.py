@@ -9,7 +9,9 @@ import strawberry
 from gallery.domain.errors import ErrorCode
 from gallery.domain.images import ContentType, ProcessingState
 from gallery.domain.pages import AlbumSortField, Direction, ImageSortField, TagMode
-from gallery.services.uploads import UploadOutcome
+from gallery.domain.uploads import OnDuplicate, UploadState
+from gallery.services.recording import UploadOutcome
+from gallery.services.storage_report import FindingKind
 
 
 def describe(enum: EnumMeta, description: str, values: dict[str, str]) -> None:
@@ -83,6 +85,37 @@ describe(
     },
 )
 describe(
+    FindingKind,
+    "What is wrong where the storage and the database do not match, and what `gallery doctor --repair` does about it.",
+    {
+        "OBJECT_WITHOUT_ROW": "The storage has an object that nothing names. It is removed.",
+        "ORIGINAL_LOST": "The file of an image is gone. The image is marked as FAILED; only a backup can help.",
+        "ORIGINAL_DAMAGED": "The file of an image has other bytes. It is marked as FAILED; only a backup can help.",
+        "RENDITION_LOST": "A thumbnail is gone. It is made again.",
+        "RENDITION_DAMAGED": "A thumbnail has other bytes. It is made again.",
+        "MULTIPART_UPLOAD_WITHOUT_INTENT": "The storage has parts of an upload that nothing names. They are removed.",
+        "STUCK_UPLOAD": "An upload stands still. It is given up.",
+        "EXPIRED_UPLOAD": "An upload was not completed in time. It is given up.",
+    },
+)
+describe(
+    UploadState,
+    "How far an upload is.",
+    {
+        "OPEN": "Its parts are being sent.",
+        "COMPLETED": "It has become an image.",
+    },
+)
+describe(
+    OnDuplicate,
+    "What becomes of a file of which you have an image already, byte for byte the same.",
+    {
+        "RETURN_EXISTING": "The answer is the image that is there; it gets the tags and the place in the album.",
+        "CREATE": "It becomes another image.",
+        "REJECT": "It is refused with DUPLICATE_IMAGE.",
+    },
+)
+describe(
     ErrorCode,
     "What went wrong, for programs. New codes may be added; the meaning of a code never changes.",
     {
@@ -107,7 +140,14 @@ describe(
         "IMAGE_CORRUPT": "The image cannot be decoded.",
         "UPLOAD_INTERRUPTED": "The file did not arrive whole.",
         "UPLOAD_ORDER": "The operation needs the files in another order than the request sends them.",
-        "UPLOAD_STALLED": "Nothing in the operation read the file.",
+        "UPLOAD_STALLED": "Nothing of the file arrived for too long.",
+        "UPLOAD_INCOMPLETE": "Parts of the file have not arrived yet. Send them, then complete the upload.",
+        "UPLOAD_MISMATCH": "The file is not what was announced: its size, type or checksum is another.",
+        "DUPLICATE_IMAGE": "You have an image of the same bytes already, and asked for no second one.",
+        "INVALID_CHECKSUM": "A checksum is no SHA-256 in hexadecimal.",
+        "INVALID_IDEMPOTENCY_KEY": "An idempotency key is empty, longer than 255 characters, or not printable ASCII.",
+        "IDEMPOTENCY_KEY_REUSED": "The idempotency key was used with another input. Make a new key for a new request.",
+        "IDEMPOTENCY_KEY_IN_USE": "An earlier request with this idempotency key is still at work. Repeat it later.",
         "SERVICE_UNAVAILABLE": "A service that the gallery needs does not answer. Try again later.",
     },
 )

@@ -49,6 +49,7 @@ async def answer(
     except NotFoundError as error:
         return None, [UserError.of(NotFoundError(error.message, field=error.field or (subject,)))]
     except GalleryError as error:
+        info.context.has_user_errors = True
         return None, [UserError.of(error)]
     finally:
         info.context.forget_reads()

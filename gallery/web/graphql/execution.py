@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import aclosing
 from dataclasses import dataclass
 from functools import lru_cache
 from inspect import isawaitable
@@ -11,11 +13,17 @@ import strawberry
 from graphql import (
     DocumentNode,
     ExecutionResult,
+    FieldNode,
+    FragmentDefinitionNode,
+    FragmentSpreadNode,
     GraphQLError,
+    InlineFragmentNode,
     OperationDefinitionNode,
     OperationType,
+    SelectionSetNode,
     execute,
     parse,
+    subscribe,
     validate,
 )
 from strawberry.execution import optimized_is_awaitable
@@ -43,6 +51,8 @@ class PreparedOperation:
     document: DocumentNode
     name: str | None
     kind: OperationType
+    root_fields: tuple[str, ...]
+    """The names of the fields of the root type under which they are answered, whether or not they are skipped."""
 
 
 class Documents:
@@ -79,7 +89,12 @@ def _prepare(schema: strawberry.Schema, query: str, operation_name: str | None) 
     errors = validate(schema._schema, document)  # noqa: SLF001  # has no public name
     if errors:
         raise RefusedDocumentError([with_code(error, RequestCode.GRAPHQL_VALIDATION_FAILED) for error in errors])
-    return PreparedOperation(document=document, name=operation_name, kind=operation.operation)
+    return PreparedOperation(
+        document=document,
+        name=operation_name,
+        kind=operation.operation,
+        root_fields=tuple(dict.fromkeys(_response_names(document, operation.selection_set))),
+    )
 
 
 async def run(
@@ -95,6 +110,32 @@ async def run(
         is_awaitable=optimized_is_awaitable,  # type: ignore[arg-type]  # says bool where a TypeGuard is meant
     )
     return await result if isawaitable(result) else result
+
+
+async def run_subscription(
+    schema: strawberry.Schema, operation: PreparedOperation, variables: dict[str, Any], context: Context
+) -> AsyncGenerator[ExecutionResult]:
+    """The results of a subscription, one after the other. Whatever ends it is the last of them."""
+    source = subscribe(
+        schema._schema,  # noqa: SLF001  # has no public name
+        operation.document,
+        context_value=context,
+        variable_values=variables,
+        operation_name=operation.name,
+    )
+    results = await source if isawaitable(source) else source
+    if isinstance(results, ExecutionResult):
+        yield results
+        return
+    assert isinstance(results, AsyncGenerator)  # noqa: S101  # so graphql-core makes it
+    async with aclosing(results):
+        try:
+            async for result in results:
+                context.forget_reads()
+                yield result
+        except Exception as error:  # noqa: BLE001  # told like the error of any other resolver
+            (name, *_) = operation.root_fields
+            yield ExecutionResult(None, [GraphQLError(str(error), path=[name], original_error=error)])
 
 
 def is_request_error(result: ExecutionResult) -> bool:
@@ -123,6 +164,23 @@ def _select(document: DocumentNode, name: str | None) -> OperationDefinitionNode
             return operation
     message = "The document has no operation." if name is None else f'The document has no operation "{name}".'
     raise _refused(message, RequestCode.OPERATION_NOT_FOUND)
+
+
+def _response_names(document: DocumentNode, selections: SelectionSetNode) -> Iterator[str]:
+    """The names in the answer to a selection, with those in its fragments. Valid documents have no cycles."""
+    for selection in selections.selections:
+        match selection:
+            case FieldNode():
+                yield (selection.alias or selection.name).value
+            case InlineFragmentNode():
+                yield from _response_names(document, selection.selection_set)
+            case FragmentSpreadNode():
+                yield from _response_names(document, _fragment(document, selection.name.value).selection_set)
+
+
+def _fragment(document: DocumentNode, name: str) -> FragmentDefinitionNode:
+    fragments = (node for node in document.definitions if isinstance(node, FragmentDefinitionNode))
+    return next(fragment for fragment in fragments if fragment.name.value == name)
 
 
 def _refused(message: str, code: RequestCode) -> RefusedDocumentError:

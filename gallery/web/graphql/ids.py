@@ -1,4 +1,4 @@
-"""Global ids: opaque to clients, readable in logs. `img_`, `tag_` or `alb_`, then the UUID in hexadecimal."""
+"""Global ids: opaque to clients, readable in logs. `img_`, `tag_`, `alb_` or `upl_`, then the UUID in hexadecimal."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from uuid import UUID
 import strawberry
 
 from gallery.domain.errors import ErrorCode, InvalidInputError
-from gallery.domain.ids import AlbumId, ImageId, TagId
+from gallery.domain.ids import AlbumId, ImageId, TagId, UploadId
 
-Prefix = Literal["img", "tag", "alb"]
+Prefix = Literal["img", "tag", "alb", "upl"]
 
-_SHAPE = re.compile(r"(img|tag|alb)_([0-9a-f]{32})")
-_NAMES: dict[Prefix, str] = {"img": "an image", "tag": "a tag", "alb": "an album"}
+_SHAPE = re.compile(r"(img|tag|alb|upl)_([0-9a-f]{32})")
+_NAMES: dict[Prefix, str] = {"img": "an image", "tag": "a tag", "alb": "an album", "upl": "an upload"}
 
 
 def image_global_id(image_id: ImageId) -> strawberry.ID:
@@ -30,6 +30,17 @@ def tag_global_id(tag_id: TagId) -> strawberry.ID:
 def album_global_id(album_id: AlbumId) -> strawberry.ID:
     """The id of an album as clients know it."""
     return strawberry.ID("alb_" + album_id.hex)
+
+
+def upload_global_id(upload_id: UploadId) -> strawberry.ID:
+    """The id of a staged upload as clients know it."""
+    return strawberry.ID("upl_" + upload_id.hex)
+
+
+def is_upload_id(value: str) -> bool:
+    """Whether this is an id of a staged upload."""
+    match = _SHAPE.fullmatch(value)
+    return match is not None and match[1] == "upl"
 
 
 def parse_global_id(value: str, *, field: tuple[str, ...] = ("id",)) -> tuple[Prefix, UUID]:
@@ -71,6 +82,15 @@ def parse_album_id(value: str, *, field: tuple[str, ...] = ("id",)) -> AlbumId:
         InvalidInputError: INVALID_ID if it is no id of an album.
     """
     return AlbumId(_parse(value, "alb", field))
+
+
+def parse_upload_id(value: str, *, field: tuple[str, ...] = ("id",)) -> UploadId:
+    """The id of a staged upload.
+
+    Raises:
+        InvalidInputError: INVALID_ID if it is no id of an upload.
+    """
+    return UploadId(_parse(value, "upl", field))
 
 
 def parse_image_ids(values: list[strawberry.ID], *, field: str = "imageIds") -> list[ImageId]:

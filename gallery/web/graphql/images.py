@@ -12,8 +12,10 @@ from gallery.domain.events import EntityKind
 from gallery.domain.images import ContentType
 from gallery.domain.names import clean_search_text
 from gallery.domain.pages import Direction, ImageFilter, ImageQuery, ImageSortField, TagMode
+from gallery.services.bulk import check_count
 from gallery.services.changes import KEEP
 from gallery.services.images import ImageChange
+from gallery.services.staging import clean_checksum
 from gallery.services.tags import clean_tag_names
 from gallery.web.graphql.context import Info
 from gallery.web.graphql.errors import UserError, answer
@@ -88,6 +90,31 @@ class ImageQueries:
         """One image."""
         return await find_image(info, id)
 
+    @strawberry.field(description="Your image of a file; null if you have none: then it is worth uploading.")
+    async def image_by_checksum(
+        self,
+        info: Info,
+        checksum: Annotated[str, strawberry.argument(description="SHA-256 of the file in hexadecimal.")],
+    ) -> Image | None:
+        """One image."""
+        (image,) = await _by_checksums(info, [clean_checksum(checksum)])
+        return image
+
+    @strawberry.field(description="Your images of files, in the order of the checksums; null where you have none.")
+    async def images_by_checksums(
+        self,
+        info: Info,
+        checksums: Annotated[
+            list[str], strawberry.argument(description="SHA-256 of each file in hexadecimal, at most 100.")
+        ],
+    ) -> list[Image | None]:
+        """What a client asks before it sends many files."""
+        check_count(checksums, field=("checksums",))
+        cleaned = [
+            clean_checksum(checksum, field=("checksums", str(index))) for index, checksum in enumerate(checksums)
+        ]
+        return await _by_checksums(info, cleaned)
+
     @strawberry.field(description="The images of the gallery, newest upload first unless sorted otherwise.")
     async def images(  # noqa: PLR0913, PLR0917  # the arguments of a Relay connection
         self,
@@ -116,6 +143,14 @@ class ImageQueries:
         viewer, reader = info.context.viewer, info.context.use_cases.image_reader
         page = await reader.list_page(viewer, query)
         return listing.connection(page, Image.of, lambda: reader.count(viewer, criteria))
+
+
+async def _by_checksums(info: Info, checksums: list[str]) -> list[Image | None]:
+    viewer, reader = info.context.viewer, info.context.use_cases.image_reader
+    ids = await reader.known_checksums(viewer, set(checksums))
+    images = await reader.get_many(viewer, set(ids.values()))
+    found = {checksum: images.get(image_id) for checksum, image_id in ids.items()}
+    return [Image.of(image) if (image := found.get(checksum)) else None for checksum in checksums]
 
 
 @strawberry.input(description="What to change of an image. What is left out stays as it is.")

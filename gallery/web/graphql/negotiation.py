@@ -19,31 +19,41 @@ class MediaType(StrEnum):
 
     JSON = "application/json"
     GRAPHQL = "application/graphql-response+json"
+    EVENTS = "text/event-stream"
 
 
 def negotiate(accept: str) -> MediaType:
     """The media type that a client likes best, from its `Accept` field, or an empty string if it has none.
 
-    Who does not name `application/graphql-response+json` gets `application/json`.
+    Who does not name `application/graphql-response+json` gets `application/json`. Events are for those who name them
+    and like nothing else as well.
 
     Raises:
-        RequestError: NOT_ACCEPTABLE if the client takes neither.
+        RequestError: NOT_ACCEPTABLE if the client takes none of them.
     """
     if not accept.strip():
         return MediaType.JSON
     json, graphql = _preference(accept, MediaType.JSON), _preference(accept, MediaType.GRAPHQL)
+    if takes_events(accept) and _preference(accept, MediaType.EVENTS) > max(json, graphql):
+        return MediaType.EVENTS
     if json[0] <= 0 and graphql[0] <= 0:
-        message = f"Answers are {MediaType.GRAPHQL} or {MediaType.JSON}. Accept one of them."
+        message = f"Answers are {MediaType.GRAPHQL}, {MediaType.JSON} or {MediaType.EVENTS}. Accept one of them."
         raise RequestError(RequestCode.NOT_ACCEPTABLE, message, HTTPStatus.NOT_ACCEPTABLE)
     if graphql > json or (graphql == json and graphql[1] == _EXACT):
         return MediaType.GRAPHQL
     return MediaType.JSON
 
 
+def takes_events(accept: str) -> bool:
+    """Whether a client names event streams among what it takes."""
+    weight, specificity = _preference(accept, MediaType.EVENTS)
+    return weight > 0 and specificity == _EXACT
+
+
 def prefers_html(accept: str) -> bool:
     """Whether a client asks for a page by name and likes it better than data, as browsers do."""
     html = _preference(accept, HTML)
-    data = max(_preference(accept, media_type) for media_type in MediaType)
+    data = max(_preference(accept, media_type) for media_type in (MediaType.JSON, MediaType.GRAPHQL))
     return html[0] > 0 and html[1] == _EXACT and html > data
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -17,7 +16,8 @@ from gallery.web.errors import RequestCode, RequestError
 CSRF_HEADERS = ("Apollo-Require-Preflight", "X-Apollo-Operation-Name", "X-GraphQL-CSRF")
 """Any of these shows that a request was not sent by a form or a link of another site: it takes a CORS preflight."""
 
-_LENGTH = re.compile("[0-9]{1,18}", re.ASCII)
+IDEMPOTENCY_HEADER = "Idempotency-Key"
+"""https://datatracker.ietf.org/doc/draft-ietf-httpapi-idempotency-key-header/"""
 
 JSON = "application/json"
 MULTIPART = "multipart/form-data"
@@ -106,12 +106,6 @@ def require_csrf_header(headers: Headers) -> None:
             f'Send "{first}: 1"; {second} and {third} do as well, with any value.'
         )
         raise RequestError(RequestCode.CSRF_HEADER_MISSING, message)
-
-
-def content_length(headers: Headers) -> int:
-    """The length of a body in bytes, -1 if the client does not say."""
-    text = headers.get("content-length", "")
-    return int(text) if _LENGTH.fullmatch(text) else -1
 
 
 def _json_object(content: dict[str, Any], name: str) -> dict[str, Any]:

@@ -10,23 +10,25 @@ from graphql import lexicographic_sort_schema, print_schema
 from strawberry.schema.config import StrawberryConfig
 
 from gallery.domain.errors import ErrorCode, InvalidInputError
-from gallery.web.graphql import enums  # noqa: F401  # registers the enums with their descriptions
 from gallery.web.graphql.albums import AlbumMutations, AlbumQueries, find_album
 from gallery.web.graphql.context import Info
 from gallery.web.graphql.ids import parse_global_id
 from gallery.web.graphql.images import ImageMutations, ImageQueries, find_image
 from gallery.web.graphql.node import Node
+from gallery.web.graphql.progress import ProgressSubscriptions
 from gallery.web.graphql.scalars import SCALARS
+from gallery.web.graphql.staged_uploads import StagedUploadMutations, StagedUploadQueries, find_upload
 from gallery.web.graphql.stats import StatsQueries
+from gallery.web.graphql.storage_report import StorageQueries
 from gallery.web.graphql.tags import TagMutations, TagQueries, find_tag
 from gallery.web.graphql.uploads import UploadMutations
 
 MAX_NODES = 100
-_FINDERS = {"img": find_image, "tag": find_tag, "alb": find_album}
+_FINDERS = {"img": find_image, "tag": find_tag, "alb": find_album, "upl": find_upload}
 
 
 async def find_node(info: Info, global_id: str) -> Node:
-    """The image, tag or album with this id.
+    """The image, tag, album or upload with this id.
 
     Raises:
         InvalidInputError: INVALID_ID.
@@ -37,7 +39,7 @@ async def find_node(info: Info, global_id: str) -> Node:
 
 
 @strawberry.type(description="What can be read.")
-class Query(ImageQueries, TagQueries, AlbumQueries, StatsQueries):
+class Query(ImageQueries, TagQueries, AlbumQueries, StagedUploadQueries, StatsQueries, StorageQueries):
     """All root fields that read."""
 
     @strawberry.field(description="Whatever has this id; NOT_FOUND if there is nothing.")
@@ -60,11 +62,18 @@ class Query(ImageQueries, TagQueries, AlbumQueries, StatsQueries):
 
 
 @strawberry.type(description="What can be changed. Several in one operation are done one after the other.")
-class Mutation(UploadMutations, ImageMutations, TagMutations, AlbumMutations):
+class Mutation(UploadMutations, StagedUploadMutations, ImageMutations, TagMutations, AlbumMutations):
     """All root fields that write."""
 
 
-schema = strawberry.Schema(query=Query, mutation=Mutation, config=StrawberryConfig(scalar_map=SCALARS))
+@strawberry.type(description="What can be listened to, by server-sent events.")
+class Subscription(ProgressSubscriptions):
+    """All root fields that tell again and again."""
+
+
+schema = strawberry.Schema(
+    query=Query, mutation=Mutation, subscription=Subscription, config=StrawberryConfig(scalar_map=SCALARS)
+)
 
 
 def schema_text() -> str:

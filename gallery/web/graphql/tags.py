@@ -8,11 +8,13 @@ import strawberry
 
 from gallery.domain.errors import NotFoundError
 from gallery.domain.events import EntityKind
+from gallery.domain.ids import TagId
 from gallery.domain.names import clean_search_text
 from gallery.domain.pages import TagQuery
 from gallery.web.graphql.bulk import BulkImageResult, bulk_results
 from gallery.web.graphql.context import Info
 from gallery.web.graphql.errors import UserError, answer
+from gallery.web.graphql.idempotency import KEY_DESCRIPTION, once
 from gallery.web.graphql.ids import parse_image_ids, parse_tag_id
 from gallery.web.graphql.pagination import After, Before, Connection, First, Last, Listing
 from gallery.web.graphql.types import Tag
@@ -68,6 +70,7 @@ class CreateTagInput:
     """Makes a tag."""
 
     name: str = strawberry.field(description="The name, 1 to 255 characters; unique whatever its case.")
+    idempotency_key: str | None = strawberry.field(default=None, description=KEY_DESCRIPTION)
 
 
 @strawberry.input(description="Which tags to give to which images.")
@@ -135,7 +138,16 @@ class TagMutations:
     ) -> CreateTagPayload:
         """TAG_EXISTS if there is one of that name."""
         tags, viewer = info.context.use_cases.tags, info.context.viewer
-        tag, errors = await answer(info, lambda: tags.create(viewer, input.name))
+        tag, errors = await answer(
+            info,
+            lambda: once(
+                info,
+                "createTag",
+                input,
+                lambda claim: tags.create(viewer, input.name, claim),
+                lambda id_: info.context.loaders.tag_by_id.load(TagId(id_)),
+            ),
+        )
         return CreateTagPayload(tag=Tag.of(tag) if tag else None, errors=errors)
 
     @strawberry.mutation(description="Gives tags to images, making those tags that do not exist yet.")

@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from functools import partial
-from typing import Annotated
+from typing import Annotated, Final
 
 import strawberry
 
-from gallery.services.uploads import NewImage, UploadOutcome, UploadResult
+from gallery.domain.idempotency import Claim
+from gallery.domain.ids import ImageId
+from gallery.domain.ports import IncomingFile
+from gallery.domain.uploads import OnDuplicate
+from gallery.services.recording import UploadOutcome, UploadResult
+from gallery.services.uploads import NewImage
 from gallery.web.graphql.context import Info
 from gallery.web.graphql.errors import UserError, answer
+from gallery.web.graphql.idempotency import KEY_DESCRIPTION, again, keyed_request, once_with_file
 from gallery.web.graphql.ids import parse_album_id
+from gallery.web.graphql.progress import PROGRESS_ID_DESCRIPTION, followed
 from gallery.web.graphql.scalars import Upload
 from gallery.web.graphql.types import Image
+
+ON_DUPLICATE_DESCRIPTION: Final = "What becomes of a file of which you have an image already."
 
 
 @strawberry.input(description="A file to upload, and what to say of it.")
@@ -30,15 +37,21 @@ class UploadImageInput:
         default=None, description="Names of tags to give it, at most 100. Those that do not exist are made."
     )
     album_id: strawberry.ID | None = strawberry.field(default=None, description="An album to put it into, at the end.")
+    on_duplicate: OnDuplicate = strawberry.field(
+        default=OnDuplicate.RETURN_EXISTING, description=ON_DUPLICATE_DESCRIPTION
+    )
+    idempotency_key: str | None = strawberry.field(default=None, description=KEY_DESCRIPTION)
+    progress_id: str | None = strawberry.field(default=None, description=PROGRESS_ID_DESCRIPTION)
 
-    def new(self) -> NewImage:
+    def one(self, file: IncomingFile) -> NewImage:
         """The image as the service takes it."""
         return NewImage(
-            file=self.file,
+            file=file,
             title=self.title,
             description=self.description,
             tag_names=self.tags or (),
             album_id=None if self.album_id is None else parse_album_id(self.album_id, field=("albumId",)),
+            on_duplicate=self.on_duplicate,
         )
 
 
@@ -53,19 +66,30 @@ class UploadImagesInput:
     album_id: strawberry.ID | None = strawberry.field(
         default=None, description="An album to put them into, at the end."
     )
+    on_duplicate: OnDuplicate = strawberry.field(
+        default=OnDuplicate.RETURN_EXISTING, description=ON_DUPLICATE_DESCRIPTION
+    )
+    idempotency_key: str | None = strawberry.field(
+        default=None, description=f"{KEY_DESCRIPTION} A repeat sends the same files at the same places of the list."
+    )
+    progress_id: str | None = strawberry.field(
+        default=None,
+        description=f"{PROGRESS_ID_DESCRIPTION} A colon and the place of a file in the list, from 0, are added: `…:0`.",
+    )
 
-    def one(self, file: Upload) -> NewImage:
+    def one(self, file: IncomingFile) -> NewImage:
         """One of the images as the service takes it."""
         return NewImage(
             file=file,
             tag_names=self.tags or (),
             album_id=None if self.album_id is None else parse_album_id(self.album_id, field=("albumId",)),
+            on_duplicate=self.on_duplicate,
         )
 
 
 @strawberry.type(description="The image that a file became, or why it did not.")
 class UploadImagePayload:
-    """Answer of `uploadImage`, and one file's share of that of `uploadImages`."""
+    """Answer of `uploadImage` and `completeUpload`, and one file's share of that of `uploadImages`."""
 
     image: Image | None = strawberry.field(description="The image; null if `errors` is not empty.")
     outcome: UploadOutcome | None = strawberry.field(
@@ -97,7 +121,7 @@ class UploadMutations:
         self, info: Info, input: Annotated[UploadImageInput, strawberry.argument(description="The file.")]
     ) -> UploadImagePayload:
         """Streamed: the file goes to the storage while it arrives."""
-        return await _upload(info, input.file, input.new)
+        return await _upload(info, input, input.file)
 
     @strawberry.mutation(description="Uploads several files. Each is taken or refused for itself.")
     async def upload_images(
@@ -107,7 +131,7 @@ class UploadMutations:
 
         A fault is told once every file is done with, so that none is still being stored when the answer is sent.
         """
-        uploads = [_upload(info, file, partial(input.one, file)) for file in input.files]
+        uploads = [_upload(info, input, file, item=item) for item, file in enumerate(input.files)]
         results = await asyncio.gather(*uploads, return_exceptions=True)
         for result in results:
             if isinstance(result, BaseException):
@@ -115,14 +139,32 @@ class UploadMutations:
         return UploadImagesPayload(results=[result for result in results if isinstance(result, UploadImagePayload)])
 
 
-async def _upload(info: Info, file: Upload, new: Callable[[], NewImage]) -> UploadImagePayload:
+async def _upload(
+    info: Info, input: UploadImageInput | UploadImagesInput, file: Upload, *, item: int | None = None
+) -> UploadImagePayload:
     """What becomes of a file; the same for every variable in which it stands, as the first one says.
 
     The file is let go even if it was not read, so that those behind it in the request can arrive.
     """
-    uploads, viewer = info.context.use_cases.uploads, info.context.viewer
 
     async def upload() -> UploadResult:
-        return await uploads.upload(viewer, new())
+        with followed(info, input.progress_id, file, item=item) as sent:
+            return await _upload_once(info, input, sent, item)
 
     return UploadImagePayload.of(*await answer(info, lambda: file.once(upload), subject="albumId"))
+
+
+async def _upload_once(
+    info: Info, input: UploadImageInput | UploadImagesInput, file: IncomingFile, item: int | None
+) -> UploadResult:
+    uploads, viewer = info.context.use_cases.uploads, info.context.viewer
+    request = keyed_request(info, "uploadImage" if item is None else "uploadImages", input, item=item)
+
+    async def work(claim: Claim | None) -> UploadResult:
+        return await uploads.upload(viewer, input.one(file), claim)
+
+    async def repeat(claim: Claim) -> UploadResult:
+        image = await again(claim, lambda id_: info.context.loaders.image_by_id.load(ImageId(id_)))
+        return UploadResult(image=image, outcome=UploadOutcome(str(claim.outcome)))
+
+    return await once_with_file(info, request, file, work, repeat)

@@ -6,7 +6,7 @@ from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 
 from gallery.settings import ServerSettings
-from gallery.web.graphql.request import CSRF_HEADERS
+from gallery.web.graphql.request import CSRF_HEADERS, IDEMPOTENCY_HEADER
 from gallery.web.middleware.access_log import AccessLog
 from gallery.web.middleware.allowed_hosts import AllowedHosts, allowed_hosts
 from gallery.web.middleware.failures import Failures
@@ -37,7 +37,7 @@ def _cors(origins: tuple[str, ...]) -> list[Middleware]:
             CORSMiddleware,
             allow_origins=[origin.rstrip("/") for origin in origins],
             allow_methods=["GET", "POST"],
-            allow_headers=[*CSRF_HEADERS, REQUEST_ID_HEADER, "Range", "If-Range"],
+            allow_headers=[*CSRF_HEADERS, IDEMPOTENCY_HEADER, REQUEST_ID_HEADER, "Range", "If-Range"],
             expose_headers=[REQUEST_ID_HEADER, "Accept-Ranges", "Content-Range", "ETag"],
         )
     ]

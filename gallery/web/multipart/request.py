@@ -10,9 +10,15 @@ from typing import Any, NoReturn, Self
 import orjson
 from multipart import MultipartSegment
 
-from gallery.domain.errors import ErrorCode, FileTooLargeError, InvalidInputError, UploadInterruptedError
+from gallery.domain.errors import (
+    ErrorCode,
+    FileTooLargeError,
+    GalleryError,
+    InvalidInputError,
+    UploadInterruptedError,
+)
 from gallery.settings import UploadSettings
-from gallery.web.body import RequestBody
+from gallery.web.body import RequestBody, RequestStalledError
 from gallery.web.errors import RequestCode, RequestError
 from gallery.web.multipart.file_map import place_uploads
 from gallery.web.multipart.parts import filename_of, parser_for, parts_of
@@ -35,14 +41,13 @@ class MultipartRequest:
     `error` tells what was wrong with the part of the body that came after `map`, if anything was.
     """
 
-    def __init__(self, body: RequestBody, content_type: str, content_length: int, limits: UploadSettings) -> None:
-        """Takes the body with its type and its length in bytes, -1 if that is unknown.
+    def __init__(self, body: RequestBody, content_type: str, limits: UploadSettings) -> None:
+        """Takes the body with its type.
 
         Raises:
             RequestError: INVALID_MULTIPART if the type names no boundary.
         """
         self._body = body
-        self._content_length = content_length
         self._limits = limits
         self._events = parts_of(body, parser_for(content_type), self._check_beginning)
         self._uploads: dict[str, IncomingUpload] = {}
@@ -87,6 +92,11 @@ class MultipartRequest:
         self._distributing = asyncio.create_task(self._distribute())
         return operations
 
+    @property
+    def file_count(self) -> int:
+        """How many files `map` names; 0 before it is known."""
+        return len(self._uploads)
+
     # Before the files
 
     def _check_beginning(self) -> None:
@@ -122,8 +132,11 @@ class MultipartRequest:
 
     async def _distribute(self) -> None:
         """Gives the rest of the body to the uploads. Whichever it leaves unfinished fails."""
+        reason: GalleryError = UploadInterruptedError()
         try:
             await self._deliver_parts()
+        except RequestStalledError as error:
+            self.error, reason = error, _stalled(error)
         except RequestError as error:
             self.error = error
         else:
@@ -133,7 +146,7 @@ class MultipartRequest:
         finally:
             for upload in self._uploads.values():
                 if not upload.is_complete:
-                    upload.fail(UploadInterruptedError())
+                    upload.fail(reason)
 
     async def _deliver_parts(self) -> None:
         upload: IncomingUpload | None = None
@@ -171,7 +184,7 @@ class MultipartRequest:
     def _refuse_oversized(self) -> None:
         """Refuses the only file of a request before it arrives, if its size can be told from that of the request."""
         overhead = 2 * self._limits.max_field_size + FRAMING_BYTES
-        if len(self._uploads) == 1 and self._content_length - overhead > self._limits.max_file_size:
+        if len(self._uploads) == 1 and (self._body.announced_bytes or 0) - overhead > self._limits.max_file_size:
             for upload in self._uploads.values():
                 upload.fail(FileTooLargeError(self._limits.max_file_size))
 
@@ -208,6 +221,10 @@ class MultipartRequest:
 def _missing(name: str) -> InvalidInputError:
     message = f'The request does not contain the file "{name}" that its `map` names.'
     return InvalidInputError(ErrorCode.FILE_MISSING, message, field=("file",))
+
+
+def _stalled(error: RequestStalledError) -> InvalidInputError:
+    return InvalidInputError(ErrorCode.UPLOAD_STALLED, error.message, field=("file",))
 
 
 def _out_of_order() -> InvalidInputError:

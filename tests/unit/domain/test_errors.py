@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from uuid import UUID
+
 import pytest
 
 from gallery.domain.errors import (
     ConflictError,
     CorruptImageError,
+    DuplicateImageError,
     EmptyFileError,
     ErrorCode,
+    FileMismatchError,
     FileTooLargeError,
     ForbiddenError,
     GalleryError,
     ImageTooLargeError,
+    IncompleteUploadError,
     InvalidInputError,
     NotAnImageError,
     NotFoundError,
@@ -80,6 +85,24 @@ from gallery.domain.errors import (
             "The file is larger than the limit of 2,048 bytes.",
         ),
         (
+            FileMismatchError("size", "10 bytes", "9 bytes"),
+            ErrorCode.UPLOAD_MISMATCH,
+            ("id",),
+            "The size of the file is 9 bytes, not 10 bytes as announced.",
+        ),
+        (
+            IncompleteUploadError((2, 5)),
+            ErrorCode.UPLOAD_INCOMPLETE,
+            ("id",),
+            "2 parts are missing or of a wrong size: 2, 5. Send them, then complete again.",
+        ),
+        (
+            DuplicateImageError(UUID(int=10)),
+            ErrorCode.DUPLICATE_IMAGE,
+            ("file",),
+            "You have an image of this very file already: img_0000000000000000000000000000000a.",
+        ),
+        (
             UploadInterruptedError(),
             ErrorCode.UPLOAD_INTERRUPTED,
             ("file",),
@@ -103,7 +126,17 @@ def test_an_error_carries_a_code_a_field_and_a_sentence(
 def test_every_reason_to_refuse_a_file_has_a_code_of_its_own() -> None:
     codes = [error.code for error in RefusedFileError.__subclasses__()]
 
-    assert len(codes) == len(set(codes)) == 7
+    assert len(codes) == len(set(codes)) == 8
+
+
+def test_only_the_first_of_many_missing_parts_are_named() -> None:
+    error = IncompleteUploadError(tuple(range(1, 2001)))
+
+    assert error.missing == tuple(range(1, 2001))
+    assert error.message == (
+        "2,000 parts are missing or of a wrong size: 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, "
+        "19, 20, …. Send them, then complete again."
+    )
 
 
 def test_an_unsupported_type_and_an_unavailable_service_are_named_for_programs() -> None:

@@ -87,6 +87,14 @@ def test_a_deleted_image_knows_when() -> None:
     assert image.deleted(after(1)) == replace(image, deleted_at=after(1), updated_at=after(1), version=2)
 
 
+def test_an_image_is_rendered_again_from_the_beginning() -> None:
+    image = an_image(processing=ProcessingState.FAILED, processing_error="Damaged.")
+
+    assert image.to_render(after(1)) == replace(
+        image, processing=ProcessingState.PENDING, processing_error=None, updated_at=after(1), version=2
+    )
+
+
 def test_the_title_is_called_so_in_its_refusal() -> None:
     with pytest.raises(InvalidInputError) as refusal:
         clean_title(" ")

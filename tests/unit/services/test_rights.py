@@ -6,6 +6,7 @@ import importlib
 import inspect
 import pkgutil
 from collections.abc import Iterator, Sequence
+from datetime import timedelta
 from typing import Any, get_type_hints
 
 import pytest
@@ -13,16 +14,23 @@ import pytest
 import gallery.services
 from gallery.domain.access import Right, Viewer
 from gallery.domain.errors import ForbiddenError
-from gallery.domain.ids import AlbumId, ImageId, TagId
+from gallery.domain.idempotency import Claim
+from gallery.domain.ids import AlbumId, ImageId, TagId, UploadId
+from gallery.domain.images import ContentType
+from gallery.domain.uploads import Announcement, Draft
 from gallery.services.albums import AlbumChange, NewAlbum
+from gallery.services.idempotency import FileChecksum, KeyedRequest, Work
 from gallery.services.images import ImageChange
 from gallery.services.imports import FileToImport, ImportOptions, Progress
 from gallery.services.uploads import NewImage
-from tests.entities import ADA, NOBODY, a_tag, an_album, an_image
+from tests.entities import ADA, NOBODY, NOON, a_staged_upload, a_tag, an_album, an_image
 from tests.fakes.gallery import MemoryGallery
 from tests.fakes.incoming import MemoryFileToImport, MemoryIncomingFile
+from tests.fakes.storage import MemoryMultipartUpload
 
 IMAGE, TAG, ALBUM = an_image(), a_tag(), an_album()
+ANNOUNCED = Announcement(filename="harbour.jpg", file_size_bytes=12, content_type=ContentType.JPEG)
+UPLOAD = a_staged_upload(announced=ANNOUNCED)
 
 NEEDED = {
     "AlbumService.add_images": Right.CONTRIBUTE,
@@ -30,9 +38,18 @@ NEEDED = {
     "AlbumService.delete": Right.EDIT,
     "AlbumService.remove_images": Right.CONTRIBUTE,
     "AlbumService.update": Right.EDIT,
+    "IdempotencyService.once": Right.CONTRIBUTE,
+    "IdempotencyService.once_with_file": Right.CONTRIBUTE,
     "ImageService.delete": Right.EDIT,
     "ImageService.update": Right.EDIT,
     "ImportService.run": Right.CONTRIBUTE,
+    "StagedUploadService.abort": Right.CONTRIBUTE,
+    "StagedUploadService.complete": Right.CONTRIBUTE,
+    "StagedUploadService.create": Right.CONTRIBUTE,
+    "StagedUploadService.find": Right.CONTRIBUTE,
+    "StagedUploadService.part_urls": Right.CONTRIBUTE,
+    "SweepService.repair": Right.EDIT,
+    "SweepService.report": Right.EDIT,
     "TagService.create": Right.CONTRIBUTE,
     "TagService.delete": Right.EDIT,
     "TagService.tag_images": Right.CONTRIBUTE,
@@ -41,9 +58,12 @@ NEEDED = {
 }
 
 OF_THE_GALLERY_ITSELF = {
+    "IdempotencyService.settle",
     "RenditionService.delete_objects",
     "RenditionService.give_up",
     "RenditionService.render",
+    "StagedUploadService.settle",
+    "SweepService.tidy",
     "UploadService.settle",
 }
 """What workers and the server do: nobody asks for it."""
@@ -75,22 +95,50 @@ def bound(gallery: MemoryGallery, service: type, name: str) -> Any:  # noqa: ANN
 def arguments(service: type, name: str, file: MemoryIncomingFile) -> dict[str, object]:
     """Good values for every parameter of a use case but the viewer, chosen by type."""
     examples: dict[object, object] = {
+        Announcement: ANNOUNCED,
         AlbumChange: AlbumChange(album_id=ALBUM.id, title="Winter"),
         AlbumId: ALBUM.id,
+        Claim | None: None,
+        Draft: Draft(),
+        FileChecksum: file_checksum,
         ImageChange: ImageChange(image_id=IMAGE.id, title="Lighthouse"),
         ImageId: IMAGE.id,
         ImportOptions: ImportOptions(),
+        KeyedRequest: KeyedRequest(key="key-1", operation="createTag", fingerprint="1"),
         NewAlbum: NewAlbum(title="Winter", image_ids=[IMAGE.id]),
         NewImage: NewImage(file=file),
         Progress: lambda _: None,
         Sequence[FileToImport]: [MemoryFileToImport(file)],
         Sequence[ImageId]: [IMAGE.id],
+        Sequence[int]: [1],
         Sequence[str]: ["Sand"],
         TagId: TAG.id,
+        UploadId: UPLOAD.id,
+        Work: nothing,  # and so for what answers a repeat
+        bool: False,
         str: "Sand",
+        timedelta: timedelta(hours=1),
     }
     hints = get_type_hints(getattr(service, name))
     return {parameter: examples[hint] for parameter, hint in hints.items() if parameter not in {"viewer", "return"}}
+
+
+async def nothing(_claim: Claim) -> None:
+    pass
+
+
+async def file_checksum() -> str:
+    return ""
+
+
+def full_gallery(gallery: MemoryGallery) -> None:
+    """Puts one of everything in it that use cases are about."""
+    gallery.holds(IMAGE, TAG, ALBUM)
+    gallery.put_tags(IMAGE, TAG)
+    gallery.tables.uploads[UPLOAD.id] = UPLOAD
+    gallery.storage.multipart_uploads["multipart-1"] = MemoryMultipartUpload(
+        storage_path=UPLOAD.storage_path, content_type="image/jpeg", begun_at=NOON, parts={1: b"a photograph"}
+    )
 
 
 def test_every_public_method_of_the_services_is_known_here() -> None:
@@ -101,7 +149,7 @@ def test_every_public_method_of_the_services_is_known_here() -> None:
 async def test_a_viewer_without_rights_is_refused_before_anything_is_touched(
     gallery: MemoryGallery, service: type, name: str
 ) -> None:
-    gallery.holds(IMAGE, TAG, ALBUM)
+    full_gallery(gallery)
     file = MemoryIncomingFile([b"a photograph"])
 
     with gallery.refuses(ForbiddenError):
@@ -113,7 +161,7 @@ async def test_a_viewer_without_rights_is_refused_before_anything_is_touched(
 
 @pytest.mark.parametrize(("service", "name"), USE_CASES)
 async def test_every_other_right_is_not_enough(gallery: MemoryGallery, service: type, name: str) -> None:
-    gallery.holds(IMAGE, TAG, ALBUM)
+    full_gallery(gallery)
     needed = NEEDED[f"{service.__name__}.{name}"]
     viewer = Viewer(id=ADA.id, rights=frozenset(Right) - {needed})
 
@@ -125,8 +173,7 @@ async def test_every_other_right_is_not_enough(gallery: MemoryGallery, service: 
 
 @pytest.mark.parametrize(("service", "name"), USE_CASES)
 async def test_the_needed_right_alone_is_enough(gallery: MemoryGallery, service: type, name: str) -> None:
-    gallery.holds(IMAGE, TAG, ALBUM)
-    gallery.put_tags(IMAGE, TAG)
+    full_gallery(gallery)
     viewer = Viewer(id=ADA.id, rights=frozenset({NEEDED[f"{service.__name__}.{name}"]}))
 
     await bound(gallery, service, name)(viewer=viewer, **arguments(service, name, MemoryIncomingFile([b"a"])))

@@ -9,7 +9,8 @@ import pytest
 from gallery.domain.events import EventKind
 from gallery.domain.images import ContentType, Image, ImageInfo, ProcessingState
 from gallery.domain.jobs import RenderImage
-from gallery.services.uploads import NewImage, UploadOutcome, UploadResult
+from gallery.services.recording import UploadOutcome, UploadResult
+from gallery.services.uploads import NewImage
 from tests.entities import ADA, BOB, a_tag, an_album, checksum_of
 from tests.fakes.gallery import HEAD_BYTES, MAX_FILE_SIZE_BYTES, MemoryGallery
 from tests.fakes.incoming import MemoryIncomingFile
@@ -115,6 +116,8 @@ async def test_the_first_bytes_are_looked_at_before_anything_is_stored(
     result = await gallery.uploads.upload(BOB, NewImage(file=MemoryIncomingFile(chunks)))
 
     assert gallery.inspector.asked == [(head, complete)]
+    [(info, check)] = gallery.inspector.followed
+    assert (info, check.fed) == (gallery.inspector.answer, b"".join(chunks))
     assert gallery.storage.objects[result.image.storage_path].content == b"".join(chunks)
 
 

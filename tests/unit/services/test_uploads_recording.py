@@ -8,7 +8,8 @@ import pytest
 
 from gallery.domain.errors import ConflictError, ErrorCode, UnavailableError
 from gallery.domain.jobs import RenderImage
-from gallery.services.uploads import NewImage, UploadOutcome, UploadResult
+from gallery.services.recording import UploadOutcome, UploadResult
+from gallery.services.uploads import NewImage
 from tests.entities import BOB, a_tag, an_image, checksum_of
 from tests.fakes.database import CommitFault
 from tests.fakes.gallery import MemoryGallery
@@ -28,7 +29,7 @@ def an_upload(gallery: MemoryGallery) -> asyncio.Task[UploadResult]:
 
 async def test_a_commit_that_fails_takes_the_object_with_it(gallery: MemoryGallery) -> None:
     gallery.holds(an_image())
-    gallery.database.commit_faults.append(CommitFault(error=DATABASE_GONE))
+    gallery.database.commit_faults.extend([None, CommitFault(error=DATABASE_GONE)])
 
     with gallery.refuses(UnavailableError) as refusal:
         await an_upload(gallery)
@@ -38,7 +39,7 @@ async def test_a_commit_that_fails_takes_the_object_with_it(gallery: MemoryGalle
 
 
 async def test_a_commit_whose_answer_is_lost_keeps_the_object(gallery: MemoryGallery) -> None:
-    gallery.database.commit_faults.append(CommitFault(error=DATABASE_GONE, kept=True))
+    gallery.database.commit_faults.extend([None, CommitFault(error=DATABASE_GONE, kept=True)])
 
     with pytest.raises(UnavailableError):
         await an_upload(gallery)
@@ -67,7 +68,7 @@ async def test_an_object_stays_if_it_cannot_be_told_whether_a_row_names_it(
 async def test_an_object_that_cannot_be_removed_is_logged_and_the_first_error_told(
     gallery: MemoryGallery, caplog: pytest.LogCaptureFixture
 ) -> None:
-    gallery.database.commit_faults.append(CommitFault(error=DATABASE_GONE))
+    gallery.database.commit_faults.extend([None, CommitFault(error=DATABASE_GONE)])
     gallery.storage.broken = {"delete"}
 
     with pytest.raises(UnavailableError) as refusal:
@@ -126,7 +127,7 @@ async def test_an_image_that_is_being_deleted_is_not_the_answer(gallery: MemoryG
 
 
 async def test_a_collision_is_tried_once_more(gallery: MemoryGallery) -> None:
-    gallery.database.commit_faults.append(CommitFault(error=COLLISION))
+    gallery.database.commit_faults.extend([None, CommitFault(error=COLLISION)])
 
     result = await an_upload(gallery)
 
@@ -137,7 +138,7 @@ async def test_a_collision_is_tried_once_more(gallery: MemoryGallery) -> None:
 
 
 async def test_a_second_collision_is_told(gallery: MemoryGallery) -> None:
-    gallery.database.commit_faults.extend([CommitFault(error=COLLISION), CommitFault(error=COLLISION)])
+    gallery.database.commit_faults.extend([None, CommitFault(error=COLLISION), CommitFault(error=COLLISION)])
 
     with gallery.refuses(ConflictError):
         await an_upload(gallery)
@@ -150,6 +151,24 @@ async def test_a_client_that_goes_away_after_the_last_byte_still_gets_its_image(
         await gallery.everybody_waits()
         assert gallery.tables.images == {}
         upload.cancel()
+        await gallery.everybody_waits()
+        assert not upload.done()
+    with pytest.raises(asyncio.CancelledError):
+        await upload
+
+    [image] = gallery.tables.images.values()
+    assert set(gallery.storage.objects) == {image.storage_path}
+    assert gallery.jobs == [RenderImage(image.id)]
+    assert gallery.tables.uploads == {}
+
+
+async def test_an_upload_that_is_cancelled_twice_lets_go_and_is_finished_all_the_same(gallery: MemoryGallery) -> None:
+    async with gallery.unit_of_work() as work:
+        await work.tags.add_missing([a_tag("Sea")])
+        upload = an_upload(gallery)
+        for _ in range(2):
+            await gallery.everybody_waits()
+            upload.cancel()
         with pytest.raises(asyncio.CancelledError):
             await upload
         settled = asyncio.create_task(gallery.uploads.settle())
@@ -159,22 +178,19 @@ async def test_a_client_that_goes_away_after_the_last_byte_still_gets_its_image(
 
     [image] = gallery.tables.images.values()
     assert set(gallery.storage.objects) == {image.storage_path}
-    assert gallery.jobs == [RenderImage(image.id)]
+    assert gallery.tables.uploads == {}
 
 
 async def test_a_client_that_goes_away_before_the_row_fails_leaves_nothing(gallery: MemoryGallery) -> None:
-    gallery.database.commit_faults.append(CommitFault(error=DATABASE_GONE))
+    gallery.database.commit_faults.extend([None, CommitFault(error=DATABASE_GONE)])
 
     async with gallery.unit_of_work() as work:
         await work.tags.add_missing([a_tag("Sea")])
         upload = an_upload(gallery)
         await gallery.everybody_waits()
         upload.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await upload
-        settled = asyncio.create_task(gallery.uploads.settle())
-        await gallery.everybody_waits()
-    await settled
+    with pytest.raises(asyncio.CancelledError):
+        await upload
 
     assert gallery.storage.puts == 1
     assert gallery.storage.objects == {}

@@ -26,6 +26,7 @@ from gallery.domain.ids import new_album_id
 from gallery.services.uploads import NewImage
 from tests.entities import BOB, an_album, an_image
 from tests.fakes.gallery import HEAD_BYTES, MAX_FILE_SIZE_BYTES, MemoryGallery
+from tests.fakes.imaging import TRUNCATED
 from tests.fakes.incoming import MemoryIncomingFile
 
 CHUNKS = [b"12345", b"67890", b"abcde", b"fghij"]
@@ -68,7 +69,11 @@ async def test_an_unknown_album_is_found_missing_before_the_file_is_read(gallery
 async def test_an_album_that_is_deleted_while_the_file_comes_leaves_no_image(gallery: MemoryGallery) -> None:
     album = an_album()
     gallery.holds(album)
-    file = MemoryIncomingFile(CHUNKS, at_end=gallery.tables.albums.clear)
+
+    def delete_album() -> None:
+        gallery.tables.albums.clear()
+
+    file = MemoryIncomingFile(CHUNKS, at_end=delete_album)
 
     with pytest.raises(NotFoundError):
         await gallery.uploads.upload(BOB, NewImage(file=file, tag_names=["Sea"], album_id=album.id))
@@ -134,6 +139,18 @@ async def test_a_file_that_is_too_large_is_not_read_further(gallery: MemoryGalle
     assert file.chunks_read == MAX_FILE_SIZE_BYTES // HEAD_BYTES + 1
 
 
+@pytest.mark.parametrize("chunks", [[*CHUNKS, TRUNCATED], [*CHUNKS, TRUNCATED[:5], TRUNCATED[5:]], [TRUNCATED]])
+async def test_an_image_that_turns_out_to_be_cut_off_is_not_stored(gallery: MemoryGallery, chunks: list[bytes]) -> None:
+    file = MemoryIncomingFile(chunks)
+
+    with gallery.refuses(TruncatedImageError) as refusal:
+        await gallery.uploads.upload(BOB, NewImage(file=file, tag_names=["Sea"]))
+
+    assert (refusal.value.code, refusal.value.field) == (ErrorCode.IMAGE_TRUNCATED, ("file",))
+    assert file.chunks_read == len(chunks)
+    assert gallery.storage.puts == 0
+
+
 @pytest.mark.parametrize("chunks_that_came", range(len(CHUNKS) + 1))
 @pytest.mark.parametrize("error", [UploadInterruptedError(), RuntimeError("a fault of ours")], ids=repr)
 async def test_an_upload_that_breaks_off_leaves_nothing(
@@ -159,8 +176,8 @@ async def test_an_upload_that_is_cancelled_while_the_file_comes_leaves_nothing(
     upload = asyncio.create_task(gallery.uploads.upload(BOB, NewImage(file=file, tag_names=["Sea"])))
     await file.stalled.wait()
 
-    with gallery.refuses(asyncio.CancelledError):
-        upload.cancel()
+    upload.cancel()
+    with pytest.raises(asyncio.CancelledError):
         await upload
 
     await gallery.uploads.settle()

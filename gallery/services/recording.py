@@ -1,0 +1,196 @@
+"""Where both ways of uploading end: the bytes are stored, and one transaction makes them an image.
+
+The transaction ends the intent as well. So an intent that is there means that nothing was recorded, and one that is
+gone that there is nothing left to do.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum, unique
+
+from gallery.domain.access import Viewer
+from gallery.domain.errors import ConflictError, DuplicateImageError, ErrorCode, NotFoundError
+from gallery.domain.events import Event, EventKind
+from gallery.domain.idempotency import Claim
+from gallery.domain.ids import ImageId
+from gallery.domain.images import Image, ImageInfo, ProcessingState, title_from_filename
+from gallery.domain.jobs import RenderImage
+from gallery.domain.names import clean_filename
+from gallery.domain.ports import Clock, StoredObject, UnitOfWork, UnitOfWorkFactory
+from gallery.domain.uploads import Draft, OnDuplicate, Transport, Upload, UploadState
+from gallery.services.albums import append_images
+from gallery.services.clock import utc_now
+from gallery.services.tags import attach_tags
+
+
+@unique
+class UploadOutcome(StrEnum):
+    """What became of a file that was taken."""
+
+    CREATED = "CREATED"
+    EXISTING = "EXISTING"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UploadResult:
+    """The image that the file became, or the one that it had become before."""
+
+    image: Image
+    outcome: UploadOutcome
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArrivedFile:
+    """A file whose bytes are stored and found to be an image. A `claim` is completed with it."""
+
+    upload: Upload
+    info: ImageInfo
+    stored: StoredObject
+    filename: str | None
+    claim: Claim | None = None
+
+    def image(self, now: datetime) -> Image:
+        """The image that it is to become."""
+        return Image(
+            id=self.upload.image_id,
+            owner=self.upload.owner,
+            filename=self.stored.storage_path.rpartition("/")[2],
+            original_filename=clean_filename(self.filename),
+            content_type=self.info.content_type,
+            file_size_bytes=self.stored.size_bytes,
+            storage_path=self.stored.storage_path,
+            checksum=self.stored.checksum,
+            width_px=self.info.width_px,
+            height_px=self.info.height_px,
+            title=self.upload.draft.title or title_from_filename(self.filename),
+            description=self.upload.draft.description,
+            processing=ProcessingState.PENDING,
+            processing_error=None,
+            uploaded_at=now,
+            created_at=now,
+            updated_at=now,
+        )
+
+
+class UploadGoneError(NotFoundError):
+    """The upload was aborted or given up while its bytes were still coming."""
+
+
+class Recorder:
+    """Makes images of stored bytes."""
+
+    def __init__(self, unit_of_work: UnitOfWorkFactory, *, clock: Clock = utc_now) -> None:
+        self._unit_of_work = unit_of_work
+        self._clock = clock
+
+    async def record(self, viewer: Viewer, file: ArrivedFile) -> UploadResult:
+        """Stores the image, its tags, its place in an album, event and job, and ends the upload, all or nothing.
+
+        An upload that was recorded before, by somebody who does the same, gives the same result again. Where the
+        result is another image than the upload's own, the stored bytes are of no use: the caller removes them.
+
+        Raises:
+            UploadGoneError: if the upload is not there any more.
+            DuplicateImageError: if the owner has these bytes and wanted to be told.
+            NotFoundError: if the album is not there any more.
+            ConflictError: VERSION_CONFLICT if somebody else was faster twice, or has taken over the claim.
+            UnavailableError: if the database does not answer; the upload may have been recorded all the same.
+        """
+        try:
+            return await self._record(viewer, file)
+        except ConflictError as error:
+            if error.code is not ErrorCode.VERSION_CONFLICT:
+                raise
+            return await self._record(viewer, file)  # somebody else stored the same bytes a moment ago
+
+    async def result_of(self, upload: Upload) -> UploadResult:
+        """What a completed upload became.
+
+        Raises:
+            NotFoundError: if the image was deleted since.
+        """
+        async with self._unit_of_work() as work:
+            return await result_within(work, upload)
+
+    async def _record(self, viewer: Viewer, file: ArrivedFile) -> UploadResult:
+        async with self._unit_of_work() as work:
+            upload = await _locked(work, file.upload)
+            if upload.state is UploadState.COMPLETED:
+                return await result_within(work, upload)
+            now = self._clock()
+            result = await _add_or_find(work, viewer, file.image(now), upload.draft.on_duplicate)
+            await _place(work, viewer, result.image.id, upload.draft, now)
+            await _end(work, upload, result.image.id, now)
+            if file.claim is not None:
+                await work.claims.complete(
+                    file.claim.completed(
+                        result.image.id, outcome=result.outcome.value, file_checksum=file.stored.checksum
+                    )
+                )
+            await work.commit()
+        return result
+
+
+async def _locked(work: UnitOfWork, upload: Upload) -> Upload:
+    try:
+        return await work.uploads.get(upload.owner, upload.id)
+    except NotFoundError as error:
+        raise UploadGoneError(error.message) from error
+
+
+async def result_within(work: UnitOfWork, upload: Upload) -> UploadResult:
+    """What a completed upload became, within a transaction.
+
+    Raises:
+        NotFoundError: if the image was deleted since.
+    """
+    image = await work.images.get(upload.image_id)
+    own = image.storage_path == upload.storage_path
+    return UploadResult(image=image, outcome=UploadOutcome.CREATED if own else UploadOutcome.EXISTING)
+
+
+async def _add_or_find(work: UnitOfWork, viewer: Viewer, image: Image, on_duplicate: OnDuplicate) -> UploadResult:
+    existing = await work.images.find_by_checksum(image.owner, image.checksum)
+    if existing is not None and on_duplicate is OnDuplicate.REJECT:
+        raise DuplicateImageError(existing.id)
+    if existing is not None and on_duplicate is OnDuplicate.RETURN_EXISTING:
+        return UploadResult(image=existing, outcome=UploadOutcome.EXISTING)
+    new = replace(image, is_copy=existing is not None)
+    await work.images.add(new)
+    await work.events.append(_uploaded(viewer, new))
+    await work.jobs.enqueue(RenderImage(new.id))
+    return UploadResult(image=new, outcome=UploadOutcome.CREATED)
+
+
+async def _place(work: UnitOfWork, viewer: Viewer, image_id: ImageId, draft: Draft, now: datetime) -> None:
+    if draft.tag_names:
+        await attach_tags(work, viewer, [image_id], draft.tag_names, now)
+    if draft.album_id is not None:
+        album = await work.albums.get(draft.album_id)
+        if await append_images(work, viewer, album.id, [image_id], now):
+            await work.albums.save(album.touched(now))
+
+
+async def _end(work: UnitOfWork, upload: Upload, image_id: ImageId, now: datetime) -> None:
+    """A staged upload stays for those who ask for its result again, until it expires."""
+    if upload.transport is Transport.STREAMED:
+        await work.uploads.delete([upload.id])
+    else:
+        await work.uploads.save(upload.completed(image_id, now))
+
+
+def _uploaded(viewer: Viewer, image: Image) -> Event:
+    return Event(
+        kind=EventKind.IMAGE_UPLOADED,
+        entity_id=image.id,
+        actor=viewer.id,
+        occurred_at=image.uploaded_at,
+        payload={
+            "original_filename": image.original_filename,
+            "content_type": image.content_type.value,
+            "file_size_bytes": image.file_size_bytes,
+            "checksum": image.checksum,
+        },
+    )

@@ -1,0 +1,69 @@
+"""Reads a staged file back, once, and lets it pass what a streamed one passes on its way."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from gallery.domain.errors import FileMismatchError, NotFoundError, RefusedFileError
+from gallery.domain.images import ImageInfo
+from gallery.domain.ports import ImageInspector, ObjectStorage, ObjectStream, StoredObject
+from gallery.domain.upload_ports import ImageVerifier
+from gallery.domain.uploads import Announcement
+from gallery.services.hashing import Tally
+from gallery.services.incoming import followed, read_head
+
+
+class StagedFileCheck:
+    """Decides whether what a client has sent to the storage is what it announced, and an image."""
+
+    def __init__(
+        self, *, storage: ObjectStorage, inspector: ImageInspector, verifier: ImageVerifier, head_bytes: int
+    ) -> None:
+        self._storage = storage
+        self._inspector = inspector
+        self._verifier = verifier
+        self._head_bytes = head_bytes
+
+    async def check(self, storage_path: str, announced: Announcement) -> tuple[ImageInfo, StoredObject]:
+        """What the file is. That it is another one goes before that it is damaged.
+
+        Raises:
+            NotFoundError: if there is no such object: its parts are gone.
+            FileMismatchError: if size, type or checksum are others than those announced.
+            RefusedFileError: if it cannot become an image.
+            UnavailableError: if the storage does not answer.
+        """
+        async with self._opened(storage_path) as stored:
+            _compare("size", f"{announced.file_size_bytes:,} bytes", f"{stored.total_bytes:,} bytes")
+            tally = Tally()
+            chunks = tally.counted(stored.body)
+            head, complete = await read_head(chunks, self._head_bytes)
+            info = await self._inspector.inspect(head, complete=complete)
+            _compare("type", announced.content_type, info.content_type)
+            refusal = await self._refusal(followed(head, chunks, self._inspector.follow(info)))
+        _compare("SHA-256", announced.checksum or tally.checksum, tally.checksum)
+        if refusal is not None:
+            raise refusal
+        return info, StoredObject(storage_path=storage_path, size_bytes=tally.size_bytes, checksum=tally.checksum)
+
+    @asynccontextmanager
+    async def _opened(self, storage_path: str) -> AsyncIterator[ObjectStream]:
+        try:
+            async with self._storage.open(storage_path) as stored:
+                yield stored
+        except NotFoundError as error:
+            message = "What had arrived of the file is gone from the storage. Begin a new upload."
+            raise NotFoundError(message, field=("id",)) from error
+
+    async def _refusal(self, chunks: AsyncIterator[bytes]) -> RefusedFileError | None:
+        try:
+            await self._verifier.verify(chunks)
+        except RefusedFileError as error:
+            return error
+        return None
+
+
+def _compare(what: str, announced: str, arrived: str) -> None:
+    if announced != arrived:
+        raise FileMismatchError(what, announced, arrived)

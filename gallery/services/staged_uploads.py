@@ -1,0 +1,285 @@
+"""Uploads past the server: a client sends the parts of a file to the storage itself, and then says that it is done.
+
+What arrived is read back once and passes what a streamed file passes. Until it is an image, nothing but the row of the
+upload names it; the row is stored first and goes last, so whatever is cut off is found again.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import timedelta
+
+from gallery.domain.access import Right, Viewer, require
+from gallery.domain.errors import (
+    ConflictError,
+    DuplicateImageError,
+    ErrorCode,
+    GalleryError,
+    NotFoundError,
+    RefusedFileError,
+)
+from gallery.domain.idempotency import Claim
+from gallery.domain.ids import UploadId, new_image_id, new_upload_id
+from gallery.domain.jobs import DeleteObjects
+from gallery.domain.ports import Clock, StoragePaths, UnitOfWork, UnitOfWorkFactory
+from gallery.domain.upload_ports import StagingStorage, StoredPart
+from gallery.domain.uploads import Announcement, Draft, Transport, Upload, UploadState
+from gallery.services.bulk import distinct
+from gallery.services.clock import utc_now
+from gallery.services.drafts import check_album, clean_draft
+from gallery.services.finishing import Finishing
+from gallery.services.recording import ArrivedFile, Recorder, UploadResult, result_within
+from gallery.services.staged_checks import StagedFileCheck
+from gallery.services.staging import PartUrl, StagedUpload, StagingLimits, clean_announcement
+
+COMPLETION_TIME = timedelta(hours=1)
+"""How long an upload lives at least from when its client says that it is complete: longer than any check takes."""
+
+log = logging.getLogger(__name__)
+
+
+class StagedUploadService:
+    """Takes in files that clients send to the storage."""
+
+    def __init__(  # noqa: PLR0913 - what a file passes through
+        self,
+        *,
+        unit_of_work: UnitOfWorkFactory,
+        staging: StagingStorage,
+        paths: StoragePaths,
+        check: StagedFileCheck,
+        recorder: Recorder,
+        limits: StagingLimits,
+        clock: Clock = utc_now,
+    ) -> None:
+        self._unit_of_work = unit_of_work
+        self._staging = staging
+        self._paths = paths
+        self._check = check
+        self._recorder = recorder
+        self._limits = limits
+        self._clock = clock
+        self._finishing = Finishing()
+
+    async def create(self, viewer: Viewer, announced: Announcement, draft: Draft, claim: Claim | None = None) -> Upload:
+        """Begins an upload. A claim is completed with it.
+
+        Raises:
+            InvalidInputError: if a value breaks its rule, or the file is empty or too large.
+            NotFoundError: if there is no such album.
+            ConflictError: VERSION_CONFLICT if another request has taken over the claim.
+            UnavailableError: if the storage or the database does not answer.
+        """
+        require(viewer, Right.CONTRIBUTE)
+        announced = clean_announcement(announced, self._limits)
+        draft = clean_draft(draft)
+        await check_album(self._unit_of_work, draft)
+        now = self._clock()
+        image_id = new_image_id()
+        upload = Upload(
+            id=new_upload_id(),
+            owner=viewer.id,
+            transport=Transport.STAGED,
+            image_id=image_id,
+            storage_path=self._paths.original(image_id, announced.content_type, now),
+            draft=draft,
+            announced=announced,
+            part_size_bytes=self._limits.part_size_for(announced.file_size_bytes),
+            created_at=now,
+            touched_at=now,
+            expires_at=now + self._limits.ttl,
+        )
+        return await self._finishing.run(self._begin(upload, announced, claim))
+
+    async def find(self, viewer: Viewer, upload_id: UploadId) -> tuple[Upload, tuple[StoredPart, ...]]:
+        """An upload of the viewer, and the parts that have arrived; none once it is complete.
+
+        Raises:
+            NotFoundError: if there is none, or it has expired.
+            UnavailableError: if the storage or the database does not answer.
+        """
+        require(viewer, Right.CONTRIBUTE)
+        staged = await self._get(viewer, upload_id)
+        if staged.upload.state is UploadState.COMPLETED:
+            return staged.upload, ()
+        try:
+            return staged.upload, await self._staging.parts(staged.upload.storage_path, staged.multipart_id)
+        except NotFoundError:  # it is being completed at this moment
+            return staged.upload, ()
+
+    async def part_urls(self, viewer: Viewer, upload_id: UploadId, numbers: Sequence[int]) -> tuple[PartUrl, ...]:
+        """Where to PUT parts, each once, in the order of the numbers. Sending a part again replaces it.
+
+        Raises:
+            InvalidInputError: if there are no such parts, or more than 100 are asked for.
+            NotFoundError: if there is no such upload, or it has expired.
+            ConflictError: VERSION_CONFLICT if it is complete.
+        """
+        require(viewer, Right.CONTRIBUTE)
+        wanted = distinct(numbers, field=("numbers",))
+        staged = await self._get(viewer, upload_id)
+        _check_open(staged.upload)
+        staged.check_numbers(numbers)
+        expires_at = self._clock() + self._limits.url_ttl
+        return tuple(
+            [
+                PartUrl(
+                    number=number,
+                    url=await self._staging.part_url(
+                        staged.upload.storage_path,
+                        staged.multipart_id,
+                        number,
+                        expires_in_seconds=int(self._limits.url_ttl.total_seconds()),
+                    ),
+                    first_byte=staged.first_byte_of(number),
+                    size_bytes=staged.size_of(number),
+                    expires_at=expires_at,
+                )
+                for number in wanted
+            ]
+        )
+
+    async def complete(self, viewer: Viewer, upload_id: UploadId) -> UploadResult:
+        """Makes an image of the parts. Asked again, or by several at once, it gives the same answer.
+
+        A refused file is removed with its upload. After any other failure the upload stays and may be completed again.
+
+        Raises:
+            NotFoundError: if there is no such upload, or it has expired, or its image was deleted since.
+            IncompleteUploadError: if parts are missing or not of their size.
+            FileMismatchError: if the file is not the one that was announced.
+            RefusedFileError: if it cannot become an image.
+            DuplicateImageError: if the viewer has these bytes and wanted to be told.
+            UnavailableError: if the storage or the database does not answer.
+        """
+        require(viewer, Right.CONTRIBUTE)
+        staged = await self._prolonged(viewer, upload_id)
+        if staged.upload.state is UploadState.COMPLETED:
+            return await self._recorder.result_of(staged.upload)
+        await self._assemble(staged)
+        try:
+            info, stored = await self._check.check(staged.upload.storage_path, staged.announced)
+            file = ArrivedFile(upload=staged.upload, info=info, stored=stored, filename=staged.announced.filename)
+            return await self._finishing.run(self._record(viewer, file))
+        except (RefusedFileError, DuplicateImageError, NotFoundError) as refusal:
+            return await self._finishing.run(self._refused(staged.upload, refusal))
+
+    async def abort(self, viewer: Viewer, upload_id: UploadId) -> None:
+        """Gives an upload up and removes what has arrived of it.
+
+        Raises:
+            NotFoundError: if there is no such upload, or it has expired.
+            ConflictError: VERSION_CONFLICT if it is complete.
+        """
+        require(viewer, Right.CONTRIBUTE)
+        async with self._unit_of_work() as work:
+            staged = await self._living(work, viewer, upload_id)
+            _check_open(staged.upload)
+            await _remove(work, staged.upload)
+            await work.commit()
+        try:
+            await self._staging.abort(staged.upload.storage_path, staged.multipart_id)
+        except GalleryError:
+            log.warning("parts of an aborted upload are left behind: %s", staged.upload.storage_path)
+
+    async def settle(self) -> None:
+        """Waits for uploads that are being begun or recorded."""
+        await self._finishing.settle()
+
+    async def _begin(self, upload: Upload, announced: Announcement, claim: Claim | None) -> Upload:
+        """The row, the multipart upload, its id in the row: wherever this is cut off, the sweep finds what is left."""
+        async with self._unit_of_work() as work:
+            await work.uploads.add(upload)
+            await work.commit()
+        try:
+            multipart_id = await self._staging.begin(upload.storage_path, content_type=announced.content_type)
+        except GalleryError:
+            await self._forget(upload)
+            raise
+        begun = replace(upload, multipart_id=multipart_id)
+        async with self._unit_of_work() as work:
+            await work.uploads.save(begun)
+            if claim is not None:
+                await work.claims.complete(claim.completed(begun.id))
+            await work.commit()
+        return begun
+
+    async def _forget(self, upload: Upload) -> None:
+        try:
+            async with self._unit_of_work() as work:
+                await work.uploads.delete([upload.id])
+                await work.commit()
+        except GalleryError:
+            log.warning("an upload that was never begun is left behind: %s", upload.id)
+
+    async def _get(self, viewer: Viewer, upload_id: UploadId) -> StagedUpload:
+        async with self._unit_of_work() as work:
+            return await self._living(work, viewer, upload_id)
+
+    async def _living(self, work: UnitOfWork, viewer: Viewer, upload_id: UploadId) -> StagedUpload:
+        staged = StagedUpload.of(await work.uploads.get(viewer.id, upload_id))
+        if staged.upload.expires_at is not None and staged.upload.expires_at <= self._clock():
+            message = "The upload has expired. Begin a new one."
+            raise NotFoundError(message, field=("id",))
+        return staged
+
+    async def _prolonged(self, viewer: Viewer, upload_id: UploadId) -> StagedUpload:
+        """The upload, which from now on lives long enough to be completed."""
+        now = self._clock()
+        async with self._unit_of_work() as work:
+            staged = await self._living(work, viewer, upload_id)
+            expires_at = max(staged.upload.expires_at or now, now + COMPLETION_TIME)
+            upload = replace(staged.upload, touched_at=now, expires_at=expires_at)
+            await work.uploads.save(upload)
+            await work.commit()
+        return replace(staged, upload=upload)
+
+    async def _assemble(self, staged: StagedUpload) -> None:
+        path, multipart_id = staged.upload.storage_path, staged.multipart_id
+        try:
+            parts = staged.whole(await self._staging.parts(path, multipart_id))
+            await self._staging.finish(path, multipart_id, parts)
+        except NotFoundError:
+            log.info("the parts of an upload were put together before, or are gone: %s", path)
+
+    async def _record(self, viewer: Viewer, file: ArrivedFile) -> UploadResult:
+        result = await self._recorder.record(viewer, file)
+        if result.image.storage_path != file.stored.storage_path:
+            await self._discard(file.stored.storage_path)
+        return result
+
+    async def _discard(self, storage_path: str) -> None:
+        async with self._unit_of_work() as work:
+            await work.jobs.enqueue(DeleteObjects((storage_path,)))
+            await work.commit()
+
+    async def _refused(self, upload: Upload, refusal: GalleryError) -> UploadResult:
+        """Removes a refused upload, unless another call has completed it meanwhile: then that is the answer.
+
+        Raises:
+            GalleryError: the refusal.
+        """
+        async with self._unit_of_work() as work:
+            try:
+                current = await work.uploads.get(upload.owner, upload.id)
+            except NotFoundError:
+                raise refusal from None
+            if current.state is UploadState.COMPLETED:
+                return await result_within(work, current)
+            await _remove(work, upload)
+            await work.commit()
+        raise refusal
+
+
+async def _remove(work: UnitOfWork, upload: Upload) -> None:
+    """Removes the row, and with the same commit asks for the object to be removed."""
+    await work.uploads.delete([upload.id])
+    await work.jobs.enqueue(DeleteObjects((upload.storage_path,)))
+
+
+def _check_open(upload: Upload) -> None:
+    if upload.state is UploadState.COMPLETED:
+        message = "The upload is complete already."
+        raise ConflictError(ErrorCode.VERSION_CONFLICT, message, field=("id",))

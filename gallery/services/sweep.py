@@ -1,0 +1,120 @@
+"""The sweep: what rows, objects, multipart uploads and held jobs say of one another, and putting it right.
+
+Nothing is touched that is younger than the grace period, or belongs to an upload that moves.
+"""
+
+from __future__ import annotations
+
+import logging
+from datetime import timedelta
+
+from gallery.domain.access import Right, Viewer, require
+from gallery.domain.ports import Clock
+from gallery.domain.upload_ports import HeldJobs
+from gallery.services.abandoned_uploads import AbandonedUploads
+from gallery.services.clock import utc_now
+from gallery.services.storage_comparison import StorageComparison
+from gallery.services.storage_report import FindingKind, Findings, StorageReport
+
+PLAUSIBLE_LEFTOVERS = 100
+"""So many objects without a row are believed in any gallery; more of them only if more objects have a row."""
+
+log = logging.getLogger(__name__)
+
+
+class SweepService:
+    """Compares and repairs."""
+
+    def __init__(
+        self,
+        *,
+        comparison: StorageComparison,
+        abandoned: AbandonedUploads,
+        held_jobs: HeldJobs,
+        clock: Clock = utc_now,
+    ) -> None:
+        self._comparison = comparison
+        self._abandoned = abandoned
+        self._held_jobs = held_jobs
+        self._clock = clock
+
+    async def report(self, viewer: Viewer, grace: timedelta, *, verify: bool = False) -> StorageReport:
+        """What is wrong; changes nothing. With `verify` every byte of the gallery is read, which takes long.
+
+        Raises:
+            UnavailableError: if the storage or the database does not answer.
+        """
+        require(viewer, Right.EDIT)
+        findings = Findings()
+        before = self._clock() - grace
+        await self._abandoned.find(before, findings)
+        await self._comparison.compare(before, findings, verify=verify, repair=False)
+        return await self._reported(findings)
+
+    async def repair(self, viewer: Viewer, grace: timedelta, *, verify: bool = False) -> StorageReport:
+        """What was wrong, after each finding was repaired as its kind says, and held jobs were queued again.
+
+        Looks before it acts: where most of the objects have no row, or most rows no object, database and bucket hardly
+        belong together, and only abandoned uploads are ended; the report says that the rest was held back.
+
+        Raises:
+            UnavailableError: if the storage or the database does not answer; what was done by then stays.
+        """
+        require(viewer, Right.EDIT)
+        before = self._clock() - grace
+        looked = Findings()
+        await self._comparison.compare(before, looked, verify=False, repair=False)
+        if (held_back := _why_to_hold_back(looked)) is not None:
+            await self._abandoned.end(before, looked)
+            return await self._reported(looked, held_back=held_back)
+        findings = Findings()
+        await self._abandoned.end(before, findings)
+        await self._comparison.compare(before, findings, verify=verify, repair=True)
+        report = await self._reported(findings, is_repaired=True)
+        await self._held_jobs.requeue()
+        return report
+
+    async def tidy(self, grace: timedelta) -> None:
+        """Ends abandoned uploads, and says in the log what else is wrong: what the gallery does by itself.
+
+        Raises:
+            UnavailableError: if the storage or the database does not answer.
+        """
+        before = self._clock() - grace
+        findings = Findings()
+        await self._abandoned.end(before, findings)
+        await self._comparison.compare(before, findings, verify=False, repair=False)
+        if findings.counts:
+            counts = ", ".join(f"{count} {kind.value}" for kind, count in findings.counts.items())
+            log.warning("the sweep has found %s; `gallery doctor` tells more", counts)
+
+    async def _reported(
+        self, findings: Findings, *, is_repaired: bool = False, held_back: str | None = None
+    ) -> StorageReport:
+        return StorageReport(
+            checked_at=self._clock(),
+            objects=findings.objects,
+            objects_bytes=findings.objects_bytes,
+            counts=dict(findings.counts),
+            examples=tuple(findings.examples),
+            held_jobs=await self._held_jobs.count(),
+            is_repaired=is_repaired,
+            held_back=held_back,
+        )
+
+
+def _why_to_hold_back(findings: Findings) -> str | None:
+    unnamed = findings.counts[FindingKind.OBJECT_WITHOUT_ROW]
+    named = findings.objects - unnamed
+    if unnamed > max(named, PLAUSIBLE_LEFTOVERS):
+        return (
+            f"{unnamed:,} objects have no row and only {named:,} have one. Is this the database of this bucket, and is "
+            "it up to date? Nothing was removed or marked."
+        )
+    lost = findings.counts[FindingKind.ORIGINAL_LOST]
+    if lost > named:
+        return (
+            f"{lost:,} images have no file and only {named:,} objects are there. Is this the bucket of this database? "
+            "Nothing was removed or marked."
+        )
+    return None

@@ -1,0 +1,161 @@
+"""Requests that may be sent again: their keys, and the answers that were given to them.
+
+A key comes in an input, or for the only field of a mutation in a header.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import logging
+from collections.abc import Awaitable, Callable
+from http import HTTPStatus
+from typing import Any, ClassVar, Final, Protocol, TypeVar
+from uuid import UUID
+
+import orjson
+from graphql import OperationType
+from starlette.datastructures import Headers
+
+from gallery.domain.errors import GalleryError, NotFoundError
+from gallery.domain.idempotency import Claim, clean_key
+from gallery.domain.ports import IncomingFile
+from gallery.services.hashing import checksum_of
+from gallery.services.idempotency import KeyedRequest, fingerprint_of
+from gallery.web.errors import RequestCode, RequestError
+from gallery.web.graphql.context import Context, Info
+from gallery.web.graphql.execution import PreparedOperation
+from gallery.web.graphql.request import IDEMPOTENCY_HEADER, Parameters
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+KEY_DESCRIPTION: Final = (
+    "Makes it safe to send the request again: what has the same key is done once, and answered the same. 1 to 255 "
+    "printable ASCII characters, such as a UUID; a new one for every new request. By default that of the header "
+    f"`{IDEMPOTENCY_HEADER}`."
+)
+
+_NO_PART_OF_IT: Final = frozenset({"file", "files", "idempotency_key", "progress_id"})
+"""Fields of inputs that may differ in a repeat. Files are compared by their checksums."""
+
+
+class KeyedInput(Protocol):
+    """An input that may have a key: any such class of Strawberry's."""
+
+    __dataclass_fields__: ClassVar[dict[str, Any]]
+    idempotency_key: str | None
+
+
+async def once(
+    info: Info,
+    operation: str,
+    input: KeyedInput,
+    work: Callable[[Claim | None], Awaitable[T]],
+    find: Callable[[UUID], Awaitable[T | None]],
+) -> T:
+    """What the work makes, or what an earlier request with the same key has made, found by its id.
+
+    Raises:
+        GalleryError: as `IdempotencyService.once`; NotFoundError if what was made is not there any more.
+    """
+    request = keyed_request(info, operation, input)
+    if request is None:
+        return await work(None)
+
+    async def repeat(claim: Claim) -> T:
+        return await again(claim, find)
+
+    return await info.context.use_cases.idempotency.once(info.context.viewer, request, work, repeat)
+
+
+async def once_with_file(
+    info: Info,
+    request: KeyedRequest | None,
+    file: IncomingFile,
+    work: Callable[[Claim | None], Awaitable[T]],
+    repeat: Callable[[Claim], Awaitable[T]],
+) -> T:
+    """As `once`, for work that reads a file.
+
+    Raises:
+        GalleryError: as `IdempotencyService.once_with_file`.
+    """
+    if request is None:
+        return await work(None)
+    idempotency, viewer = info.context.use_cases.idempotency, info.context.viewer
+    return await idempotency.once_with_file(viewer, request, lambda: checksum_of(file.chunks()), work, repeat)
+
+
+def keyed_request(info: Info, operation: str, input: KeyedInput, *, item: int | None = None) -> KeyedRequest | None:
+    """What is asked for, if it has a key; `item` is the place among several that have the same.
+
+    Raises:
+        InvalidInputError: INVALID_IDEMPOTENCY_KEY.
+    """
+    context = info.context
+    key = context.idempotency_key if input.idempotency_key is None else input.idempotency_key
+    if key is None:
+        return None
+    given = {field.name: getattr(input, field.name) for field in dataclasses.fields(input)}
+    fingerprint = fingerprint_of({name: value for name, value in given.items() if name not in _NO_PART_OF_IT})
+    request = KeyedRequest(key=clean_key(key), operation=operation, fingerprint=fingerprint)
+    if item is None:
+        context.answer_key = request.key
+        return request
+    context.answer_key = request.item(0).key  # several answer together: they are as one for what is kept
+    return request.item(item)
+
+
+async def again(claim: Claim, find: Callable[[UUID], Awaitable[T | None]]) -> T:
+    """What a completed claim says was made.
+
+    Raises:
+        NotFoundError: if it is not there any more.
+    """
+    found = None if claim.result_id is None else await find(claim.result_id)
+    if found is None:
+        message = "What this request made when it was sent first was deleted since."
+        raise NotFoundError(message, field=("idempotencyKey",))
+    return found
+
+
+def key_in(headers: Headers, operation: PreparedOperation) -> str | None:
+    """The key of a mutation in its headers.
+
+    Raises:
+        RequestError: BAD_REQUEST if there is one for several fields at once.
+    """
+    key = headers.get(IDEMPOTENCY_HEADER)
+    if key is None or operation.kind is not OperationType.MUTATION:
+        return None
+    if len(operation.root_fields) > 1:
+        message = f"`{IDEMPOTENCY_HEADER}` is for one field. Give each of several an `idempotencyKey` in its input."
+        raise RequestError(RequestCode.BAD_REQUEST, message, HTTPStatus.BAD_REQUEST)
+    return key
+
+
+async def first_answer(
+    context: Context, parameters: Parameters, operation: PreparedOperation, answer: dict[str, Any]
+) -> dict[str, Any]:
+    """The answer that was given first to this request under its key: an earlier one, or else this one from now on.
+
+    Answers that hold errors are not kept: nothing was done, and a request put right may carry the key.
+    """
+    key = context.answer_key if len(operation.root_fields) == 1 else None
+    if key is None or context.has_user_errors or "errors" in answer:
+        return answer
+    body = orjson.dumps(answer)
+    try:
+        first = await context.use_cases.answers.keep(context.viewer.id, key, _digest(parameters), body)
+    except GalleryError:
+        log.warning("the answer to a request with an idempotency key could not be kept: %s", context.request_id)
+        return answer
+    kept: dict[str, Any] = orjson.loads(first)
+    return kept
+
+
+def _digest(parameters: Parameters) -> str:
+    """What shapes an answer beside the input."""
+    return hashlib.sha256(orjson.dumps([parameters.query, parameters.operation_name])).hexdigest()

@@ -1,0 +1,100 @@
+"""The whole gallery on a real socket, in the process of the tests, on real services."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+from pydantic import HttpUrl, SecretStr
+from redis.asyncio import Redis
+from sqlalchemy import text
+
+from gallery.container import Container, open_container
+from gallery.settings import AddressingStyle, CacheSettings, DatabaseSettings, Settings, StorageSettings, UploadSettings
+from gallery.web.app import WebParts, create_web_app
+from tests.e2e.api import Api
+from tests.e2e.places import Place
+from tests.graphql_server import listening
+
+PART_SIZE_BYTES = 5 * 1024 * 1024  # the least that S3 takes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LiveGallery:
+    """Where it listens, what it keeps, and a client."""
+
+    url: str
+    place: Place
+    container: Container
+    api: Api
+
+    async def send(
+        self,
+        document: str,
+        variables: Mapping[str, Any],
+        *files: bytes,
+        paths: Sequence[str] = ("input.file",),
+        key: str | None = None,
+    ) -> httpx.Response:
+        """Sends an operation, with files at these paths of the variables and an idempotency key if there are any."""
+        headers = {} if key is None else {"Idempotency-Key": key}
+        if not files:
+            body = {"query": document, "variables": variables}
+            return await self.api.http.post("/graphql", json=body, headers=headers)
+        return await self.api.http.post(
+            "/graphql",
+            data={
+                "operations": json.dumps({"query": document, "variables": variables}),
+                "map": json.dumps({str(index): [f"variables.{path}"] for index, path in enumerate(paths)}),
+            },
+            files={str(index): (f"{index}.jpg", file) for index, file in enumerate(files)},
+            headers=headers,
+        )
+
+    async def rows_and_objects(self) -> tuple[int, int]:
+        """How many images and how many objects there are."""
+        (images,) = await self.place.count("images")
+        return images, len(await self.place.objects.keys())
+
+    async def clear(self) -> None:
+        """Removes everything that is in it."""
+        await self.place.objects.remove_contents()
+        tables = "images, tags, albums, uploads, idempotency_keys, pgqueuer, events CASCADE"
+        async with self.container.engine.begin() as connection:
+            await connection.execute(text(f"TRUNCATE {tables}"))
+        async with Redis.from_url(self.place.cache_url) as cache:
+            await cache.flushdb()
+
+
+@asynccontextmanager
+async def live_gallery(place: Place, **uploads: object) -> AsyncIterator[LiveGallery]:
+    """A gallery without a worker, so that there are no objects but originals."""
+    access = place.objects.access
+    settings = Settings(
+        database=DatabaseSettings(url=SecretStr(place.database_url)),
+        cache=CacheSettings(url=SecretStr(place.cache_url)),
+        uploads=UploadSettings.model_validate(uploads),
+        storage=StorageSettings(
+            endpoint_url=HttpUrl(access.endpoint_url),
+            bucket=place.objects.bucket,
+            region=access.region,
+            addressing_style=AddressingStyle.PATH,
+            access_key_id=SecretStr(access.access_key_id),
+            secret_access_key=SecretStr(access.secret_access_key),
+            part_size_bytes=PART_SIZE_BYTES,
+        ),
+    )
+    async with open_container(settings) as container, listening() as listener:
+        web = create_web_app(
+            WebParts(
+                settings=settings, use_cases=container.use_cases, storage=container.storage, checks=container.checks
+            )
+        )
+        listener.app = web
+        url = f"http://127.0.0.1:{listener.port}"
+        async with web.router.lifespan_context(web), Api(url) as api:
+            yield LiveGallery(url=url, place=place, container=container, api=api)

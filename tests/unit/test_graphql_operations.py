@@ -1,0 +1,29 @@
+"""Which fields an operation asks for, which decides whether a header may speak for it."""
+
+from __future__ import annotations
+
+import pytest
+
+from gallery.web.graphql.execution import Documents
+from gallery.web.graphql.schema import schema
+
+
+@pytest.mark.parametrize(
+    ("document", "fields"),
+    [
+        ("{ stats { imageCount } }", ("stats",)),
+        ("{ a: stats { imageCount } b: stats { tagCount } }", ("a", "b")),
+        ("{ stats { imageCount } stats { tagCount } }", ("stats",)),
+        ("{ ... { a: stats { tagCount } } ... on Query { __typename } }", ("a", "__typename")),
+        ("{ ...all } fragment all on Query { ...some } fragment some on Query { a: __typename }", ("a",)),
+        ("{ a: __typename @skip(if: true) b: __typename }", ("a", "b")),
+    ],
+)
+def test_fields_of_the_root_are_found_wherever_they_stand(document: str, fields: tuple[str, ...]) -> None:
+    assert Documents(schema).prepare(document, None).root_fields == fields
+
+
+def test_fields_are_those_of_the_chosen_operation() -> None:
+    document = "query A { a: __typename } query B { b: __typename }"
+
+    assert Documents(schema).prepare(document, "B").root_fields == ("b",)
