@@ -1,27 +1,18 @@
 """The page at /graphql in a real Chromium against a real server: it works, and it talks to nobody else."""
 
-import shutil
 import uuid
 from typing import Any, Protocol
 
 import pytest
 
-from tests.e2e.node_clients import run_script, skip_unless_ci
+from tests.e2e.chromium import chromium
+from tests.e2e.node_clients import run_script
 from tests.photographs import jpeg
-
-CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome")
 
 
 class Server(Protocol):
     url: str
     graphql_url: str
-
-
-def _chromium() -> str:
-    path = next(filter(None, map(shutil.which, CHROMIUM_NAMES)), None)
-    if path is None:
-        skip_unless_ci("no Chromium on PATH; .ci/install-browser installs one")
-    return path
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +21,7 @@ async def seen(server: Server, tmp_path_factory: pytest.TempPathFactory) -> dict
     photo, text = folder / "Four Quarters.jpg", folder / "notes.jpg"
     photo.write_bytes(jpeg(1280, 800) + uuid.uuid4().bytes)
     text.write_text("no picture at all")
-    return await run_script("browser.mjs", _chromium(), server.graphql_url, photo, text)
+    return await run_script("browser.mjs", chromium(), server.graphql_url, photo, text)
 
 
 def test_page_breaks_no_policy_calls_no_other_host_and_logs_no_error(seen: dict[str, Any]) -> None:

@@ -209,6 +209,22 @@ async def test_lost_and_damaged_originals_are_beyond_repair_until_somebody_delet
     assert await place.objects.keys() == sorted(sound[name] for name in ("original", "small", "medium", "large"))
 
 
+async def test_with_the_bucket_of_another_gallery_nothing_is_removed(place: Place) -> None:
+    keys = sorted(f"images/2026/05/{uuid4().hex}.jpg" for _ in range(101))
+    for key in keys:
+        await place.objects.client.put_object(Bucket=place.objects.bucket, Key=key, Body=b"of another gallery")
+    await asyncio.sleep(SHORTEST_GRACE_SECONDS + 1)
+
+    ended = await doctor(place, "--repair", *GRACE)
+
+    assert ended.exit_code == 1
+    lines = ended.output.splitlines()
+    assert "!!  object without row: 101. The object is removed." in lines
+    assert lines[-1].startswith("!!  101 objects have no row and only 0 have one.")
+    assert [line.partition(",")[0].strip() for line in lines if line.startswith("    images/")] == keys[:5]
+    assert await place.objects.keys() == keys
+
+
 async def test_a_grace_period_in_which_an_upload_gives_no_sign_of_life_is_refused(place: Place) -> None:
     ended = await run_gallery("doctor", "--repair", "--grace", str(SHORTEST_GRACE_SECONDS - 1), settings=place.settings)
 

@@ -4,41 +4,9 @@
 //
 // Prints one line of JSON: what was seen, and everything that should not have happened.
 
-import { argv, getuid, stdout } from "node:process";
+import { argv, stdout } from "node:process";
 
-import { chromium } from "playwright-core";
-
-const QUIET = [
-  "--disable-gpu",
-  "--disable-quic",
-  "--no-first-run",
-  "--disable-background-networking",
-  "--disable-component-update",
-  "--disable-sync",
-  // A request to any other host cannot even be resolved.
-  "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
-];
-// Chromium refuses its sandbox to root.
-const SANDBOX = getuid() === 0 ? ["--no-sandbox"] : [];
-
-/** Collects what a page must not do: call other hosts, break its policy, fail. */
-async function watch(page, origin, complaints) {
-  const foreign = (url) => !url.startsWith(`${origin}/`) && !url.startsWith("data:");
-  page.on("request", (request) => foreign(request.url()) && complaints.push(`foreign request: ${request.url()}`));
-  page.on("websocket", (socket) => foreign(socket.url()) && complaints.push(`foreign socket: ${socket.url()}`));
-  page.on("requestfailed", (request) => complaints.push(`failed request: ${request.url()}`));
-  page.on("response", (answer) => answer.status() >= 400 && complaints.push(`${answer.status()}: ${answer.url()}`));
-  page.on("pageerror", (error) => complaints.push(`exception: ${error.message}`));
-  page.on("console", (entry) => {
-    if (["error", "warning"].includes(entry.type())) complaints.push(`console: ${entry.text()}`);
-  });
-  await page.exposeFunction("complain", (text) => complaints.push(text));
-  await page.addInitScript(() => {
-    document.addEventListener("securitypolicyviolation", ({ violatedDirective, blockedURI }) =>
-      globalThis.complain(`policy: ${violatedDirective} ${blockedURI}`),
-    );
-  });
-}
+import { launch, watch } from "./lib/chromium.mjs";
 
 const panelButton = (page, name) => page.locator(".graphiql-sidebar").getByRole("button", { name });
 
@@ -99,11 +67,11 @@ async function followLink(page, url) {
 }
 
 const [executablePath, url, photo, textFile] = argv.slice(2);
-const browser = await chromium.launch({ executablePath, args: [...QUIET, ...SANDBOX] });
+const browser = await launch(executablePath);
 try {
   const complaints = [];
   const page = await browser.newPage({ viewport: { width: 1400, height: 860 } });
-  await watch(page, new URL(url).origin, complaints);
+  await watch(page, [new URL(url).origin], complaints);
   const opened = await openPage(page, url);
   const uploaded = await upload(page, photo, textFile);
   const queried = await runQuery(page);
