@@ -123,6 +123,9 @@ class GalleryApi:
 
     async def _part_url(self, upload_id: str, number: int) -> URL:
         upload = await self._ask(documents.PART_URLS, {"id": upload_id, "numbers": [number]})
+        if not upload["partUrls"]:
+            message = "The upload was completed meanwhile."
+            raise GoneError(message, code=ErrorCode.NOT_FOUND)
         return URL(upload["partUrls"][0]["url"], encoded=True)
 
     async def _ask(self, query: str, variables: Mapping[str, Any]) -> Any:  # noqa: ANN401  # any JSON

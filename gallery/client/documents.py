@@ -11,7 +11,7 @@ IMAGES_BY_CHECKSUMS = (
 UPLOAD = "query Upload($id: ID!) { upload(id: $id) { id state fileSize partSize parts { number size } } }"
 
 PART_URLS = """query PartUrls($id: ID!, $numbers: [Int!]!) {
-  upload(id: $id) { partUrls(numbers: $numbers) { number url } }
+  upload(id: $id) { partUrls(numbers: $numbers) { url } }
 }"""
 
 CREATE_UPLOAD = f"""mutation CreateUpload($input: CreateUploadInput!) {{

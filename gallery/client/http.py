@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import re
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -117,10 +118,17 @@ async def _translated(url: URL, file: FileRange | None = None) -> AsyncIterator[
     except (aiohttp.ClientError, OSError) as error:
         if file is not None and file.failure is not None:
             raise file.failure from error
-        message = f"{url.origin()} does not answer as it should: {str(error) or type(error).__name__}."
+        message = f"{url.origin()} does not answer as it should: {_why(error)}."
         if isinstance(error, aiohttp.ClientSSLError):
             raise UnexpectedAnswerError(message) from error
         raise TransientError(message) from error
+
+
+def _why(error: Exception) -> str:
+    """In the words of the system if it has any: those of the library are about its inner parts."""
+    if isinstance(error, OSError) and error.errno is not None and error.errno > 0:
+        return os.strerror(error.errno)
+    return str(error) or type(error).__name__
 
 
 def _reason(answer: bytes) -> str:

@@ -59,6 +59,7 @@ class Sender:
             keyed = {**given, "idempotencyKey": key}
             if staged:
                 return await self._stage(keyed, file, meter)
+            meter.start_at(0)
             return await self._api.upload_image(keyed, FileRange(file, 0, file.size_bytes, meter.count), file.filename)
 
         try:

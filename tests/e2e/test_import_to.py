@@ -149,6 +149,20 @@ async def test_a_folder_is_imported_and_another_run_sends_nothing(lines: Lines, 
     }
 
 
+async def test_without_an_address_the_folder_goes_to_the_services_that_the_settings_name(
+    lines: Lines, photographs: Path
+) -> None:
+    count = len(list(files_below(photographs)))
+    (photographs / "notes.txt").write_text("no picture at all")
+
+    ended = await run_gallery("import", photographs, settings=lines.settings)
+
+    assert (ended.exit_code, ended.output) == (1, f"{count} imported, 0 existing, 1 refused\n")
+    assert "refused  notes.txt: The file is not an image. Send a JPEG" in ended.complaints
+    assert lines.sent_bytes == 0
+    assert len(await stored(lines)) == count
+
+
 async def test_a_large_file_goes_past_the_gallery(lines: Lines, large: tuple[Path, LongFile]) -> None:
     root, file = large
 
@@ -229,8 +243,10 @@ async def test_a_gallery_that_does_not_come_back_is_given_up(photographs: Path) 
 
     assert ended.exit_code == 1
     [line] = [line for line in ended.complaints.splitlines() if line.startswith("gallery: ")]
-    assert line.startswith(f"gallery: {address} does not answer as it should: ")
-    assert line.endswith("Gave up after 0 seconds; what has arrived stays: start again later.")
+    assert line == (
+        f"gallery: {address} does not answer as it should: Connection refused. "
+        "Gave up after 0 seconds; what has arrived stays: start again later."
+    )
     assert "Traceback" not in ended.complaints
 
 

@@ -35,7 +35,8 @@ class RemoteGallery:
     """Answers operations by their names.
 
     `instead[name]` holds answers that are given in place of the next ones: a status, a code of a payload error, or
-    None for a connection that is cut. `PUT` is the name of sending a part.
+    None for a connection that is cut. `PUT` is the name of sending a part. With `completed_by_another`, uploads turn
+    out to be complete, with these bytes, when the address of a part is asked for.
     """
 
     def __init__(self) -> None:
@@ -47,6 +48,7 @@ class RemoteGallery:
         self.uploads: dict[str, FakeUpload] = {}
         self.by_key: dict[str, str] = {}
         self.urls_made = 0
+        self.completed_by_another: bytes | None = None
         self.instead: dict[str, deque[int | str | None]] = defaultdict(deque)
         self._operations: dict[str, Callable[[Json], Any]] = {
             "ImagesByChecksums": self._images_by_checksums,
@@ -158,9 +160,14 @@ class RemoteGallery:
         }
 
     def _part_urls(self, given: Json) -> Json | None:
+        upload = self.uploads.get(given["id"])
+        if upload is None:
+            return None
+        if self.completed_by_another is not None:
+            upload.parts, upload.completed = {1: self.completed_by_another}, True
+            return {"partUrls": []}
         self.urls_made += len(given["numbers"])
-        urls = [{"number": number, "url": f"{self.url}/parts/{given['id']}/{number}"} for number in given["numbers"]]
-        return {"partUrls": urls} if given["id"] in self.uploads else None
+        return {"partUrls": [{"url": f"{self.url}/parts/{upload.id}/{number}"} for number in given["numbers"]]}
 
     def _complete_upload(self, given: Json) -> Json:
         upload = self.uploads.get(given["id"])

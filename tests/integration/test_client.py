@@ -272,6 +272,17 @@ async def test_an_upload_that_another_run_has_completed_is_not_sent_again(
     assert remote.received_bytes == len(content)
 
 
+async def test_an_upload_that_another_run_completes_meanwhile_is_that_one(
+    remote: RemoteGallery, tmp_path: Path
+) -> None:
+    remote.completed_by_another = large(tmp_path)
+
+    heard = await run(remote, tmp_path)
+
+    assert heard.outcomes == [Outcome.IMPORTED]
+    assert (remote.heard_of("CompleteUpload"), remote.received_bytes) == (1, 0)
+
+
 async def test_parts_that_got_lost_are_sent_again(remote: RemoteGallery, tmp_path: Path) -> None:
     content = large(tmp_path)
     remote.instead["CompleteUpload"].append("UPLOAD_INCOMPLETE")
