@@ -10,7 +10,6 @@ from graphql import lexicographic_sort_schema, print_schema
 from strawberry.schema.config import StrawberryConfig
 
 from gallery.domain.errors import ErrorCode, InvalidInputError
-from gallery.web.graphql import enums  # noqa: F401  # registers the enums with their descriptions
 from gallery.web.graphql.albums import AlbumMutations, AlbumQueries, find_album
 from gallery.web.graphql.context import Info
 from gallery.web.graphql.ids import parse_global_id
