@@ -65,6 +65,13 @@ class ImageRepository(Protocol):
         """
         ...
 
+    async def add_unless_there(self, image: Image) -> bool:
+        """Stores a new image unless its owner has one with its checksum; answers with whether it did.
+
+        Safe against others who add the same bytes at the same time.
+        """
+        ...
+
     async def save(self, image: Image) -> None:
         """Stores a changed image.
 
@@ -176,6 +183,10 @@ class EventLog(Protocol):
 
     async def append(self, *events: Event) -> None:
         """Records what happened, in the transaction of the change."""
+        ...
+
+    async def begin(self, event: Event) -> None:
+        """Records the first event of an entity that this transaction makes, of which nobody else can know yet."""
         ...
 
 

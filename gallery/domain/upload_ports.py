@@ -38,6 +38,14 @@ class UploadRepository(Protocol):
         """
         ...
 
+    async def take(self, owner: UserId, upload_id: UploadId) -> Upload:
+        """The owner's upload, removed: as `get` and `delete`.
+
+        Raises:
+            NotFoundError: if there is none, or it is somebody else's.
+        """
+        ...
+
     async def delete(self, upload_ids: Collection[UploadId]) -> None:
         """Removes uploads; those that are not there do not matter."""
         ...

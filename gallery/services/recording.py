@@ -116,7 +116,7 @@ class Recorder:
 
     async def _record(self, viewer: Viewer, file: ArrivedFile) -> UploadResult:
         async with self._unit_of_work() as work:
-            upload = await _locked(work, file.upload)
+            upload = await _taken(work, file.upload)
             if upload.state is UploadState.COMPLETED:
                 return await result_within(work, upload)
             now = self._clock()
@@ -133,9 +133,11 @@ class Recorder:
         return result
 
 
-async def _locked(work: UnitOfWork, upload: Upload) -> Upload:
+async def _taken(work: UnitOfWork, upload: Upload) -> Upload:
+    """The upload, of which this transaction decides: removed if it was streamed, else locked."""
+    take = work.uploads.take if upload.transport is Transport.STREAMED else work.uploads.get
     try:
-        return await work.uploads.get(upload.owner, upload.id)
+        return await take(upload.owner, upload.id)
     except NotFoundError as error:
         raise UploadGoneError(error.message) from error
 
@@ -152,16 +154,17 @@ async def result_within(work: UnitOfWork, upload: Upload) -> UploadResult:
 
 
 async def _add_or_find(work: UnitOfWork, viewer: Viewer, image: Image, on_duplicate: OnDuplicate) -> UploadResult:
-    existing = await work.images.find_by_checksum(image.owner, image.checksum)
-    if existing is not None and on_duplicate is OnDuplicate.REJECT:
-        raise DuplicateImageError(existing.id)
-    if existing is not None and on_duplicate is OnDuplicate.RETURN_EXISTING:
-        return UploadResult(image=existing, outcome=UploadOutcome.EXISTING)
-    new = replace(image, is_copy=existing is not None)
-    await work.images.add(new)
-    await work.events.append(_uploaded(viewer, new))
-    await work.jobs.enqueue(RenderImage(new.id))
-    return UploadResult(image=new, outcome=UploadOutcome.CREATED)
+    if not await work.images.add_unless_there(image):  # most files are new: one statement instead of two
+        existing = await work.images.find_by_checksum(image.owner, image.checksum)
+        if existing is not None and on_duplicate is OnDuplicate.REJECT:
+            raise DuplicateImageError(existing.id)
+        if existing is not None and on_duplicate is OnDuplicate.RETURN_EXISTING:
+            return UploadResult(image=existing, outcome=UploadOutcome.EXISTING)
+        image = replace(image, is_copy=existing is not None)
+        await work.images.add(image)
+    await work.events.begin(_uploaded(viewer, image))
+    await work.jobs.enqueue(RenderImage(image.id))
+    return UploadResult(image=image, outcome=UploadOutcome.CREATED)
 
 
 async def _place(work: UnitOfWork, viewer: Viewer, image_id: ImageId, draft: Draft, now: datetime) -> None:
@@ -175,9 +178,7 @@ async def _place(work: UnitOfWork, viewer: Viewer, image_id: ImageId, draft: Dra
 
 async def _end(work: UnitOfWork, upload: Upload, image_id: ImageId, now: datetime) -> None:
     """A staged upload stays for those who ask for its result again, until it expires."""
-    if upload.transport is Transport.STREAMED:
-        await work.uploads.delete([upload.id])
-    else:
+    if upload.transport is Transport.STAGED:
         await work.uploads.save(upload.completed(image_id, now))
 
 

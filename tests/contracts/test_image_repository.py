@@ -173,6 +173,43 @@ async def test_bytes_of_which_only_copies_are_left_may_come_again(database: Data
         assert await work.images.find_by_checksum(ADA.id, copy.checksum) == again
 
 
+async def test_an_image_is_added_unless_its_owner_has_one_of_the_same_bytes(database: Database) -> None:
+    first = an_image(owner=ADA.id)
+    again, others = an_image(owner=ADA.id), an_image(owner=BOB.id)
+    again, others = (replace(image, checksum=first.checksum) for image in (again, others))
+
+    async with database.unit_of_work() as work:
+        assert await work.images.add_unless_there(first) is True
+        assert await work.images.add_unless_there(again) is False
+        assert await work.images.add_unless_there(others) is True
+        await work.commit()
+
+    assert await database.images.get_many(ADA, [first.id, again.id, others.id]) == {first.id: first, others.id: others}
+
+
+async def test_a_copy_that_is_left_alone_keeps_the_same_bytes_from_being_added(database: Database) -> None:
+    copy, deleted = an_image(is_copy=True), an_image()
+    await database.store(copy, deleted)
+    await database.save(deleted.deleted(after(1)))
+
+    async with database.unit_of_work() as work:
+        assert await work.images.add_unless_there(an_image(checksum=copy.checksum)) is False
+        assert await work.images.add_unless_there(an_image(checksum=deleted.checksum)) is True
+
+
+async def test_one_who_finds_the_same_bytes_being_added_waits_and_adds_nothing(database: Database) -> None:
+    image = an_image()
+
+    async def add() -> bool:
+        async with database.unit_of_work() as work:
+            added = await work.images.add_unless_there(replace(an_image(), checksum=image.checksum))
+            await work.commit()
+            return added
+
+    assert sorted(await asyncio.gather(add(), add())) == [False, True]
+    assert (await database.images.stats(ADA)).image_count == 1
+
+
 async def test_of_two_who_add_the_same_bytes_at_the_same_time_one_is_refused(database: Database) -> None:
     image = an_image()
 

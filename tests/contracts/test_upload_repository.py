@@ -101,6 +101,24 @@ async def test_removed_uploads_are_gone_and_those_not_there_do_not_matter(databa
     assert [await stored(database, upload) for upload in (one, other, kept)] == [None, None, kept]
 
 
+async def test_a_taken_upload_is_removed_by_its_owner_alone(database: Database) -> None:
+    upload = an_upload(owner=ADA.id)
+    await database.store(upload)
+
+    async with database.unit_of_work() as work:
+        with pytest.raises(NotFoundError):
+            await work.uploads.take(BOB.id, upload.id)
+        assert await work.uploads.take(ADA.id, upload.id) == upload
+        with pytest.raises(NotFoundError):
+            await work.uploads.take(ADA.id, upload.id)
+    assert await stored(database, upload) == upload  # not committed
+
+    async with database.unit_of_work() as work:
+        await work.uploads.take(ADA.id, upload.id)
+        await work.commit()
+    assert await stored(database, upload) is None
+
+
 async def test_touched_uploads_live_and_others_stay_as_they_are(database: Database) -> None:
     one, other, untouched = an_upload(), an_upload(), an_upload()
     await database.store(one, other, untouched)

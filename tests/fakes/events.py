@@ -12,6 +12,9 @@ class MemoryEventLog:
         self.appended: list[Event] = []
         """The events of this transaction."""
 
+    async def begin(self, event: Event) -> None:
+        await self.append(event)
+
     async def append(self, *events: Event) -> None:
         self.appended.extend(events)
         self._transaction.change(lambda tables: tables.events.extend(events))

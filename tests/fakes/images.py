@@ -65,6 +65,13 @@ class MemoryImageRepository:
             raise ConflictError(ErrorCode.VERSION_CONFLICT, message)
         self._transaction.change(lambda tables: tables.images.update({image.id: image}))
 
+    async def add_unless_there(self, image: Image) -> bool:
+        await self._transaction.lock((image.owner, image.checksum))
+        if self._with_checksum(image.owner, image.checksum) is not None:
+            return False
+        self._transaction.change(lambda tables: tables.images.update({image.id: image}))
+        return True
+
     async def save(self, image: Image) -> None:
         if image.id not in self._transaction.tables.living:
             raise NotFoundError.of(EntityKind.IMAGE)

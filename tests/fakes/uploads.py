@@ -30,6 +30,11 @@ class MemoryUploadRepository:
             raise _missing()
         self._transaction.change(lambda tables: tables.uploads.update({upload.id: upload}))
 
+    async def take(self, owner: UserId, upload_id: UploadId) -> Upload:
+        upload = await self.get(owner, upload_id)
+        await self.delete([upload_id])
+        return upload
+
     async def delete(self, upload_ids: Collection[UploadId]) -> None:
         for upload_id in sorted(set(upload_ids)):
             await self._transaction.lock(upload_id)

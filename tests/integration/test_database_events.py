@@ -13,6 +13,7 @@ from gallery.domain.images import Image
 from gallery.platform.database.events import first_broken_event
 from tests.entities import after, an_event, an_image
 from tests.integration.database_support import Database, open_database
+from tests.statements import recorded_statements
 
 
 @pytest.fixture
@@ -51,6 +52,23 @@ async def test_each_event_carries_the_hash_of_the_one_before_it(database: Databa
     assert [row.previous_hash for row in rows] == [None, *(row.hash for row in rows[:-1])]
     assert {len(row.hash) for row in rows} == {32}
     assert await first_broken_event(database.engine, image.id) is None
+
+
+async def test_the_first_event_of_an_entity_begins_its_chain(database: Database) -> None:
+    image = an_image()
+    first, second, third = (replace(an_event(image), occurred_at=after(index)) for index in range(3))
+    async with database.work() as work:
+        with recorded_statements(database.engine) as statements:
+            await work.events.begin(first)
+        await work.events.append(second)
+        await work.commit()
+    await record(database, third)
+
+    assert len(statements) == 1
+    assert await first_broken_event(database.engine, image.id) is None
+    async with database.engine.connect() as connection:
+        rows = await connection.exec_driver_sql("SELECT id, previous_hash IS NULL FROM events ORDER BY sequence")
+        assert [tuple(row) for row in rows] == [(first.id, True), (second.id, False), (third.id, False)]
 
 
 @pytest.mark.parametrize(

@@ -44,20 +44,23 @@ class SqlEventLog:
 
     async def append(self, *events: Event) -> None:
         """As the port says. Until the transaction ends nobody else records events of the same entities."""
-        if not events:
-            return
-        await self._transaction.run(insert(EVENTS), await self._chained(events))
-        self.appended.extend(events)
+        if events:
+            await self._append(events, await self._last_hashes({event.entity_id for event in events}))
 
-    async def _chained(self, events: Sequence[Event]) -> list[dict[str, Any]]:
-        last = await self._last_hashes({event.entity_id for event in events})
+    async def begin(self, event: Event) -> None:
+        """As the port says. There is no chain to lock: what nobody can see, nobody records events of."""
+        await self._append([event], {})
+
+    async def _append(self, events: Sequence[Event], last: dict[UUID, bytes]) -> None:
+        """Adds events to the chains that end with the hashes in `last`."""
         rows = []
         for event in events:
             values = _values(event)
             previous_hash = last.get(event.entity_id)
             hash_ = last[event.entity_id] = chain_hash(values, previous_hash)
             rows.append({**values, "previous_hash": previous_hash, "hash": hash_})
-        return rows
+        await self._transaction.run(insert(EVENTS), rows)
+        self.appended.extend(events)
 
     async def _last_hashes(self, entity_ids: set[UUID]) -> dict[UUID, bytes]:
         """The end of each chain, read after its lock is held: a statement sees only what was there when it began."""

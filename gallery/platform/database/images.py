@@ -7,7 +7,8 @@ from itertools import groupby
 from operator import attrgetter
 from typing import Final
 
-from sqlalchemy import any_, bindparam, case, delete, func, insert, select, update
+from sqlalchemy import and_, any_, bindparam, case, delete, exists, func, insert, select, update
+from sqlalchemy.dialects import postgresql
 from sqlalchemy.dialects.postgresql import ARRAY, TEXT, distinct_on
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -48,6 +49,19 @@ _BY_CHECKSUM: Final = (
     .order_by(*_FIRST_OF_THE_SAME)
     .limit(1)
     .with_for_update(read=True)
+)
+_IS_THERE: Final = exists().where(
+    IMAGES.c.owner == bindparam("owner"), IMAGES.c.checksum == bindparam("checksum"), LIVING
+)
+_ADD_UNLESS_THERE: Final = (
+    postgresql.insert(IMAGES)
+    .from_select(
+        [column.name for column in IMAGE_COLUMNS],
+        select(*(bindparam(column.name, type_=column.type) for column in IMAGE_COLUMNS)).where(~_IS_THERE),
+    )
+    .on_conflict_do_nothing(
+        index_elements=[IMAGES.c.owner, IMAGES.c.checksum], index_where=and_(LIVING, ~IMAGES.c.is_copy)
+    )
 )
 _CHECKSUMS: Final = (
     select(IMAGES.c.checksum, IMAGES.c.id)
@@ -112,6 +126,10 @@ class SqlImageRepository:
     async def add(self, image: Image) -> None:
         """As the port says."""
         await self._transaction.run(insert(IMAGES), image_values(image))
+
+    async def add_unless_there(self, image: Image) -> bool:
+        """As the port says. One that somebody else is adding is waited for."""
+        return await self._transaction.run(_ADD_UNLESS_THERE, image_values(image)) > 0
 
     async def save(self, image: Image) -> None:
         """As the port says. The renditions of a deleted image go too.

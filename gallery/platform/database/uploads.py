@@ -6,7 +6,7 @@ from collections.abc import Collection
 from datetime import datetime
 from typing import Final
 
-from sqlalchemy import and_, bindparam, delete, insert, or_, select, update
+from sqlalchemy import Executable, and_, bindparam, delete, insert, or_, select, update
 
 from gallery.domain.errors import NotFoundError
 from gallery.domain.ids import UploadId, UserId
@@ -19,6 +19,11 @@ _LOCKED: Final = (
     select(*UPLOAD_COLUMNS)
     .where(UPLOADS.c.id == bindparam("id"), UPLOADS.c.owner == bindparam("owner"))
     .with_for_update()
+)
+_TAKEN: Final = (
+    delete(UPLOADS)
+    .where(UPLOADS.c.id == bindparam("id"), UPLOADS.c.owner == bindparam("owner"))
+    .returning(*UPLOAD_COLUMNS)
 )
 _FREE: Final = select(UPLOADS.c.id).where(among_ids(UPLOADS.c.id)).with_for_update(skip_locked=True)
 _TOUCH: Final = update(UPLOADS).where(UPLOADS.c.id.in_(_FREE)).values(touched_at=bindparam("now"))
@@ -44,10 +49,7 @@ class SqlUploadRepository:
 
     async def get(self, owner: UserId, upload_id: UploadId) -> Upload:
         """As the port says."""
-        rows = await self._transaction.rows(_LOCKED, {"id": upload_id, "owner": owner})
-        if not rows:
-            raise _missing()
-        return upload_from_row(rows[0])
+        return await self._one(_LOCKED, owner, upload_id)
 
     async def add(self, upload: Upload) -> None:
         """As the port says."""
@@ -57,6 +59,10 @@ class SqlUploadRepository:
         """As the port says."""
         if not await self._transaction.run(update(UPLOADS).where(UPLOADS.c.id == upload.id), upload_values(upload)):
             raise _missing()
+
+    async def take(self, owner: UserId, upload_id: UploadId) -> Upload:
+        """As the port says."""
+        return await self._one(_TAKEN, owner, upload_id)
 
     async def delete(self, upload_ids: Collection[UploadId]) -> None:
         """As the port says."""
@@ -73,6 +79,12 @@ class SqlUploadRepository:
         """As the port says."""
         parameters = {"untouched_since": untouched_since, "now": now, "limit": limit}
         return tuple(upload_from_row(row) for row in await self._transaction.rows(_STALE, parameters))
+
+    async def _one(self, statement: Executable, owner: UserId, upload_id: UploadId) -> Upload:
+        rows = await self._transaction.rows(statement, {"id": upload_id, "owner": owner})
+        if not rows:
+            raise _missing()
+        return upload_from_row(rows[0])
 
 
 def _missing() -> NotFoundError:
