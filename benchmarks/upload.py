@@ -45,6 +45,7 @@ QUERY = (
 )
 BOUNDARY = "benchmark-of-uploads"
 UNIQUE_BYTES = 16
+END_OF_IMAGE = b"\xff\xd9"
 WARM_UP_BYTES = 16 * MEBIBYTE
 GALLERY, STRAWBERRY, DIRECT = "gallery", "Strawberry", "aiobotocore"
 
@@ -67,12 +68,16 @@ class Case:
 
 
 class Files:
-    """Files of one size that begin as a JPEG does, and no two of which are the same: the gallery keeps none twice."""
+    """JPEG files of one size, no two of which are the same: the gallery keeps none twice.
+
+    As in photographs nearly all of it is coded picture, with its end behind it: random bytes, 0xff with stuffed zeros.
+    """
 
     def __init__(self, size_bytes: int) -> None:
-        jpeg = bytes(pyvips.Image.black(640, 480).jpegsave_buffer())
-        block = random.Random(5).randbytes(MEBIBYTE)  # noqa: S311  # no secret
-        filling = size_bytes - len(jpeg) - UNIQUE_BYTES
+        jpeg = bytes(pyvips.Image.black(640, 480).jpegsave_buffer()).removesuffix(END_OF_IMAGE)
+        random_bytes = random.Random(5).randbytes(MEBIBYTE)  # noqa: S311  # no secret
+        block = random_bytes.replace(b"\xff", b"\xff\x00")[:MEBIBYTE]
+        filling = size_bytes - len(jpeg) - UNIQUE_BYTES - len(END_OF_IMAGE)
         whole, rest = divmod(filling, MEBIBYTE)
         self.size_bytes = size_bytes
         self._common = [jpeg, *[block] * whole, block[:rest]]
@@ -82,7 +87,7 @@ class Files:
 
     def another(self) -> tuple[list[bytes], str]:
         """The pieces of a new file, and its SHA-256."""
-        last = next(_NUMBERS).to_bytes(UNIQUE_BYTES, "big")
+        last = next(_NUMBERS).to_bytes(UNIQUE_BYTES, "big") + END_OF_IMAGE
         whole = self._hash.copy()
         whole.update(last)
         return [*self._common, last], whole.hexdigest()

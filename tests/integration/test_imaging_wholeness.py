@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import struct
 from collections.abc import Callable, Iterable, Sequence
 from functools import cache
@@ -105,6 +106,32 @@ def test_what_looks_like_an_end_between_scans_is_none(size: int) -> None:
 
     assert not is_whole("jpeg", pieces(data, size))
     assert is_whole("jpeg", pieces(data + b"\xff\xff\xd9", size))
+
+
+def coded(size: int) -> bytes:
+    """So much of a coded picture."""
+    return random.Random(1).randbytes(size).replace(b"\xff", b"\xff\x00")[:size]  # noqa: S311  # no secret
+
+
+@pytest.mark.parametrize("size", [4096, 40_000, 131_072, 262_144, 10_000_000])
+def test_end_of_a_large_picture_is_found_wherever_it_is_and_whatever_follows(size: int) -> None:
+    picture = content("jpeg")[:-2] + coded(700_000)
+    scan = b"\xff\xda\x00\x04\x01\x01" + coded(300_000)
+    preview = content("jpeg")[:-2] + coded(500_000) + b"\xff\xd9"
+
+    for whole in (picture, picture + scan, picture + b"\xff\xd0" + scan):
+        assert not is_whole("jpeg", pieces(whole, size))
+        for trailer in (b"", bytes(600_000), coded(700), b"\xff\x01\xff\x00" * 100_000, preview):
+            assert is_whole("jpeg", pieces(whole + b"\xff\xd9" + trailer, size))
+
+
+@pytest.mark.parametrize("length", range(262_144 - 4, 262_144 + 4))
+def test_end_of_a_large_picture_may_be_cut_in_two(length: int) -> None:
+    beginning = content("jpeg")[:-2]
+    picture = beginning + coded(length - len(beginning))
+
+    assert is_whole("jpeg", pieces(picture + b"\xff\xd9", 131_072))
+    assert not is_whole("jpeg", pieces(picture + b"\xff", 131_072))
 
 
 @pytest.mark.parametrize("size", PIECES)

@@ -75,13 +75,19 @@ def inspect_image(
 
 
 class VipsImageInspector:
-    """`inspect_image` beside the event loop, with the limit from the settings."""
+    """`inspect_image` with the limit from the settings, for some formats beside the event loop."""
 
     def __init__(self, *, max_pixels: int = DEFAULT_MAX_PIXELS) -> None:
         self._max_pixels = max_pixels
 
     async def inspect(self, head: bytes, *, complete: bool) -> ImageInfo:
-        """What the file is, as in `inspect_image`."""
+        """What the file is, as in `inspect_image`.
+
+        The header of a JPEG file takes a fifth of a millisecond whatever is in it, less than a thread waits for its
+        turn; others hold compressed data, or are read by libraries that take their time.
+        """
+        if head.startswith(jpeg.SIGNATURE):
+            return inspect_image(head, complete=complete, max_pixels=self._max_pixels)
         return await asyncio.to_thread(inspect_image, head, complete=complete, max_pixels=self._max_pixels)
 
     def follow(self, info: ImageInfo) -> Walk:

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
     from gallery.platform.imaging.layout import Header
 
+SIGNATURE = b"\xff\xd8\xff"
+
 _START_OF_IMAGE = 0xD8
 _END_OF_IMAGE = 0xD9
 _START_OF_SCAN = 0xDA
@@ -26,6 +28,13 @@ _MARKER = re.compile(rb"\xff[\x02-\xcf\xd8-\xfe]")
 
 _BEFORE_LENGTH_BYTES = 3
 """The longest beginning of a segment that does not tell its length: a marker and half a number."""
+
+_NOT_CODED = re.compile(rb"\xff[^\x00\xd0-\xd7]")
+"""What coded data never holds: after 0xff there is a stuffed zero, or a restart (annex B.1.1.5)."""
+
+_SAMPLE_BYTES = 8 * 1024
+_LEAST_STUFFED_ZEROS = 4
+"""How many the sample must hold. Other data has fewer 0xff, or something else behind one of them."""
 
 _START_OF_IMAGE_BYTES = 2
 _MAX_SEGMENTS_OF_HEADER = 10_000
@@ -59,22 +68,36 @@ def follow() -> Walk:
 class _WalkToEnd(Walk):
     """Looks for the picture's end. What cameras append behind it does not matter.
 
-    A thumbnail inside a segment has an end of its own, which is stepped over with the segment.
+    A thumbnail inside a segment has an end of its own, which is stepped over with the segment. Of the picture itself
+    only the last bytes of each chunk are looked at: where they are coded data, the picture goes on. Or that of another
+    image does which stands behind it, and then the end of that one counts.
     """
 
     def __init__(self) -> None:
         super().__init__()
         self._to_skip = _START_OF_IMAGE_BYTES
+        self._is_in_scan = False
 
     def _advance(self, data: bytes | memoryview, position: int) -> int:
+        if self._is_in_scan and _ends_coded(data, position):
+            return len(data) - _BEFORE_LENGTH_BYTES
         for segment in _segments(data, position):
             position = segment.end
+            self._is_in_scan = segment.marker == _START_OF_SCAN
             self._count()
             if segment.marker == _END_OF_IMAGE:
                 self._reach_end()
             if self._is_over:
                 return position
         return max(position, len(data) - _BEFORE_LENGTH_BYTES)
+
+
+def _ends_coded(data: bytes | memoryview, position: int) -> bool:
+    """Whether the data, of which a sample is but a small share, ends in the middle of a coded picture."""
+    if len(data) - position < 4 * _SAMPLE_BYTES:
+        return False
+    sample = bytes(data[-_SAMPLE_BYTES:])
+    return sample.count(b"\xff\x00") >= _LEAST_STUFFED_ZEROS and _NOT_CODED.search(sample) is None
 
 
 def _segments(data: bytes | memoryview, position: int) -> Iterator[_Segment]:
