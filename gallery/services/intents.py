@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import logging
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 
 from gallery.domain.access import Viewer
 from gallery.domain.errors import GalleryError, NotFoundError
 from gallery.domain.ids import new_image_id, new_upload_id
-from gallery.domain.images import ContentType
+from gallery.domain.images import ContentType, Image
 from gallery.domain.ports import Clock, StoragePaths, UnitOfWorkFactory
 from gallery.domain.uploads import Draft, Transport, Upload
 from gallery.services.clock import utc_now
@@ -62,18 +62,16 @@ class Intents:
             await work.uploads.add(upload)
             await work.commit()
 
-    async def is_open(self, upload: Upload) -> bool:
-        """Whether the upload was neither recorded nor given up. Waits for a transaction that is about to decide it.
+    async def own_image(self, upload: Upload) -> Image | None:
+        """The image that the upload became, if it became one of its own. Waits for a transaction that may decide it.
 
         Raises:
             UnavailableError: if the database does not answer.
         """
-        try:
-            async with self._unit_of_work() as work:
+        async with self._unit_of_work() as work:
+            with suppress(NotFoundError):  # the intent ended with the image
                 await work.uploads.get(upload.owner, upload.id)
-        except NotFoundError:
-            return False
-        return True
+            return (await work.images.get_many([upload.image_id])).get(upload.image_id)
 
     async def forget(self, upload: Upload) -> None:
         """Removes an intent of which nothing is left. Where that is not possible the sweep will do it."""

@@ -16,7 +16,7 @@ from gallery.domain.events import Event, EventKind
 from gallery.domain.idempotency import Claim
 from gallery.domain.ids import ImageId
 from gallery.domain.images import Image, ImageInfo, ProcessingState, title_from_filename
-from gallery.domain.jobs import RenderImage
+from gallery.domain.jobs import DeleteObjects, RenderImage
 from gallery.domain.names import clean_filename
 from gallery.domain.ports import Clock, StoredObject, UnitOfWork, UnitOfWorkFactory
 from gallery.domain.uploads import Draft, OnDuplicate, Transport, Upload, UploadState
@@ -89,7 +89,8 @@ class Recorder:
         """Stores the image, its tags, its place in an album, event and job, and ends the upload, all or nothing.
 
         An upload that was recorded before, by somebody who does the same, gives the same result again. Where the
-        result is another image than the upload's own, the stored bytes are of no use: the caller removes them.
+        result is another image than the upload's own, the stored bytes are of no use: the caller removes those of a
+        streamed upload, and a job those of a staged one.
 
         Raises:
             UploadGoneError: if the upload is not there any more.
@@ -177,9 +178,15 @@ async def _place(work: UnitOfWork, viewer: Viewer, image_id: ImageId, draft: Dra
 
 
 async def _end(work: UnitOfWork, upload: Upload, image_id: ImageId, now: datetime) -> None:
-    """A staged upload stays for those who ask for its result again, until it expires."""
-    if upload.transport is Transport.STAGED:
-        await work.uploads.save(upload.completed(image_id, now))
+    """A staged upload stays for those who ask for its result again, until it expires.
+
+    Its bytes, if they are of no use, are asked to go by the same commit: nobody who repeats the request would do it.
+    """
+    if upload.transport is Transport.STREAMED:
+        return  # taken
+    await work.uploads.save(upload.completed(image_id, now))
+    if image_id != upload.image_id:
+        await work.jobs.enqueue(DeleteObjects((upload.storage_path,)))
 
 
 def _uploaded(viewer: Viewer, image: Image) -> Event:

@@ -39,10 +39,12 @@ class StagedFileCheck:
             tally = Tally()
             chunks = tally.counted(stored.body)
             head, complete = await read_head(chunks, self._head_bytes)
+            if complete:
+                _compare_checksum(announced, tally)
             info = await self._inspector.inspect(head, complete=complete)
             _compare("type", announced.content_type, info.content_type)
             refusal = await self._refusal(followed(head, chunks, self._inspector.follow(info)))
-        _compare("SHA-256", announced.checksum or tally.checksum, tally.checksum)
+        _compare_checksum(announced, tally)
         if refusal is not None:
             raise refusal
         return info, StoredObject(storage_path=storage_path, size_bytes=tally.size_bytes, checksum=tally.checksum)
@@ -62,6 +64,10 @@ class StagedFileCheck:
         except RefusedFileError as error:
             return error
         return None
+
+
+def _compare_checksum(announced: Announcement, tally: Tally) -> None:
+    _compare("SHA-256", announced.checksum or tally.checksum, tally.checksum)
 
 
 def _compare(what: str, announced: str, arrived: str) -> None:

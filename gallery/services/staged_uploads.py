@@ -162,7 +162,7 @@ class StagedUploadService:
         try:
             info, stored = await self._check.check(staged.upload.storage_path, staged.announced)
             file = ArrivedFile(upload=staged.upload, info=info, stored=stored, filename=staged.announced.filename)
-            return await self._finishing.run(self._record(viewer, file))
+            return await self._finishing.run(self._recorder.record(viewer, file))
         except (RefusedFileError, DuplicateImageError, NotFoundError) as refusal:
             return await self._finishing.run(self._refused(staged.upload, refusal))
 
@@ -243,17 +243,6 @@ class StagedUploadService:
             await self._staging.finish(path, multipart_id, parts)
         except NotFoundError:
             log.info("the parts of an upload were put together before, or are gone: %s", path)
-
-    async def _record(self, viewer: Viewer, file: ArrivedFile) -> UploadResult:
-        result = await self._recorder.record(viewer, file)
-        if result.image.storage_path != file.stored.storage_path:
-            await self._discard(file.stored.storage_path)
-        return result
-
-    async def _discard(self, storage_path: str) -> None:
-        async with self._unit_of_work() as work:
-            await work.jobs.enqueue(DeleteObjects((storage_path,)))
-            await work.commit()
 
     async def _refused(self, upload: Upload, refusal: GalleryError) -> UploadResult:
         """Removes a refused upload, unless another call has completed it meanwhile: then that is the answer.

@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 
 from gallery.domain.access import Right, Viewer, require
-from gallery.domain.errors import EmptyFileError, GalleryError, UploadInterruptedError
+from gallery.domain.errors import EmptyFileError, GalleryError, UnavailableError, UploadInterruptedError
 from gallery.domain.idempotency import Claim
 from gallery.domain.ids import AlbumId
 from gallery.domain.images import ImageInfo
@@ -21,7 +21,7 @@ from gallery.services.drafts import check_album, clean_draft
 from gallery.services.finishing import Finishing
 from gallery.services.incoming import followed, limited, read_head
 from gallery.services.intents import Intents
-from gallery.services.recording import ArrivedFile, Recorder, UploadGoneError, UploadResult
+from gallery.services.recording import ArrivedFile, Recorder, UploadGoneError, UploadOutcome, UploadResult
 
 log = logging.getLogger(__name__)
 
@@ -126,23 +126,29 @@ class UploadService:
             await self._discard(file.upload)
             message = "The upload stood still for so long that it was given up. Send the file again."
             raise UploadInterruptedError(message) from error
+        except UnavailableError:
+            if (recorded := await self._recorded_or_discarded(file.upload)) is None:
+                raise
+            return recorded
         except BaseException:
-            await self._discard_unless_recorded(file.upload)
+            await self._recorded_or_discarded(file.upload)
             raise
         if result.image.id != file.upload.image_id:
             await self._discard(file.upload)
         return result
 
-    async def _discard_unless_recorded(self, upload: Upload) -> None:
+    async def _recorded_or_discarded(self, upload: Upload) -> UploadResult | None:
         """After a failure: a commit whose answer was lost may have succeeded, so ask before removing the bytes."""
         try:
-            if not await self._intents.is_open(upload):
-                return
+            image = await self._intents.own_image(upload)
         except GalleryError:
             log.warning("could not tell whether an upload was recorded; its object stays: %s", upload.storage_path)
-            return
+            return None
+        if image is not None:
+            return UploadResult(image=image, outcome=UploadOutcome.CREATED)
         if await self._discard(upload):
             await self._intents.forget(upload)
+        return None
 
     async def _discard(self, upload: Upload) -> bool:
         try:

@@ -189,7 +189,7 @@ async def test_database_is_migrated_and_bucket_created_on_demand(
     assert storage.endswith("Create it, or correct GALLERY_STORAGE__BUCKET.")
     assert hint == "gallery: `gallery doctor` looks at everything."
     assert (migrated.exit_code, migrated.complaints) == (0, "")
-    assert migrated.output.endswith(f"The bucket {new_bucket.bucket} is there.\n")
+    assert f"\nThe bucket {new_bucket.bucket} is there.\n" in migrated.output
     assert (again.exit_code, again.output) == (0, migrated.output)
     async with serving(folder / "log", settings=settings) as (_, api):
         assert (await api.upload("a.jpg", jpeg()))["outcome"] == "CREATED"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+import sys
 import tempfile
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,7 @@ from gallery.domain.errors import (
 )
 from gallery.domain.images import RenditionSize
 from gallery.platform.imaging.errors import UndecodableError
+from gallery.platform.imaging.files import spooled
 from gallery.platform.imaging.inspect import inspect_image
 from gallery.platform.imaging.renditions import DEFAULT_SIZES_PX, VipsImageRenderer, make_renditions
 from tests import photographs
@@ -263,3 +265,20 @@ def webp_chunks(data: bytes) -> dict[str, bytes]:
         chunks[name] = data[position + 8 : position + 8 + size]
         position += 8 + size + size % 2
     return chunks
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="files without a name are a matter of Linux")
+async def test_what_waits_for_the_decoder_never_has_a_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    seen: list[list[Path]] = []
+
+    async def chunks() -> AsyncIterator[bytes]:
+        content = photographs.jpeg()
+        yield content[:100]
+        seen.append(files_in(tmp_path))
+        yield content[100:]
+
+    async with spooled(chunks()) as source:
+        seen.append(files_in(tmp_path))
+        assert source.read_bytes() == photographs.jpeg()
+    assert seen == [[], []]

@@ -181,7 +181,7 @@ async def test_an_upload_that_is_aborted_is_gone_with_its_parts(gallery: LiveGal
     assert aborted == {"id": upload["id"], "errors": []}
 
     again = data_of(await gallery.send(ABORT, {"input": {"id": upload["id"]}}))["abortUpload"]
-    assert again == {"id": None, "errors": [{"code": "NOT_FOUND", "field": None}]}
+    assert again == {"id": None, "errors": [{"code": "NOT_FOUND", "field": ["id"]}]}
     assert codes(await complete(gallery, upload["id"])) == ["NOT_FOUND"]
     assert await gallery.place.objects.open_uploads() == []
     assert await gallery.rows_and_objects() == (0, 0)
@@ -207,7 +207,7 @@ async def test_an_upload_is_a_node(gallery: LiveGallery) -> None:
         ({"checksum": "12ab"}, "INVALID_CHECKSUM", ["checksum"]),
         ({"title": ""}, "INVALID_NAME", ["title"]),
         ({"albumId": "img_0"}, "INVALID_ID", ["albumId"]),
-        ({"albumId": f"alb_{uuid4().hex}"}, "NOT_FOUND", None),
+        ({"albumId": f"alb_{uuid4().hex}"}, "NOT_FOUND", ["albumId"]),
     ],
 )
 async def test_what_cannot_be_taken_is_refused_before_it_is_sent(

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from contextlib import asynccontextmanager
 from mmap import ACCESS_READ, mmap
 from pathlib import Path
-from tempfile import NamedTemporaryFile
+from tempfile import NamedTemporaryFile, TemporaryFile
 from typing import TYPE_CHECKING
 
 from gallery.domain.errors import ImageTooLargeError
@@ -23,12 +24,16 @@ if TYPE_CHECKING:
 
 @asynccontextmanager
 async def spooled(chunks: AsyncIterable[bytes]) -> AsyncIterator[Path]:
-    """A temporary file of the bytes, which is gone afterwards."""
-    with NamedTemporaryFile(prefix="gallery-") as file:
+    """A temporary file of the bytes, which is gone afterwards.
+
+    On Linux it never has a name in a folder, so that a process that is killed leaves nothing behind.
+    """
+    nameless = sys.platform == "linux"
+    with TemporaryFile() if nameless else NamedTemporaryFile(prefix="gallery-") as file:
         async for chunk in chunks:
             await asyncio.to_thread(file.write, chunk)
         await asyncio.to_thread(file.flush)
-        yield Path(file.name)
+        yield Path(f"/proc/self/fd/{file.fileno()}" if nameless else file.name)
 
 
 def sniff_file(source: Path) -> ContentType:

@@ -255,7 +255,7 @@ class StagedUploadMutations:
         async def find(upload_id: UUID) -> StagedUpload:
             return StagedUpload.of(*await uploads.find(viewer, UploadId(upload_id)))
 
-        upload, errors = await answer(info, lambda: once(info, "createUpload", input, work, find))
+        upload, errors = await answer(info, lambda: once(info, "createUpload", input, work, find), subject="albumId")
         return CreateUploadPayload(upload=upload, errors=errors)
 
     @strawberry.mutation(

@@ -349,6 +349,19 @@ async def test_a_file_that_is_not_the_announced_one_is_refused_and_removed(
     is_removed(gallery, upload)
 
 
+async def test_a_small_file_that_was_damaged_on_its_way_is_told_to_be_another(gallery: MemoryGallery) -> None:
+    upload = await sent(gallery, content=b"12345")
+    [multipart] = gallery.storage.multipart_uploads
+    gallery.storage.client_puts(multipart, 1, b"12045")
+    gallery.inspector.answer = NotAnImageError()
+
+    with pytest.raises(FileMismatchError) as refusal:
+        await complete(gallery, upload)
+
+    assert refusal.value.message.startswith("The SHA-256 of the file is ")
+    is_removed(gallery, upload)
+
+
 async def test_a_file_of_another_type_is_refused(gallery: MemoryGallery) -> None:
     upload = await sent(gallery)
     gallery.inspector.answer = ImageInfo(content_type=ContentType.PNG, width_px=4, height_px=3)
@@ -407,6 +420,20 @@ async def test_bytes_that_are_there_already_give_the_image_that_is_there(gallery
 
     assert second == again == UploadResult(image=first.image, outcome=UploadOutcome.EXISTING)
     assert gallery.jobs == [RenderImage(first.image.id), DeleteObjects((upload.storage_path,))]
+
+
+async def test_bytes_that_are_there_already_are_removed_even_if_nobody_hears_of_the_commit(
+    gallery: MemoryGallery,
+) -> None:
+    first = await gallery.uploads.upload(BOB, NewImage(file=MemoryIncomingFile([CONTENT])))
+    upload = await sent(gallery)
+    gallery.database.commit_faults.extend([None, CommitFault(error=DATABASE_GONE, kept=True)])
+
+    with pytest.raises(UnavailableError):
+        await complete(gallery, upload)
+
+    assert gallery.jobs == [RenderImage(first.image.id), DeleteObjects((upload.storage_path,))]
+    assert await complete(gallery, upload) == UploadResult(image=first.image, outcome=UploadOutcome.EXISTING)
 
 
 async def test_bytes_that_are_there_already_are_refused_if_that_was_asked_for(gallery: MemoryGallery) -> None:

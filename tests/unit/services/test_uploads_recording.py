@@ -38,15 +38,28 @@ async def test_a_commit_that_fails_takes_the_object_with_it(gallery: MemoryGalle
     assert gallery.storage.puts == 1
 
 
-async def test_a_commit_whose_answer_is_lost_keeps_the_object(gallery: MemoryGallery) -> None:
+async def test_a_commit_whose_answer_is_lost_has_made_the_image(gallery: MemoryGallery) -> None:
+    gallery.database.commit_faults.extend([None, CommitFault(error=DATABASE_GONE, kept=True)])
+
+    result = await an_upload(gallery)
+
+    [image] = gallery.tables.images.values()
+    assert result == UploadResult(image=image, outcome=UploadOutcome.CREATED)
+    assert gallery.storage.objects == {image.storage_path: MemoryObject(content=CONTENT, content_type="image/jpeg")}
+    assert gallery.jobs == [RenderImage(image.id)]
+
+
+async def test_a_commit_whose_answer_is_lost_leaves_no_second_object(gallery: MemoryGallery) -> None:
+    first = await an_upload(gallery)
+    before = gallery.state()
     gallery.database.commit_faults.extend([None, CommitFault(error=DATABASE_GONE, kept=True)])
 
     with pytest.raises(UnavailableError):
         await an_upload(gallery)
 
-    [image] = gallery.tables.images.values()
-    assert gallery.storage.objects == {image.storage_path: MemoryObject(content=CONTENT, content_type="image/jpeg")}
-    assert gallery.jobs == [RenderImage(image.id)]
+    assert gallery.storage.puts == 2
+    assert gallery.state() == before
+    assert set(gallery.storage.objects) == {first.image.storage_path}
 
 
 async def test_an_object_stays_if_it_cannot_be_told_whether_a_row_names_it(
