@@ -1,9 +1,12 @@
-"""A large file, and many small ones: through the gallery, through plain Strawberry, and straight to S3.
+"""A large file, many small ones, several in one request, large ones at once: how fast, and in how much memory.
 
-    python -m benchmarks upload --form-parser FOLDER [--mebibytes 1024] [--rounds 3] [--files 300] [--store sink]
+    python -m benchmarks upload --form-parser FOLDER [--cases large small] [--mebibytes 1024] [--rounds 3]
+                                [--files 300] [--store sink]
+
+Through the gallery, through plain Strawberry (one file in a request), and straight to S3.
 
 Every answer is checked: size and SHA-256 of what was stored. A store that keeps what it gets keeps it until the end:
-the large file takes three times its size on disk in each round.
+large files take three times their size on disk in each round.
 """
 
 from __future__ import annotations
@@ -15,7 +18,7 @@ import random
 import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from http.client import HTTPConnection
 from itertools import count
@@ -37,16 +40,16 @@ from benchmarks.processes import (
     serving,
     started,
 )
-from benchmarks.rounds import Subject, Turn, take_turns
+from benchmarks.rounds import Comparison, Subject, Turn, take_turns
 
-QUERY = (
-    "mutation Upload($input: UploadImageInput!) "
-    "{ uploadImage(input: $input) { image { fileSize checksum } errors { code } } }"
-)
+PAYLOAD = "{ image { fileSize checksum } errors { code } }"
+ONE_FILE = f"mutation Upload($input: UploadImageInput!) {{ uploadImage(input: $input) {PAYLOAD} }}"
+LIST = f"mutation Upload($input: UploadImagesInput!) {{ uploadImages(input: $input) {{ results {PAYLOAD} }} }}"
 BOUNDARY = "benchmark-of-uploads"
 UNIQUE_BYTES = 16
 END_OF_IMAGE = b"\xff\xd9"
 WARM_UP_BYTES = 16 * MEBIBYTE
+CASES = ("large", "small", "list", "at-once")
 GALLERY, STRAWBERRY, DIRECT = "gallery", "Strawberry", "aiobotocore"
 
 _NUMBERS = count()
@@ -54,17 +57,26 @@ _NUMBERS = count()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
-    """What is stored in a turn: `files` of a size, sent by so many clients at a time."""
+    """What is stored in a turn: `files` of a size, by so many clients at a time, or all in one request."""
 
     title: str
     files: int
     size_bytes: int
     clients: int
+    as_list: bool = False
 
     @property
     def mebibytes(self) -> float:
         """How much that is."""
         return self.files * self.size_bytes / MEBIBYTE
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """The pieces of a file, and its SHA-256."""
+
+    pieces: Sequence[bytes]
+    checksum: str
 
 
 class Files:
@@ -85,35 +97,42 @@ class Files:
         for piece in self._common:
             self._hash.update(piece)
 
-    def another(self) -> tuple[list[bytes], str]:
-        """The pieces of a new file, and its SHA-256."""
+    def another(self) -> File:
+        """A new file."""
         last = next(_NUMBERS).to_bytes(UNIQUE_BYTES, "big") + END_OF_IMAGE
         whole = self._hash.copy()
         whole.update(last)
-        return [*self._common, last], whole.hexdigest()
+        return File([*self._common, last], whole.hexdigest())
 
 
-def form(file: Sequence[bytes]) -> tuple[list[bytes], int]:
+def form(files: Sequence[File], *, as_list: bool) -> tuple[list[bytes], int]:
     """The body of a GraphQL multipart request in pieces, and its length in bytes."""
-    operations = orjson.dumps({"query": QUERY, "variables": {"input": {"file": None}}})
-    fields = {b"operations": operations, b"map": b'{"0":["variables.input.file"]}'}
-    line = f"--{BOUNDARY}".encode()
-    head = b"".join(
-        line + b'\r\nContent-Disposition: form-data; name="' + name + b'"\r\n\r\n' + value + b"\r\n"
-        for name, value in fields.items()
-    )
-    file_head = b'\r\nContent-Disposition: form-data; name="0"; filename="a.jpg"\r\nContent-Type: image/jpeg\r\n\r\n'
-    pieces = [head + line + file_head, *file, b"\r\n" + line + b"--\r\n"]
+    given: dict[str, object] = {"files": [None] * len(files)} if as_list else {"file": None}
+    places = [f"variables.input.files.{item}" for item in range(len(files))] if as_list else ["variables.input.file"]
+    operations = orjson.dumps({"query": LIST if as_list else ONE_FILE, "variables": {"input": given}})
+    file_map = orjson.dumps({str(item): [place] for item, place in enumerate(places)})
+    pieces = []
+    for name, value in ((b"operations", operations), (b"map", file_map)):
+        pieces += [part_head(b'name="' + name + b'"'), value, b"\r\n"]
+    for item, file in enumerate(files):
+        head = part_head(f'name="{item}"; filename="a.jpg"\r\nContent-Type: image/jpeg'.encode())
+        pieces += [head, *file.pieces, b"\r\n"]
+    pieces.append(f"--{BOUNDARY}--\r\n".encode())
     return pieces, sum(map(len, pieces))
 
 
-def post(connection: HTTPConnection, file: Sequence[bytes], checksum: str, size_bytes: int) -> None:
-    """Uploads a file on a connection that is kept open.
+def part_head(description: bytes) -> bytes:
+    """What stands before the content of a part."""
+    return f"--{BOUNDARY}".encode() + b"\r\nContent-Disposition: form-data; " + description + b"\r\n\r\n"
+
+
+def post(connection: HTTPConnection, files: Sequence[File], size_bytes: int, *, as_list: bool) -> None:
+    """Uploads files in one request, on a connection that is kept open.
 
     Raises:
-        WrongAnswerError: if the answer is not that exactly this file was stored.
+        WrongAnswerError: if the answer is not that exactly these files were stored.
     """
-    pieces, length = form(file)
+    pieces, length = form(files, as_list=as_list)
     headers = {
         "Host": NAMED_HOST,
         "Content-Type": f"multipart/form-data; boundary={BOUNDARY}",
@@ -123,20 +142,22 @@ def post(connection: HTTPConnection, file: Sequence[bytes], checksum: str, size_
     connection.request("POST", "/graphql", body=iter(pieces), headers=headers)
     answer = connection.getresponse()
     body = answer.read()
-    stored = {"image": {"fileSize": size_bytes, "checksum": checksum}, "errors": []}
-    if answer.status != 200 or orjson.loads(body) != {"data": {"uploadImage": stored}}:
-        message = f"{answer.status} {body[:500]!r} for a file of {size_bytes} bytes with SHA-256 {checksum}"
+    stored = [{"image": {"fileSize": size_bytes, "checksum": file.checksum}, "errors": []} for file in files]
+    data = {"uploadImages": {"results": stored}} if as_list else {"uploadImage": stored[0]}
+    if answer.status != 200 or orjson.loads(body) != {"data": data}:
+        message = f"{answer.status} {body[:500]!r} for files of {size_bytes} bytes: {data}"
         raise WrongAnswerError(message)
 
 
 async def upload_turn(server: MeasuredProcess, files: Files, case: Case) -> Turn:
     """Uploads the files of a case over HTTP."""
-    prepared = iter([files.another() for _ in range(case.files)])
+    prepared = [files.another() for _ in range(case.files)]
+    requests = iter([prepared] if case.as_list else [[file] for file in prepared])
 
     def client(connection: HTTPConnection, latencies: list[float]) -> None:
-        for file, checksum in prepared:  # shared by the clients: each takes the next one
+        for request in requests:  # shared by the clients: each takes the next one
             began = time.perf_counter()
-            post(connection, file, checksum, files.size_bytes)
+            post(connection, request, files.size_bytes, as_list=case.as_list)
             latencies.append(time.perf_counter() - began)
 
     connections = [HTTPConnection(HOST, server.port, timeout=PATIENCE_SECONDS) for _ in range(case.clients)]
@@ -157,7 +178,8 @@ async def upload_turn(server: MeasuredProcess, files: Files, case: Case) -> Turn
 
 async def direct_turn(peer: MeasuredProcess, case: Case) -> Turn:
     """Has the files of a case stored without any HTTP before it."""
-    order = orjson.dumps({"files": case.files, "size_bytes": case.size_bytes, "clients": case.clients})
+    at_a_time = case.files if case.as_list else case.clients
+    order = orjson.dumps({"files": case.files, "size_bytes": case.size_bytes, "clients": at_a_time})
     stdin, stdout = peer.process.stdin, peer.process.stdout
     assert stdin is not None
     assert stdout is not None
@@ -202,7 +224,8 @@ async def measure_case(here: Place, case: Case, options: argparse.Namespace, rep
     """Starts all that take turns anew, so that the peak of their memory is of this case."""
     folder = here.folder / f"{case.files}x{case.size_bytes}"
     files, warm_up = Files(case.size_bytes), replace(case, size_bytes=min(case.size_bytes, WARM_UP_BYTES), files=2)
-    async with servers(here, options.form_parser, folder) as running, AsyncExitStack() as watching:
+    form_parser = None if case.as_list else options.form_parser
+    async with servers(here, form_parser, folder) as running, AsyncExitStack() as watching:
         for name, process in running.items():
             await take_turn(process, name, Files(warm_up.size_bytes), warm_up)
             process.rest()
@@ -213,33 +236,41 @@ async def measure_case(here: Place, case: Case, options: argparse.Namespace, rep
         comparison = await take_turns(subjects, options.rounds)
         disk = {name: watch.peak_bytes for name, watch in watches.items()}
         memory = {name: process.peak_bytes() - process.idle_bytes for name, process in running.items()}
-        title = f"{case.title}, {options.rounds} rounds"
-        report.add(title, MIB, comparison, running, temporary_disk_bytes=disk, peak_over_idle_bytes=memory)
+        direct = Comparison(turns={name: comparison.turns[name] for name in (DIRECT, GALLERY)})
+        rate = direct.ratio(GALLERY, lambda turn: turn.rate)
+        title = f"{case.title} to {options.store}, {options.rounds} rounds"
+        more = {"temporary_disk_bytes": disk, "peak_over_idle_bytes": memory, "gallery_to_direct": asdict(rate)}
+        report.add(title, MIB, comparison, running, **more)
+        print(f"  {GALLERY} : {DIRECT} = {rate.median:.2f} [{rate.least:.2f}, {rate.most:.2f}] in MiB/s")
         for name in running:
             mebibytes = memory[name] / MEBIBYTE, disk[name] / MEBIBYTE
             print(f"  {name}: {mebibytes[0]:.0f} MiB of memory over idle, {mebibytes[1]:.0f} MiB of temporary disk")
 
 
+def cases(options: argparse.Namespace) -> dict[str, Case]:
+    """All there are, by their names."""
+    large, small = options.mebibytes * MEBIBYTE, MEBIBYTE
+    return {
+        "large": Case(title=f"one file of {options.mebibytes} MiB", files=1, size_bytes=large, clients=1),
+        "small": Case(
+            title=f"{options.files} files of 1 MiB from 8 clients", files=options.files, size_bytes=small, clients=8
+        ),
+        "list": Case(
+            title="10 files of 10 MiB in one request", files=10, size_bytes=10 * MEBIBYTE, clients=1, as_list=True
+        ),
+        "at-once": Case(title="8 files of 200 MiB at once", files=8, size_bytes=200 * MEBIBYTE, clients=8),
+    }
+
+
 async def measure(options: argparse.Namespace) -> Report:
-    """Measures both cases."""
+    """Measures the cases that were asked for."""
     report = Report("upload")
     if options.form_parser is None:
         print("Strawberry is left out: name a folder with python-multipart by --form-parser (README.md says why).")
-    large = Case(
-        title=f"one file of {options.mebibytes} MiB to {options.store}",
-        files=1,
-        size_bytes=options.mebibytes * MEBIBYTE,
-        clients=1,
-    )
-    small = Case(
-        title=f"{options.files} files of 1 MiB from 8 clients to {options.store}",
-        files=options.files,
-        size_bytes=MEBIBYTE,
-        clients=8,
-    )
     async with place(options.store) as here:
-        await measure_case(here, large, options, report)
-        await measure_case(here, small, options, report)
+        for name, case in cases(options).items():
+            if name in options.cases:
+                await measure_case(here, case, options, report)
     report.write(options.json)
     return report
 
@@ -247,6 +278,7 @@ async def measure(options: argparse.Namespace) -> Report:
 def options_of(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     """The options, from the command line by default."""
     options = parser(__doc__, rounds=3)
+    options.add_argument("--cases", nargs="+", choices=CASES, default=CASES, help="what is uploaded (all)")
     options.add_argument("--mebibytes", type=between(1, 2000), default=1024, help="size of the large file (1024)")
     options.add_argument("--files", type=between(1, 5000), default=300, help="how many small files (300)")
     options.add_argument(

@@ -155,16 +155,19 @@ async def test_nested_finds_out_a_server_that_answers_differently_and_leaves_no_
 async def test_uploads_are_stored_by_the_gallery_and_by_the_client_of_s3(tmp_path: Path) -> None:
     before = children()
     written = tmp_path / "results.json"
+    sizes = ["--rounds", "1", "--mebibytes", "17", "--files", "8"]
     options = upload.options_of(
-        ["--rounds", "1", "--mebibytes", "17", "--files", "8", "--store", "sink", "--json", str(written)]
+        [*sizes, "--store", "sink", "--json", str(written), "--cases", "list", "small", "large"]
     )
 
     await upload.measure(options)
 
-    large, small = orjson.loads(written.read_bytes())["results"]
-    assert list(large["subjects"]) == list(small["subjects"]) == ["gallery", "aiobotocore"]
+    large, small, together = orjson.loads(written.read_bytes())["results"]
+    assert [list(case["subjects"]) for case in (large, small, together)] == [["gallery", "aiobotocore"]] * 3
     assert [subject["turns"][0]["units"] for subject in large["subjects"].values()] == [17, 17]
     assert [subject["turns"][0]["units"] for subject in small["subjects"].values()] == [8, 8]
+    assert [subject["turns"][0]["units"] for subject in together["subjects"].values()] == [100, 100]
+    assert together["title"] == "10 files of 10 MiB in one request to sink, 1 rounds"
     assert large["temporary_disk_bytes"] == {"gallery": 0, "aiobotocore": 0}
     assert children() == before
 
