@@ -225,8 +225,12 @@ class UnitOfWork(Protocol):
         self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
     ) -> None: ...
 
-    async def commit(self) -> None:
-        """Keeps everything done so far and ends the transaction."""
+    async def commit(self, *, durable: bool = True) -> None:
+        """Keeps everything done so far and ends the transaction.
+
+        One that is not `durable` does not wait for the disk: everybody sees it at once, but a crash of the database
+        may undo it, until a later commit that waits. For what nobody has been promised.
+        """
         ...
 
 

@@ -70,4 +70,4 @@ class Heartbeat:
                 await work.uploads.touch(tuple(self._uploads), now)
             if self._holders:
                 await work.claims.touch(tuple(self._holders), now)
-            await work.commit()
+            await work.commit(durable=False)

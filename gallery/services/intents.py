@@ -55,12 +55,14 @@ class Intents:
     async def begin(self, upload: Upload) -> None:
         """Stores the intent.
 
+        A database that crashes may forget it: then the upload can no longer be recorded, and its bytes are swept.
+
         Raises:
             UnavailableError: if the database does not answer; the intent may be there all the same.
         """
         async with self._unit_of_work() as work:
             await work.uploads.add(upload)
-            await work.commit()
+            await work.commit(durable=False)
 
     async def own_image(self, upload: Upload) -> Image | None:
         """The image that the upload became, if it became one of its own. Waits for a transaction that may decide it.

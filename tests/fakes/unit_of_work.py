@@ -57,7 +57,7 @@ class MemoryUnitOfWork:
         self._marked.close()
         self._transaction.end()
 
-    async def commit(self) -> None:
+    async def commit(self, *, durable: bool = True) -> None:
         faults = self._database.commit_faults
         fault = faults.popleft() if faults else None
         if fault is None or fault.kept:

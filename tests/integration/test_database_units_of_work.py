@@ -22,6 +22,7 @@ from gallery.platform.database.unit_of_work import SqlUnitOfWork
 from gallery.settings import DatabaseSettings
 from tests.entities import ADA, BOB, a_rendition, a_tag, after, an_album, an_event, an_image, checksum_of
 from tests.integration.database_support import Database, JobNotes, open_database
+from tests.statements import recorded_statements
 
 
 @pytest.fixture
@@ -432,3 +433,14 @@ async def test_a_locked_image_is_read_and_referred_to_but_not_changed(database: 
     await other
     stored = (await SqlImageReader(database.engine).get_many(ADA, [image.id]))[image.id]
     assert (stored.title, stored.version) == ("Second", 3)
+
+
+@pytest.mark.parametrize("durable", [True, False])
+async def test_only_a_durable_commit_waits_for_the_disk(database: Database, durable: bool) -> None:
+    with recorded_statements(database.engine) as statements:
+        async with database.work() as work:
+            await work.images.add(an_image())
+            await work.commit(durable=durable)
+
+    assert ("SET LOCAL synchronous_commit = off" in statements) is not durable
+    assert await image_count(database) == 1

@@ -119,7 +119,7 @@ class SqlUnitOfWork:
         elif self._finishing is not None:
             await asyncio.wait([self._finishing])  # the caller was cancelled while it committed
 
-    async def commit(self) -> None:
+    async def commit(self, *, durable: bool = True) -> None:
         """As the port says. It is finished, and the listener told, even if the caller is cancelled meanwhile.
 
         Otherwise nobody would know whether the database has committed, and caches would keep what changed.
@@ -128,13 +128,15 @@ class SqlUnitOfWork:
             UnavailableError: if the database is gone; it may have committed all the same.
         """
         state, self._state = self._open, None
-        self._finishing = asyncio.create_task(self._finish(state))
+        self._finishing = asyncio.create_task(self._finish(state, durable=durable))
         await asyncio.shield(self._finishing)
 
-    async def _finish(self, state: _Open) -> None:
+    async def _finish(self, state: _Open, *, durable: bool) -> None:
         told = tuple(state.events.appended)
         try:
             with translated_errors():
+                if not durable:
+                    await state.connection.exec_driver_sql("SET LOCAL synchronous_commit = off")
                 await state.connection.commit()
         except UnavailableError:
             await self._on_commit(told)  # its answer was lost: it may have committed
