@@ -23,6 +23,13 @@ def test_fields_of_the_root_are_found_wherever_they_stand(document: str, fields:
     assert Documents(schema).prepare(document, None).root_fields == fields
 
 
+def test_fragments_that_stand_for_two_more_each_are_looked_into_once() -> None:
+    doubling = " ".join(f"fragment F{place} on Query {{ ...F{place + 1} ...F{place + 1} }}" for place in range(60))
+    document = f"{{ ...F0 }} {doubling} fragment F60 on Query {{ a: __typename }}"
+
+    assert Documents(schema).prepare(document, None).root_fields == ("a",)
+
+
 def test_fields_are_those_of_the_chosen_operation() -> None:
     document = "query A { a: __typename } query B { b: __typename }"
 

@@ -93,7 +93,7 @@ def _prepare(schema: strawberry.Schema, query: str, operation_name: str | None) 
         document=document,
         name=operation_name,
         kind=operation.operation,
-        root_fields=tuple(dict.fromkeys(_response_names(document, operation.selection_set))),
+        root_fields=tuple(dict.fromkeys(map(_response_name, _root_fields(document, operation.selection_set)))),
     )
 
 
@@ -166,16 +166,27 @@ def _select(document: DocumentNode, name: str | None) -> OperationDefinitionNode
     raise _refused(message, RequestCode.OPERATION_NOT_FOUND)
 
 
-def _response_names(document: DocumentNode, selections: SelectionSetNode) -> Iterator[str]:
-    """The names in the answer to a selection, with those in its fragments. Valid documents have no cycles."""
+def _root_fields(
+    document: DocumentNode, selections: SelectionSetNode, seen: set[str] | None = None
+) -> Iterator[FieldNode]:
+    """The fields of a selection, with those in its fragments.
+
+    Each fragment is looked into once: those that stand for two more each would take for ever otherwise.
+    """
+    seen = set() if seen is None else seen
     for selection in selections.selections:
         match selection:
             case FieldNode():
-                yield (selection.alias or selection.name).value
+                yield selection
             case InlineFragmentNode():
-                yield from _response_names(document, selection.selection_set)
-            case FragmentSpreadNode():
-                yield from _response_names(document, _fragment(document, selection.name.value).selection_set)
+                yield from _root_fields(document, selection.selection_set, seen)
+            case FragmentSpreadNode() if selection.name.value not in seen:
+                seen.add(selection.name.value)
+                yield from _root_fields(document, _fragment(document, selection.name.value).selection_set, seen)
+
+
+def _response_name(field: FieldNode) -> str:
+    return (field.alias or field.name).value
 
 
 def _fragment(document: DocumentNode, name: str) -> FragmentDefinitionNode:
