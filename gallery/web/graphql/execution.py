@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Iterable, Iterator
 from contextlib import aclosing
 from dataclasses import dataclass
 from functools import lru_cache
@@ -11,6 +11,8 @@ from typing import Any
 
 import strawberry
 from graphql import (
+    SKIP,
+    ArgumentNode,
     DocumentNode,
     ExecutionResult,
     FieldNode,
@@ -21,10 +23,14 @@ from graphql import (
     OperationDefinitionNode,
     OperationType,
     SelectionSetNode,
+    VariableNode,
+    Visitor,
+    VisitorAction,
     execute,
     parse,
     subscribe,
     validate,
+    visit,
 )
 from strawberry.execution import optimized_is_awaitable
 
@@ -136,6 +142,32 @@ async def run_subscription(
         except Exception as error:  # noqa: BLE001  # told like the error of any other resolver
             (name, *_) = operation.root_fields
             yield ExecutionResult(None, [GraphQLError(str(error), path=[name], original_error=error)])
+
+
+def shaping_variables(operation: PreparedOperation) -> frozenset[str]:
+    """The names of the variables that stand elsewhere than in the arguments of the root fields, such as `$first`."""
+    document, selections = operation.document, _select(operation.document, operation.name).selection_set
+    finder = _ShapingVariables(_root_fields(document, selections))
+    visit(selections, finder)
+    for node in document.definitions:
+        if isinstance(node, FragmentDefinitionNode):
+            visit(node, finder)
+    return frozenset(finder.names)
+
+
+class _ShapingVariables(Visitor):
+    """Gathers the names of variables, but for those in the arguments of the root fields."""
+
+    def __init__(self, root_fields: Iterable[FieldNode]) -> None:
+        super().__init__()
+        self.names: set[str] = set()
+        self._passed_over = {id(argument) for field in root_fields for argument in field.arguments or ()}
+
+    def enter_argument(self, node: ArgumentNode, *_: object) -> VisitorAction:
+        return SKIP if id(node) in self._passed_over else None
+
+    def enter_variable(self, node: VariableNode, *_: object) -> None:
+        self.names.add(node.name.value)
 
 
 def is_request_error(result: ExecutionResult) -> bool:
