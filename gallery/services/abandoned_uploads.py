@@ -47,11 +47,14 @@ class AbandonedUploads:
         _add(findings, stale)
         await self._multipart_uploads(before, findings, end=False)
 
-    async def end(self, before: datetime, findings: Findings) -> None:
-        """Adds what has not moved since a time, and ends it. Removes expired idempotency keys too."""
+    async def end(self, before: datetime, findings: Findings, *, with_unnamed: bool) -> None:
+        """Adds what has not moved since a time, and ends it. Removes expired idempotency keys too.
+
+        Multipart uploads that no row names are only added unless asked for: they may be those of another gallery.
+        """
         while stale := await self._end_some(before):
             _add(findings, stale)
-        await self._multipart_uploads(before, findings, end=True)
+        await self._multipart_uploads(before, findings, end=with_unnamed)
         async with self._unit_of_work() as work:
             await work.claims.delete_expired(self._clock())
             await work.commit()

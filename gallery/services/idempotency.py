@@ -44,15 +44,29 @@ FileChecksum = Callable[[], Awaitable[str]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeyedRequest:
-    """What a client asks for with a key: the name of the mutation, and the fingerprint of its input without files."""
+    """What a client asks for with a key: the name of the mutation, and the fingerprint of its input without files.
+
+    `index` is the place among several things that are asked for with a single key.
+    """
 
     key: str
     operation: str
     fingerprint: str
+    index: int | None = None
 
     def item(self, index: int) -> KeyedRequest:
         """One of several things that a request asks for with a single key; each is done or refused for itself."""
-        return replace(self, key=f"{self.key}:{index}")
+        return replace(self, index=index)
+
+    @property
+    def claim_key(self) -> str:
+        """The key under which it is claimed, which may be longer than one that a client may send.
+
+        Raises:
+            InvalidInputError: INVALID_IDEMPOTENCY_KEY.
+        """
+        key = clean_key(self.key)
+        return key if self.index is None else f"{key}:{self.index}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,7 +149,7 @@ class IdempotencyService:
         now = self._clock()
         return Claim(
             owner=viewer.id,
-            key=clean_key(request.key),
+            key=request.claim_key,
             operation=request.operation,
             fingerprint=request.fingerprint,
             holder=uuid4(),

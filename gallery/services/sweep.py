@@ -55,7 +55,7 @@ class SweepService:
         """What was wrong, after each finding was repaired as its kind says, and held jobs were queued again.
 
         Looks before it acts: where most of the objects have no row, or most rows no object, database and bucket hardly
-        belong together, and only abandoned uploads are ended; the report says that the rest was held back.
+        belong together, and only uploads that rows name are ended; the report says that the rest was held back.
 
         Raises:
             UnavailableError: if the storage or the database does not answer; what was done by then stays.
@@ -65,10 +65,10 @@ class SweepService:
         looked = Findings()
         await self._comparison.compare(before, looked, verify=False, repair=False)
         if (held_back := _why_to_hold_back(looked)) is not None:
-            await self._abandoned.end(before, looked)
+            await self._abandoned.end(before, looked, with_unnamed=False)
             return await self._reported(looked, held_back=held_back)
         findings = Findings()
-        await self._abandoned.end(before, findings)
+        await self._abandoned.end(before, findings, with_unnamed=True)
         await self._comparison.compare(before, findings, verify=verify, repair=True)
         report = await self._reported(findings, is_repaired=True)
         await self._held_jobs.requeue()
@@ -77,13 +77,15 @@ class SweepService:
     async def tidy(self, grace: timedelta) -> None:
         """Ends abandoned uploads, and says in the log what else is wrong: what the gallery does by itself.
 
+        Looks before it acts, as `repair`: in the bucket of another gallery it throws no parts away.
+
         Raises:
             UnavailableError: if the storage or the database does not answer.
         """
         before = self._clock() - grace
         findings = Findings()
-        await self._abandoned.end(before, findings)
         await self._comparison.compare(before, findings, verify=False, repair=False)
+        await self._abandoned.end(before, findings, with_unnamed=_why_to_hold_back(findings) is None)
         if findings.counts:
             counts = ", ".join(f"{count} {kind.value}" for kind, count in findings.counts.items())
             log.warning("the sweep has found %s; `gallery doctor` tells more", counts)

@@ -11,5 +11,5 @@ def chromium() -> str:
     """The program of a Chromium on PATH; skips the test where there is none, outside of CI."""
     path = next(filter(None, map(shutil.which, _NAMES)), None)
     if path is None:
-        skip_unless_ci("no Chromium on PATH; .ci/install-browser installs one")
+        skip_unless_ci("no Chromium on PATH; .ci/install-tools installs one")
     return path

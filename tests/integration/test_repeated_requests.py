@@ -244,6 +244,38 @@ async def test_several_files_that_are_sent_again_are_stored_once_and_answered_th
     assert await gallery.rows_and_objects() == (2, 2)
 
 
+@pytest.mark.parametrize("files", [(PHOTO,), (PHOTO, OTHER, jpeg(160, 120))], ids=["fewer", "more"])
+async def test_more_or_fewer_files_under_the_same_key_are_refused(
+    gallery: LiveGallery, files: tuple[bytes, ...]
+) -> None:
+    async def send(*files: bytes) -> httpx.Response:
+        paths = tuple(f"input.files.{index}" for index in range(len(files)))
+        return await gallery.send(
+            UPLOAD_SEVERAL, {"input": {"files": [None] * len(files)}}, *files, paths=paths, key=key
+        )
+
+    key = new_key()
+    await send(PHOTO, OTHER)
+
+    results = (await send(*files)).json()["data"]["uploadImages"]["results"]
+
+    assert len(results) == len(files)
+    assert [error["code"] for error in results[0]["errors"]] == ["IDEMPOTENCY_KEY_REUSED"]
+
+
+async def test_who_asks_by_another_variable_gets_another_part_of_the_same_thing(gallery: LiveGallery) -> None:
+    document = """mutation ($input: CreateTagInput!, $named: Boolean!) {
+      createTag(input: $input) { tag { id name @include(if: $named) } errors { code } }
+    }"""
+    key, given = new_key(), {"input": {"name": "sea"}}
+    short = await gallery.send(document, {**given, "named": False}, key=key)
+    long = await gallery.send(document, {**given, "named": True}, key=key)
+
+    tag = short.json()["data"]["createTag"]["tag"]
+    assert long.json()["data"]["createTag"]["tag"] == {**tag, "name": "sea"}
+    assert (await gallery.send(document, {"named": False, **given}, key=key)).content == short.content
+
+
 async def test_an_answer_that_was_lost_on_its_way_is_given_to_the_repeat(gallery: LiveGallery) -> None:
     key, end_of_request = new_key(), LARGE[-1000:]
     async with FaultProxy.to(gallery.url) as proxy, Api(proxy.url_of(gallery.url)) as api:

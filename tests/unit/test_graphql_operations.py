@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from gallery.web.graphql.execution import Documents
+from gallery.web.graphql.execution import Documents, shaping_variables
 from gallery.web.graphql.schema import schema
 
 
@@ -23,7 +23,27 @@ def test_fields_of_the_root_are_found_wherever_they_stand(document: str, fields:
     assert Documents(schema).prepare(document, None).root_fields == fields
 
 
+def test_fragments_that_stand_for_two_more_each_are_looked_into_once() -> None:
+    doubling = " ".join(f"fragment F{place} on Query {{ ...F{place + 1} ...F{place + 1} }}" for place in range(60))
+    document = f"{{ ...F0 }} {doubling} fragment F60 on Query {{ a: __typename }}"
+
+    assert Documents(schema).prepare(document, None).root_fields == ("a",)
+
+
 def test_fields_are_those_of_the_chosen_operation() -> None:
     document = "query A { a: __typename } query B { b: __typename }"
 
     assert Documents(schema).prepare(document, "B").root_fields == ("b",)
+
+
+def test_variables_shape_an_answer_wherever_they_stand_but_in_the_arguments_of_the_root() -> None:
+    document = """mutation ($input: CreateAlbumInput!, $first: Int, $with: Boolean!, $if: Boolean!, $other: Int) {
+      createAlbum(input: $input) @include(if: $if) { album { ...some a: images(first: $first) { totalCount } } }
+    } fragment some on Album { id @include(if: $with) images(first: $other) { totalCount } }"""
+    alone = """mutation ($input: CreateTagInput!) { ...all }
+    fragment all on Mutation { createTag(input: $input) { tag { id } } }"""
+
+    documents = Documents(schema)
+
+    assert shaping_variables(documents.prepare(alone, None)) == frozenset()
+    assert shaping_variables(documents.prepare(document, None)) == {"first", "with", "if", "other"}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Iterable, Iterator
 from contextlib import aclosing
 from dataclasses import dataclass
 from functools import lru_cache
@@ -11,6 +11,8 @@ from typing import Any
 
 import strawberry
 from graphql import (
+    SKIP,
+    ArgumentNode,
     DocumentNode,
     ExecutionResult,
     FieldNode,
@@ -21,10 +23,14 @@ from graphql import (
     OperationDefinitionNode,
     OperationType,
     SelectionSetNode,
+    VariableNode,
+    Visitor,
+    VisitorAction,
     execute,
     parse,
     subscribe,
     validate,
+    visit,
 )
 from strawberry.execution import optimized_is_awaitable
 
@@ -93,7 +99,7 @@ def _prepare(schema: strawberry.Schema, query: str, operation_name: str | None) 
         document=document,
         name=operation_name,
         kind=operation.operation,
-        root_fields=tuple(dict.fromkeys(_response_names(document, operation.selection_set))),
+        root_fields=tuple(dict.fromkeys(map(_response_name, _root_fields(document, operation.selection_set)))),
     )
 
 
@@ -138,6 +144,32 @@ async def run_subscription(
             yield ExecutionResult(None, [GraphQLError(str(error), path=[name], original_error=error)])
 
 
+def shaping_variables(operation: PreparedOperation) -> frozenset[str]:
+    """The names of the variables that stand elsewhere than in the arguments of the root fields, such as `$first`."""
+    document, selections = operation.document, _select(operation.document, operation.name).selection_set
+    finder = _ShapingVariables(_root_fields(document, selections))
+    visit(selections, finder)
+    for node in document.definitions:
+        if isinstance(node, FragmentDefinitionNode):
+            visit(node, finder)
+    return frozenset(finder.names)
+
+
+class _ShapingVariables(Visitor):
+    """Gathers the names of variables, but for those in the arguments of the root fields."""
+
+    def __init__(self, root_fields: Iterable[FieldNode]) -> None:
+        super().__init__()
+        self.names: set[str] = set()
+        self._passed_over = {id(argument) for field in root_fields for argument in field.arguments or ()}
+
+    def enter_argument(self, node: ArgumentNode, *_: object) -> VisitorAction:
+        return SKIP if id(node) in self._passed_over else None
+
+    def enter_variable(self, node: VariableNode, *_: object) -> None:
+        self.names.add(node.name.value)
+
+
 def is_request_error(result: ExecutionResult) -> bool:
     """Whether nothing was executed, as when a variable has a wrong value (GraphQL specification, 7.1)."""
     return result.data is None and all(error.path is None for error in result.errors or ())
@@ -166,16 +198,27 @@ def _select(document: DocumentNode, name: str | None) -> OperationDefinitionNode
     raise _refused(message, RequestCode.OPERATION_NOT_FOUND)
 
 
-def _response_names(document: DocumentNode, selections: SelectionSetNode) -> Iterator[str]:
-    """The names in the answer to a selection, with those in its fragments. Valid documents have no cycles."""
+def _root_fields(
+    document: DocumentNode, selections: SelectionSetNode, seen: set[str] | None = None
+) -> Iterator[FieldNode]:
+    """The fields of a selection, with those in its fragments.
+
+    Each fragment is looked into once: those that stand for two more each would take for ever otherwise.
+    """
+    seen = set() if seen is None else seen
     for selection in selections.selections:
         match selection:
             case FieldNode():
-                yield (selection.alias or selection.name).value
+                yield selection
             case InlineFragmentNode():
-                yield from _response_names(document, selection.selection_set)
-            case FragmentSpreadNode():
-                yield from _response_names(document, _fragment(document, selection.name.value).selection_set)
+                yield from _root_fields(document, selection.selection_set, seen)
+            case FragmentSpreadNode() if selection.name.value not in seen:
+                seen.add(selection.name.value)
+                yield from _root_fields(document, _fragment(document, selection.name.value).selection_set, seen)
+
+
+def _response_name(field: FieldNode) -> str:
+    return (field.alias or field.name).value
 
 
 def _fragment(document: DocumentNode, name: str) -> FragmentDefinitionNode:

@@ -18,13 +18,13 @@ from graphql import OperationType
 from starlette.datastructures import Headers
 
 from gallery.domain.errors import GalleryError, NotFoundError
-from gallery.domain.idempotency import Claim, clean_key
+from gallery.domain.idempotency import Claim
 from gallery.domain.ports import IncomingFile
 from gallery.services.hashing import checksum_of
 from gallery.services.idempotency import KeyedRequest, fingerprint_of
 from gallery.web.errors import RequestCode, RequestError
 from gallery.web.graphql.context import Context, Info
-from gallery.web.graphql.execution import PreparedOperation
+from gallery.web.graphql.execution import PreparedOperation, shaping_variables
 from gallery.web.graphql.request import IDEMPOTENCY_HEADER, Parameters
 
 log = logging.getLogger(__name__)
@@ -91,6 +91,8 @@ async def once_with_file(
 def keyed_request(info: Info, operation: str, input: KeyedInput, *, item: int | None = None) -> KeyedRequest | None:
     """What is asked for, if it has a key; `item` is the place among several that have the same.
 
+    Files are compared one by one, and only how many there are is part of the fingerprint: the answer tells of them all.
+
     Raises:
         InvalidInputError: INVALID_IDEMPOTENCY_KEY.
     """
@@ -99,12 +101,14 @@ def keyed_request(info: Info, operation: str, input: KeyedInput, *, item: int | 
     if key is None:
         return None
     given = {field.name: getattr(input, field.name) for field in dataclasses.fields(input)}
-    fingerprint = fingerprint_of({name: value for name, value in given.items() if name not in _NO_PART_OF_IT})
-    request = KeyedRequest(key=clean_key(key), operation=operation, fingerprint=fingerprint)
+    compared = {name: value for name, value in given.items() if name not in _NO_PART_OF_IT}
+    if item is not None:
+        compared["file_count"] = len(given["files"])
+    request = KeyedRequest(key=key, operation=operation, fingerprint=fingerprint_of(compared))
     if item is None:
-        context.answer_key = request.key
+        context.answer_key = request.claim_key
         return request
-    context.answer_key = request.item(0).key  # several answer together: they are as one for what is kept
+    context.answer_key = request.item(0).claim_key  # several answer together: they are as one for what is kept
     return request.item(item)
 
 
@@ -148,7 +152,7 @@ async def first_answer(
         return answer
     body = orjson.dumps(answer)
     try:
-        first = await context.use_cases.answers.keep(context.viewer.id, key, _digest(parameters), body)
+        first = await context.use_cases.answers.keep(context.viewer.id, key, _digest(parameters, operation), body)
     except GalleryError:
         log.warning("the answer to a request with an idempotency key could not be kept: %s", context.request_id)
         return answer
@@ -156,6 +160,10 @@ async def first_answer(
     return kept
 
 
-def _digest(parameters: Parameters) -> str:
-    """What shapes an answer beside the input."""
-    return hashlib.sha256(orjson.dumps([parameters.query, parameters.operation_name])).hexdigest()
+def _digest(parameters: Parameters, operation: PreparedOperation) -> str:
+    """What shapes an answer beside the input: the document, and the variables that stand outside of the input."""
+    shaping = shaping_variables(operation)
+    variables = {name: value for name, value in parameters.variables.items() if name in shaping}
+    shape = [parameters.query, parameters.operation_name, variables]
+    encoded = orjson.dumps(shape, default=lambda _file: None, option=orjson.OPT_SORT_KEYS)
+    return hashlib.sha256(encoded).hexdigest()

@@ -194,6 +194,14 @@ async def test_the_items_of_a_request_have_keys_of_their_own(gallery: MemoryGall
     assert set(gallery.tables.claims) == {(ADA.id, "key-1:0"), (ADA.id, "key-1:1")}
 
 
+async def test_the_longest_key_is_good_for_several_items(gallery: MemoryGallery, requests: Requests) -> None:
+    longest = "k" * 255
+
+    await requests.tag(replace(SEA, key=longest).item(12), "Sea")
+
+    assert set(gallery.tables.claims) == {(ADA.id, f"{longest}:12")}
+
+
 async def test_a_malformed_key_is_refused_before_anything_is_done(gallery: MemoryGallery, requests: Requests) -> None:
     with gallery.refuses(InvalidInputError) as refusal:
         await requests.tag(replace(SEA, key="with spaces"))

@@ -433,6 +433,7 @@ async def test_a_bucket_of_which_most_has_no_row_is_not_emptied(gallery: MemoryG
         stores(gallery, f"images/2026/05/{number}.jpg")
     stuck = an_upload()
     gallery.tables.uploads[stuck.id] = stuck
+    begins(gallery, ORPHAN)
 
     report = await gallery.sweep.repair(ADA, GRACE)
 
@@ -441,8 +442,13 @@ async def test_a_bucket_of_which_most_has_no_row_is_not_emptied(gallery: MemoryG
         "101 objects have no row and only 0 have one. Is this the database of this bucket, and is it up to date? "
         "Nothing was removed or marked."
     )
-    assert report.counts == {FindingKind.OBJECT_WITHOUT_ROW: 101, FindingKind.STUCK_UPLOAD: 1}
+    assert report.counts == {
+        FindingKind.OBJECT_WITHOUT_ROW: 101,
+        FindingKind.STUCK_UPLOAD: 1,
+        FindingKind.MULTIPART_UPLOAD_WITHOUT_INTENT: 1,
+    }
     assert len(gallery.storage.objects) == 101
+    assert len(gallery.storage.multipart_uploads) == 1
     assert gallery.tables.uploads == {}
     assert len([one for one in report.examples if one.kind is FindingKind.OBJECT_WITHOUT_ROW]) == 20
 
@@ -481,7 +487,21 @@ async def test_by_itself_the_gallery_ends_uploads_and_only_tells_the_rest(
 
     assert gallery.tables.uploads == {}
     assert set(gallery.storage.objects) == {ORPHAN}
-    assert caplog.messages == ["the sweep has found 1 STUCK_UPLOAD, 1 OBJECT_WITHOUT_ROW; `gallery doctor` tells more"]
+    assert caplog.messages == ["the sweep has found 1 OBJECT_WITHOUT_ROW, 1 STUCK_UPLOAD; `gallery doctor` tells more"]
+
+
+@pytest.mark.parametrize(("others", "left"), [(100, 0), (101, 1)], ids=["its own bucket", "the bucket of another"])
+async def test_by_itself_the_gallery_throws_away_no_parts_of_another(
+    gallery: MemoryGallery, others: int, left: int
+) -> None:
+    for number in range(others):
+        stores(gallery, f"images/2026/05/{number}.jpg")
+    begins(gallery, ORPHAN)
+
+    await gallery.sweep.tidy(GRACE)
+
+    assert len(gallery.storage.multipart_uploads) == left
+    assert len(gallery.storage.objects) == others
 
 
 async def test_where_all_is_well_the_gallery_says_nothing(
