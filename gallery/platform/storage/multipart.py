@@ -17,14 +17,18 @@ if TYPE_CHECKING:
 class MultipartUpload:
     """One upload. It begins when this is made, before any part is there.
 
-    Holds `parts_in_flight` parts in memory and the one that waits to become the next.
+    Holds `parts_in_flight` parts in memory and the one that waits to become the next. All uploads together have no
+    more in flight than `room` has places.
     """
 
-    def __init__(self, bucket: Bucket, new: NewObject, digests: Digests, *, parts_in_flight: int) -> None:
+    def __init__(
+        self, bucket: Bucket, new: NewObject, digests: Digests, *, parts_in_flight: int, room: asyncio.Semaphore
+    ) -> None:
         self._bucket = bucket
         self._new = new
         self._digests = digests
         self._slots = asyncio.Semaphore(parts_in_flight)
+        self._room = room
         self._completed: dict[int, CompletedPartTypeDef] = {}
         self._creating = asyncio.create_task(bucket.create_upload(new))
 
@@ -36,7 +40,9 @@ class MultipartUpload:
                 async for part in parts:
                     number += 1
                     await self._slots.acquire()
-                    sending.create_task(self._send_part(number, part))
+                    await self._room.acquire()
+                    task = sending.create_task(self._send_part(number, part))
+                    task.add_done_callback(self._make_room)  # also if it is cancelled before it sets out
                     await asyncio.sleep(0)  # it sets out even if the source never waits
 
     async def complete(self) -> None:
@@ -55,12 +61,13 @@ class MultipartUpload:
             await self._bucket.abort_upload(self._new.path, self._creating.result())
 
     async def _send_part(self, number: int, part: bytearray) -> None:
-        try:
-            crc32 = await self._digests.add(part)
-            upload_id = await asyncio.shield(self._creating)
-            self._completed[number] = await self._bucket.upload_part(self._new.path, upload_id, number, part, crc32)
-        finally:
-            self._slots.release()
+        crc32 = await self._digests.add(part)
+        upload_id = await asyncio.shield(self._creating)
+        self._completed[number] = await self._bucket.upload_part(self._new.path, upload_id, number, part, crc32)
+
+    def _make_room(self, _sent: asyncio.Task[None]) -> None:
+        self._slots.release()
+        self._room.release()
 
 
 @contextmanager

@@ -32,6 +32,8 @@ _ATTEMPTS = 3
 _CONNECT_TIMEOUT_SECONDS = 5.0
 _CLEANUP_TIMEOUT_SECONDS = 10.0
 _READ_BYTES = 128 * 1024
+_ALL_PARTS_IN_FLIGHT = 8
+"""Of all uploads together: many large ones at once are no faster with more, and each part takes its size in memory."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,6 +114,7 @@ class S3ObjectStorage:
         self._bucket = bucket
         self._part_size_bytes = part_size_bytes
         self._parts_in_flight = parts_in_flight
+        self._room = asyncio.Semaphore(max(parts_in_flight, _ALL_PARTS_IN_FLIGHT))
         self._cleanups = Cleanups(timeout_seconds=_CLEANUP_TIMEOUT_SECONDS)
 
     async def ping(self) -> None:
@@ -188,7 +191,7 @@ class S3ObjectStorage:
         await self._cleanups.settle()
 
     async def _put_in_parts(self, new: NewObject, parts: AsyncIterator[bytearray], digests: Digests) -> None:
-        upload = MultipartUpload(self._bucket, new, digests, parts_in_flight=self._parts_in_flight)
+        upload = MultipartUpload(self._bucket, new, digests, parts_in_flight=self._parts_in_flight, room=self._room)
         try:
             await upload.send(parts)
             await self._decide(new, upload.complete())
