@@ -62,6 +62,8 @@ class Heartbeat:
                 await self._touch()
             except GalleryError as error:
                 log.warning("could not say that uploads go on: %s", error)
+            except Exception:
+                log.exception("could not say that uploads go on")
 
     async def _touch(self) -> None:
         now = self._clock()

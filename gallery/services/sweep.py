@@ -5,6 +5,7 @@ Nothing is touched that is younger than the grace period, or belongs to an uploa
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from datetime import timedelta
 
@@ -37,19 +38,24 @@ class SweepService:
         self._abandoned = abandoned
         self._held_jobs = held_jobs
         self._clock = clock
+        self._reporting = asyncio.Lock()
 
     async def report(self, viewer: Viewer, grace: timedelta, *, verify: bool = False) -> StorageReport:
         """What is wrong; changes nothing. With `verify` every byte of the gallery is read, which takes long.
+
+        Those who ask at once are served one after the other: each report lists the whole bucket, and remembers it in
+        some megabytes.
 
         Raises:
             UnavailableError: if the storage or the database does not answer.
         """
         require(viewer, Right.EDIT)
-        findings = Findings()
-        before = self._clock() - grace
-        await self._abandoned.find(before, findings)
-        await self._comparison.compare(before, findings, verify=verify, repair=False)
-        return await self._reported(findings)
+        async with self._reporting:
+            findings = Findings()
+            before = self._clock() - grace
+            await self._abandoned.find(before, findings)
+            await self._comparison.compare(before, findings, verify=verify, repair=False)
+            return await self._reported(findings)
 
     async def repair(self, viewer: Viewer, grace: timedelta, *, verify: bool = False) -> StorageReport:
         """What was wrong, after each finding was repaired as its kind says, and held jobs were queued again.

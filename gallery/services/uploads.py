@@ -145,6 +145,7 @@ class UploadService:
             log.warning("could not tell whether an upload was recorded; its object stays: %s", upload.storage_path)
             return None
         if image is not None:
+            log.warning("the commit of an upload was not answered, and has succeeded: %s", upload.storage_path)
             return UploadResult(image=image, outcome=UploadOutcome.CREATED)
         if await self._discard(upload):
             await self._intents.forget(upload)

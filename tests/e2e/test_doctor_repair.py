@@ -143,6 +143,7 @@ async def test_what_nobody_names_is_told_and_then_removed_and_nothing_else(place
     assert after.counts == {**NOTHING_AMISS, "orphans": 2}
     assert await place.objects.keys() == sorted([*kept, young, foreign])
 
+    await client.delete_object(Bucket=bucket, Key=young)  # on a busy machine it is not young any more
     again = await doctor(place, *GRACE)
     assert again.exit_code == 0
     assert {MATCH, "ok  No job was given up"} <= set(again.output.splitlines())

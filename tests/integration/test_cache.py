@@ -152,6 +152,8 @@ DROPPED = {
     | {"images of tag 2", "count of tag 2"},
     EventKind.IMAGE_RENDERED: {"image 1", "renditions 1"},
     EventKind.IMAGE_RENDERING_FAILED: {"image 1"},
+    EventKind.IMAGE_LOST: {"image 1"},
+    EventKind.IMAGE_RENDITION_LOST: {"image 1"},
     EventKind.IMAGE_TAGGED: TAG_1 | {"tags of image 1", "page by tag"},
     EventKind.IMAGE_UNTAGGED: TAG_1 | {"tags of image 1", "page by tag"},
     EventKind.TAG_CREATED: TAG_LISTS | {"stats"},

@@ -263,6 +263,18 @@ async def test_more_or_fewer_files_under_the_same_key_are_refused(
     assert [error["code"] for error in results[0]["errors"]] == ["IDEMPOTENCY_KEY_REUSED"]
 
 
+async def test_an_answer_that_something_is_not_there_any_more_is_kept_for_nobody(gallery: LiveGallery) -> None:
+    key = new_key()
+    first = (await upload(gallery, PHOTO, key)).json()["data"]["uploadImage"]
+    await gallery.api.change("deleteImage", "DeleteImageInput", "image { id }", id=first["image"]["id"])
+    in_other_words = UPLOAD.replace("title url", "title")
+
+    for document in (UPLOAD, in_other_words):
+        answer = await upload(gallery, PHOTO, key, document=document)
+        assert answer.json()["data"]["uploadImage"]["errors"] == [{"code": "NOT_FOUND", "field": ["idempotencyKey"]}]
+    assert await gallery.place.count("idempotent_answers") == [1]
+
+
 async def test_who_asks_by_another_variable_gets_another_part_of_the_same_thing(gallery: LiveGallery) -> None:
     document = """mutation ($input: CreateTagInput!, $named: Boolean!) {
       createTag(input: $input) { tag { id name @include(if: $named) } errors { code } }

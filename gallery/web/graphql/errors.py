@@ -47,6 +47,7 @@ async def answer(
     except (ForbiddenError, UnavailableError):
         raise
     except NotFoundError as error:
+        info.context.has_user_errors = True
         return None, [UserError.of(NotFoundError(error.message, field=error.field or (subject,)))]
     except GalleryError as error:
         info.context.has_user_errors = True

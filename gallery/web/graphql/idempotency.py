@@ -33,8 +33,8 @@ T = TypeVar("T")
 
 KEY_DESCRIPTION: Final = (
     "Makes it safe to send the request again: what has the same key is done once, and answered the same. 1 to 255 "
-    "printable ASCII characters, such as a UUID; a new one for every new request. By default that of the header "
-    f"`{IDEMPOTENCY_HEADER}`."
+    "printable ASCII characters, such as a UUID; a new one for every new request. It is remembered for a day, or "
+    f"whatever the gallery is set to. By default that of the header `{IDEMPOTENCY_HEADER}`."
 )
 
 _NO_PART_OF_IT: Final = frozenset({"file", "files", "idempotency_key", "progress_id"})

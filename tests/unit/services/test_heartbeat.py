@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from gallery.domain.ports import UnitOfWork
 from gallery.services.heartbeat import Heartbeat
 from tests.entities import a_claim, after, an_upload
 from tests.fakes.gallery import MemoryGallery
@@ -78,3 +79,23 @@ async def test_it_goes_on_after_the_database_was_gone(
     assert set(caplog.messages) == {
         "could not say that uploads go on: The database does not answer at the moment. Try again in a little while."
     }
+
+
+async def test_it_goes_on_after_anything_else_went_wrong(
+    gallery: MemoryGallery, caplog: pytest.LogCaptureFixture
+) -> None:
+    upload = an_upload()
+    gallery.tables.uploads[upload.id] = upload
+    now = gallery.clock.advance(minutes=1)
+    faults = [RuntimeError("a fault of a driver")]
+
+    def unit_of_work() -> UnitOfWork:
+        if faults:
+            raise faults.pop()
+        return gallery.unit_of_work()
+
+    with Heartbeat(unit_of_work, interval_seconds=0, clock=gallery.clock).uploading(upload.id):
+        await gallery.everybody_waits()
+
+    assert gallery.tables.uploads[upload.id].touched_at == now
+    assert caplog.messages == ["could not say that uploads go on"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Collection
 from dataclasses import replace
 from datetime import timedelta
@@ -13,13 +14,15 @@ from gallery.domain.events import EventKind
 from gallery.domain.ids import ImageId
 from gallery.domain.images import Image, ProcessingState
 from gallery.domain.jobs import DeleteObjects, RenderImage
-from gallery.domain.upload_ports import ExpectedObject
+from gallery.domain.upload_ports import ExpectedObject, ListedObject
 from gallery.domain.uploads import UploadState
+from gallery.services.abandoned_uploads import AbandonedUploads
 from gallery.services.background import BackgroundWork
 from gallery.services.batches import batches
 from gallery.services.seen_paths import SeenPaths
 from gallery.services.storage_comparison import DAMAGED, LOST, StorageComparison
 from gallery.services.storage_report import Finding, FindingKind, Findings, StorageReport
+from gallery.services.sweep import SweepService
 from tests.entities import (
     ADA,
     NOON,
@@ -33,7 +36,7 @@ from tests.entities import (
 )
 from tests.fakes.gallery import MemoryGallery
 from tests.fakes.named_objects import MemoryNamedObjects
-from tests.fakes.storage import MemoryMultipartUpload, MemoryObject, MemoryStoragePaths
+from tests.fakes.storage import MemoryMultipartUpload, MemoryObject, MemoryStorageInventory, MemoryStoragePaths
 
 GRACE = timedelta(hours=1)
 ORPHAN = "images/2026/05/orphan.jpg"
@@ -526,6 +529,45 @@ async def test_jobs_reach_the_services(gallery: MemoryGallery) -> None:
     assert gallery.tables.images[image.id].processing is ProcessingState.READY
     assert gallery.tables.images[broken.id].processing_error == "The pixels are damaged."
     assert broken.storage_path not in gallery.storage.objects
+
+
+async def test_of_those_who_ask_at_once_one_is_served_after_the_other(gallery: MemoryGallery) -> None:
+    at_once, most_at_once = 0, 0
+
+    class Inventory(MemoryStorageInventory):
+        async def objects(self) -> AsyncIterator[ListedObject]:
+            nonlocal at_once, most_at_once
+            at_once += 1
+            most_at_once = max(most_at_once, at_once)
+            await gallery.everybody_waits()
+            at_once -= 1
+            async for listed in super().objects():
+                yield listed
+
+    inventory, named_objects = Inventory(gallery.storage), MemoryNamedObjects(gallery.database)
+    sweep = SweepService(
+        comparison=StorageComparison(
+            unit_of_work=gallery.unit_of_work,
+            storage=gallery.storage,
+            inventory=inventory,
+            named_objects=named_objects,
+            paths=MemoryStoragePaths(),
+        ),
+        abandoned=AbandonedUploads(
+            unit_of_work=gallery.unit_of_work,
+            staging=gallery.storage,
+            inventory=inventory,
+            named_objects=named_objects,
+            paths=MemoryStoragePaths(),
+        ),
+        held_jobs=gallery.held_jobs,
+    )
+    stores(gallery, ORPHAN)
+
+    reports = await asyncio.gather(*(sweep.report(ADA, GRACE) for _ in range(3)))
+
+    assert [report.objects for report in reports] == [1, 1, 1]
+    assert most_at_once == 1
 
 
 async def test_a_storage_that_does_not_answer_is_told(gallery: MemoryGallery) -> None:

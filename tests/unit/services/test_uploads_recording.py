@@ -38,13 +38,16 @@ async def test_a_commit_that_fails_takes_the_object_with_it(gallery: MemoryGalle
     assert gallery.storage.puts == 1
 
 
-async def test_a_commit_whose_answer_is_lost_has_made_the_image(gallery: MemoryGallery) -> None:
+async def test_a_commit_whose_answer_is_lost_has_made_the_image(
+    gallery: MemoryGallery, caplog: pytest.LogCaptureFixture
+) -> None:
     gallery.database.commit_faults.extend([None, CommitFault(error=DATABASE_GONE, kept=True)])
 
     result = await an_upload(gallery)
 
     [image] = gallery.tables.images.values()
     assert result == UploadResult(image=image, outcome=UploadOutcome.CREATED)
+    assert caplog.messages == [f"the commit of an upload was not answered, and has succeeded: {image.storage_path}"]
     assert gallery.storage.objects == {image.storage_path: MemoryObject(content=CONTENT, content_type="image/jpeg")}
     assert gallery.jobs == [RenderImage(image.id)]
 
