@@ -32,7 +32,7 @@ _ATTEMPTS = 3
 _CONNECT_TIMEOUT_SECONDS = 5.0
 _CLEANUP_TIMEOUT_SECONDS = 10.0
 _READ_BYTES = 128 * 1024
-_ALL_PARTS_IN_FLIGHT = 8
+_ALL_PARTS_IN_FLIGHT = 6
 """Of all uploads together: many large ones at once are no faster with more, and each part takes its size in memory."""
 
 
