@@ -22,7 +22,7 @@ from graphql.pyutils import is_iterable
 from graphql.pyutils.is_awaitable import is_async_iterable, is_awaitable
 
 from gallery.compiler.plan import Kind, Level
-from gallery.compiler.run import At, Pending, Run
+from gallery.compiler.run import At, Pending, Run, abandon
 
 Complete = Callable[[Run, Any, At], Any]
 
@@ -117,6 +117,7 @@ async def _drained(level: Level, run: Run, values: AsyncIterable[Any], at: At) -
     except Exception:
         with suppress(Exception):
             await iterator.aclose()  # type: ignore[attr-defined]  # those that have none are left
+        abandon(pending)
         raise
     return items, pending
 

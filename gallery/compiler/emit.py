@@ -239,14 +239,15 @@ def _list(source: Source, level: Level, place: str) -> None:
     source.write(1, f"# {place.lstrip('.')}: {level.type}")
     source.write(1, "items = []")
     source.write(1, "here = (*at, items)")
+    source.write(1, "iterator = iter(value)")
     source.write(1, "try:")
-    source.write(2, "for item in value:", level)
+    source.write(2, "for item in iterator:", level)
     if is_told:
         source.write(3, "place = (*at, len(items))")
     _item(source, item, "place" if is_told else "here")
     source.write(2, "return items")
     source.write(1, "except Exception as error:")
-    source.write(2, "raise run.locate(error, here) from None")
+    source.write(2, "raise run.locate_in_list(error, here, iterator) from None")
 
 
 def _item(source: Source, item: Level, at: str) -> None:

@@ -19,6 +19,7 @@ from graphql import (
     OperationDefinitionNode,
     OperationType,
     get_variable_values,
+    validate_schema,
 )
 from graphql.execution.values import VariableValues
 
@@ -27,8 +28,8 @@ from gallery.compiler.conditions import condition_values, obstacle_to_compiling,
 from gallery.compiler.emit import Source, emit, namespace
 from gallery.compiler.plan import Level, ObjectPlan
 from gallery.compiler.planning import NotCompilableError, Planner
-from gallery.compiler.run import At, Pending, Queued, Run
-from gallery.compiler.settle import Settling, abandon
+from gallery.compiler.run import At, Pending, Queued, Run, abandon
+from gallery.compiler.settle import Settling
 
 MOST_COERCION_ERRORS: Final = 50
 """As in graphql-core's `execute`."""
@@ -138,6 +139,8 @@ def compile_operation(
     definition = select_operation(document, operation_name)
     if definition is None:
         return NotCompiled("no such operation")
+    if validate_schema(schema):
+        return NotCompiled("invalid schema")
     obstacle = obstacle_to_compiling(schema, document)
     if obstacle is not None:
         return NotCompiled(obstacle)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import suppress
 from enum import Enum
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -109,6 +110,14 @@ class Run:
         """The error with the place where the code that calls this caught it, unless it has one."""
         return self.locate_at(error, self._line(error), at)
 
+    def locate_in_list(self, error: Exception, at: At, rest: Iterator[Any]) -> GraphQLError:
+        """The same for a list that ends early; nothing that the rest of it would have given is left dangling."""
+        awaitables: list[Awaitable[Any]] = []
+        with suppress(Exception):
+            awaitables.extend(item for item in rest if is_awaitable(item))
+        settle_in_background(awaitables)
+        return self.locate(error, at)
+
     def fail(self, error: Exception, at: At) -> None:
         """Keeps an error that makes the place null where the code that calls this caught it."""
         level = self._line(error)
@@ -145,6 +154,13 @@ class Run:
     def _line(self, error: Exception) -> Level:
         # The first entry of a traceback is the frame that caught the error.
         return self._lines[error.__traceback__.tb_lineno]  # type: ignore[union-attr]
+
+
+def abandon(pending: Pending) -> None:
+    """Nobody waits any more for what is pending."""
+    settle_in_background(
+        [entry.awaitable for entries in pending.values() for entry in entries if isinstance(entry, Parked)]
+    )
 
 
 def frozen(at: At) -> tuple[int, ...]:

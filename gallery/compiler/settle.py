@@ -123,13 +123,6 @@ class Settling:
                 self._cancelled.discard(task)
 
 
-def abandon(pending: Pending) -> None:
-    """Nobody waits any more for what is pending."""
-    settle_in_background(
-        [entry.awaitable for entries in pending.values() for entry in entries if isinstance(entry, Parked)]
-    )
-
-
 async def _resolve(run: Run, field: FieldPlan, queued: list[Queued]) -> Sequence[Any]:
     batch = field.declaration
     assert isinstance(batch, Batch)  # noqa: S101  # others are not queued
