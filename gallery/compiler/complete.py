@@ -22,7 +22,7 @@ from graphql.pyutils import is_iterable
 from graphql.pyutils.is_awaitable import is_async_iterable, is_awaitable
 
 from gallery.compiler.plan import Kind, Level
-from gallery.compiler.run import At, Pending, Run, abandon
+from gallery.compiler.run import At, Pending, Run, abandon, frozen
 
 Complete = Callable[[Run, Any, At], Any]
 
@@ -33,8 +33,29 @@ plain: set[type] = set()
 
 
 def bind(level: Level, bodies: Mapping[int, Complete], lists: Mapping[int, Complete]) -> None:
-    """Gives a level its `enter`, made of the functions that were generated for objects and lists by their numbers."""
-    level.enter = partial(_enter, level, _completion(level, bodies, lists))
+    """Gives a level its `enter` and `resume`, made of the functions that were generated for objects and lists by their numbers."""
+    complete = _completion(level, bodies, lists)
+
+    def enter(run: Run, value: Any, at: At) -> Any:
+        if type(value) not in plain:
+            if value is None or value is Undefined:
+                return _null(level)
+            if isinstance(value, Exception):
+                raise value
+            if is_awaitable(value):
+                return run.park(level, value, at, resume)
+            _remember(type(value))
+        return complete(run, value, at)
+
+    def resume(run: Run, value: Any, at: At) -> Any:
+        """The same for what was awaited: it is not awaited again."""
+        if value is None or value is Undefined:
+            return _null(level)
+        if isinstance(value, Exception):
+            raise value
+        return complete(run, value, at)
+
+    level.enter, level.resume = enter, resume
 
 
 def _completion(level: Level, bodies: Mapping[int, Complete], lists: Mapping[int, Complete]) -> Complete:
@@ -49,19 +70,6 @@ def _completion(level: Level, bodies: Mapping[int, Complete], lists: Mapping[int
         case Kind.ABSTRACT:
             functions = {name: bodies[plan.number] for name, plan in level.objects.items()}
             return partial(_abstract, level, functions)
-
-
-def _enter(level: Level, complete: Complete, run: Run, value: Any, at: At) -> Any:
-    """Completes any value of a level."""
-    if type(value) not in plain:
-        if value is None or value is Undefined:
-            return _null(level)
-        if isinstance(value, Exception):
-            raise value
-        if is_awaitable(value):
-            return run.park(level, value, at, level.enter)
-        _remember(type(value))
-    return complete(run, value, at)
 
 
 def _null(level: Level) -> None:
@@ -93,7 +101,7 @@ def _as_it_is(_run: Run, value: Any, _at: At) -> Any:
 
 def _list(level: Level, body: Complete, run: Run, value: Any, at: At) -> Any:
     if is_async_iterable(value):
-        return run.park(level, _drained(level, run, value, at), at, _merged)
+        return run.park(level, _drained(level, run, value, frozen(at)), at, _merged)
     if not is_iterable(value):
         message = f"Expected Iterable, but did not find one for field '{level.field.parent_type}.{level.field.name}'."
         raise GraphQLError(message)

@@ -53,7 +53,7 @@ class Source:
 
 
 def emit(roots: list[ObjectPlan]) -> Source:
-    """The source for the objects at the root and for all below them."""
+    """The source for the root, or for several that fill the same data one after the other, and for all below."""
     source = Source()
     for root in roots:
         _object_tree(source, root, "root", "")
@@ -95,7 +95,8 @@ def _object(source: Source, plan: ObjectPlan, name: str, place: str) -> None:
         else:
             _field(source, selected)
             values.append(f"{key!r}: v{selected.number}")
-    _result(source, plan, "{" + ", ".join(values) + "}")
+    literal = "{" + ", ".join(values) + "}"
+    _result(source, plan, literal if place else f"run.added({literal})")
     source.write(1, "except Exception as error:")
     source.write(2, "raise run.locate(error, at) from None")
 

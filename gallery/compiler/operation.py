@@ -38,7 +38,7 @@ _NO_VARIABLES: Final = VariableValues({}, {})
 _numbers = count(1)
 
 Root = Callable[[Run, Any, At], dict[str, Any]]
-"""A generated function for an object at the root."""
+"""A generated function for an object at the root. It adds to the data of the run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +169,7 @@ def _advance(run: Run, roots: Iterator[Root]) -> Pending | None:
             return None
         run.pending = defaultdict(list)
         try:
-            run.data.update(body(run, run.root, ()))
+            body(run, run.root, ())
         except GraphQLError as error:
             run.errors.add(error, ())
             run.data = None

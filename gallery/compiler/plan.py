@@ -49,7 +49,7 @@ class Level:
     """One level of the type of a field: `[[Tag!]]!` has three.
 
     `parent` is what becomes null if this may not be null and is: the list, or the object that has the field.
-    `enter` completes any value; it is made by `complete.py` once the code of the operation is there.
+    `enter` completes any value, `resume` one that was awaited; `complete.py` makes them when there is code to call.
     """
 
     number: int
@@ -62,6 +62,7 @@ class Level:
     item: Level | None = None
     objects: dict[str, ObjectPlan] = dataclasses.field(default_factory=dict)
     enter: Callable[[Run, Any, At], Any] = dataclasses.field(init=False)
+    resume: Callable[[Run, Any, At], Any] = dataclasses.field(init=False)
 
     @property
     def template(self) -> Template:

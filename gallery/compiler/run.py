@@ -102,6 +102,12 @@ class Run:
                 self._arguments[field.number] = found
         return found
 
+    def added(self, fields: dict[str, Any]) -> dict[str, Any]:
+        """The data with fields of the root."""
+        assert self.data is not None  # noqa: S101  # otherwise nothing more is executed
+        self.data.update(fields)
+        return self.data
+
     def park(self, level: Level, awaitable: Awaitable[Any], at: At, resume: Resume) -> None:
         """Leaves a value for later. Its place holds null until then."""
         self.pending[level].append(Parked(awaitable, frozen(at), resume))

@@ -80,7 +80,7 @@ class Settling:
         run.pending = pending
         for entry, value in zip(queued, values, strict=True):
             try:
-                entry.data[field.key] = level.enter(run, value, entry.at)
+                entry.data[field.key] = level.resume(run, value, entry.at)
             except Exception as error:  # noqa: BLE001
                 self._failed(error, level, entry.at)
 
