@@ -122,11 +122,14 @@ async def _drained(level: Level, run: Run, values: AsyncIterable[Any], at: At) -
                 break
             run.pending = pending
             items.append(_completed_item(item_level, run, item, (*at, len(items))))
-    except Exception:
+    except BaseException:
+        abandon(pending)
         with suppress(Exception):
             await iterator.aclose()  # type: ignore[attr-defined]  # those that have none are left
-        abandon(pending)
         raise
+    if run.errors.covers(level.path(at)):
+        abandon(pending)
+        pending.clear()
     return items, pending
 
 

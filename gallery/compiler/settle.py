@@ -9,12 +9,13 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict
 from collections.abc import Coroutine, Sequence
+from inspect import CORO_CREATED, getcoroutinestate, iscoroutine
 from typing import Any
 
 from gallery.compiler.background import settle_in_background
 from gallery.compiler.declarations import Batch
 from gallery.compiler.plan import FieldPlan, Level
-from gallery.compiler.run import Parked, Pending, Queued, Run
+from gallery.compiler.run import Parked, Pending, Queued, Run, abandon
 
 Entries = Sequence[Parked | Queued]
 
@@ -49,12 +50,16 @@ class Settling:
 
     async def _unit(self, key: Level | FieldPlan, entries: list[Any]) -> None:
         pending: Pending = defaultdict(list)
-        if isinstance(key, FieldPlan):
-            await self._batch(key, entries, pending)
-        elif len(entries) == 1:
-            await self._arrival(key, entries[0], pending)
-        else:
-            await self._join([self._start(self._arrival(key, entry, pending), key, [entry]) for entry in entries])
+        try:
+            if isinstance(key, FieldPlan):
+                await self._batch(key, entries, pending)
+            elif len(entries) == 1:
+                await self._arrival(key, entries[0], pending)
+            else:
+                await self._join([self._start(self._arrival(key, entry, pending), key, [entry]) for entry in entries])
+        except BaseException:
+            abandon(pending)
+            raise
         if pending:
             await self.settle(pending)
 
@@ -97,7 +102,15 @@ class Settling:
         for task, (level, entries) in self._live.items():
             if not task.done() and all(covers(level.path(entry.at)) for entry in entries):
                 self._cancelled.add(task)
-                task.cancel()
+                self._cancel(task)
+
+    def _cancel(self, task: asyncio.Task[None]) -> None:
+        task.cancel()
+        _, entries = self._live[task]
+        for entry in entries:
+            if isinstance(entry, Parked) and iscoroutine(entry.awaitable):
+                if getcoroutinestate(entry.awaitable) == CORO_CREATED:
+                    entry.awaitable.close()
 
     def _start(self, work: Coroutine[Any, Any, None], level: Level, entries: Entries) -> asyncio.Task[None]:
         task = asyncio.ensure_future(work)
@@ -114,7 +127,7 @@ class Settling:
                     task.result()
         except BaseException:
             for task in waiting:
-                task.cancel()
+                self._cancel(task)
             await asyncio.gather(*tasks, return_exceptions=True)
             raise
         finally:
