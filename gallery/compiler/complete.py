@@ -33,7 +33,7 @@ plain: set[type] = set()
 
 
 def bind(level: Level, bodies: Mapping[int, Complete], lists: Mapping[int, Complete]) -> None:
-    """Gives a level its `enter` and `resume`, made of the functions that were generated for objects and lists by their numbers."""
+    """Gives a level its `enter` and `resume`, made of what was generated for objects and lists, by their numbers."""
     complete = _completion(level, bodies, lists)
 
     def enter(run: Run, value: Any, at: At) -> Any:

@@ -33,6 +33,7 @@ class Source:
     constants: dict[str, Any] = field(default_factory=dict)
     bodies: dict[int, str] = field(default_factory=dict)
     lists: dict[int, str] = field(default_factory=dict)
+    batches: dict[int, str] = field(default_factory=dict)
     known: dict[str, dict[type, str]] = field(default_factory=dict)
 
     @property
@@ -70,6 +71,8 @@ def _object_tree(source: Source, plan: ObjectPlan, name: str, place: str) -> Non
             level = level.item
     for selected in plan.fields:
         _lists(source, selected.level, f"{place}.{selected.key}")
+        if isinstance(selected.declaration, Batch):
+            _batch(source, selected, f"{place}.{selected.key}")
     _object(source, plan, f"{name}_{plan.number}", place)
 
 
@@ -77,6 +80,23 @@ def _lists(source: Source, level: Level, place: str) -> None:
     if level.item is not None:
         _lists(source, level.item, place + "[]")
         _list(source, level, place)
+
+
+def _batch(source: Source, selected: FieldPlan, place: str) -> None:
+    """A function that puts the values of a batch where they belong, and gives those that fail."""
+    name = f"{_mangled(selected.key)}_batch_{selected.number}"
+    source.batches[selected.number] = name
+    source.write(0, f"def {name}(run, queued, values):")
+    source.write(1, f"# {place.lstrip('.')}: {selected.definition.type}")
+    source.write(1, "failed = []")
+    source.write(1, "for (source, data, at), value in zip(queued, values):")
+    source.write(2, "try:")
+    for line in _complete(source, selected.level, "value", "at", "resume"):
+        source.write(3, line)
+    source.write(3, f"data[{selected.key!r}] = value")
+    source.write(2, "except Exception as error:")
+    source.write(3, "failed.append((error, at))")
+    source.write(1, "return failed")
 
 
 def _object(source: Source, plan: ObjectPlan, name: str, place: str) -> None:
@@ -109,7 +129,7 @@ def _result(source: Source, plan: ObjectPlan, literal: str) -> None:
     source.write(2, f"data = {literal}")
     for selected in batches:
         queue = source.constant(f"field{selected.number}", selected)
-        source.write(2, f"run.pending[{queue}].append(Queued(source, data, at))")
+        source.write(2, f"run.pending[{queue}].append((source, data, at))")
     source.write(2, "return data")
 
 
@@ -177,9 +197,9 @@ def _is_default(selected: FieldPlan) -> bool:
     return selected.declaration is None and selected.definition.resolve in {None, default_field_resolver}
 
 
-def _complete(source: Source, level: Level, variable: str, at: str) -> list[str]:
-    """Statements that complete the value of a variable."""
-    completed = _completed(source, level, variable, at)
+def _complete(source: Source, level: Level, variable: str, at: str, otherwise: str = "enter") -> list[str]:
+    """Statements that complete the value of a variable; `otherwise` is what is called if not at a glance."""
+    completed = _completed(source, level, variable, at, otherwise)
     if level.kind is not Kind.LEAF:
         maybe = "" if level.non_null else f"if {variable} is not None: "
         return [f"{maybe}{variable} = {completed}"]
@@ -191,9 +211,10 @@ def _complete(source: Source, level: Level, variable: str, at: str) -> list[str]
     return [f"{maybe}{variable} = {completed}"]
 
 
-def _completed(source: Source, level: Level, variable: str, at: str) -> str:
+def _completed(source: Source, level: Level, variable: str, at: str, otherwise: str) -> str:
     """An expression for the completed value of a variable that is not null."""
-    enter = f"enter{level.number}(run, {variable}, {at})"
+    function = f"{otherwise}{level.number}"
+    enter = f"{function}(run, {variable}, {at})"
     match level.kind:
         case Kind.LIST:
             return f"{source.lists[level.number]}(run, {variable}, {at}) if type({variable}) is list else {enter}"
@@ -203,7 +224,7 @@ def _completed(source: Source, level: Level, variable: str, at: str) -> str:
             return f"{source.bodies[plan.number]}(run, {variable}, {at}) if {test} else {enter}" if test else enter
         case Kind.ABSTRACT:
             known = _known(source, level)
-            return f"{known}.get(type({variable}), enter{level.number})(run, {variable}, {at})" if known else enter
+            return f"{known}.get(type({variable}), {function})(run, {variable}, {at})" if known else enter
         case Kind.LEAF:
             return enter
 

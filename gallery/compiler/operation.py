@@ -28,7 +28,7 @@ from gallery.compiler.conditions import condition_values, obstacle_to_compiling,
 from gallery.compiler.emit import Source, emit, namespace
 from gallery.compiler.plan import Level, ObjectPlan
 from gallery.compiler.planning import NotCompilableError, Planner
-from gallery.compiler.run import At, Pending, Queued, Run, abandon
+from gallery.compiler.run import At, Pending, Run, abandon
 from gallery.compiler.settle import Settling
 
 MOST_COERCION_ERRORS: Final = 50
@@ -80,10 +80,11 @@ class CompiledOperation:
             if field.selected
         }
         self._filename = f"<compiled operation {next(_numbers)}>"
+        self.batches: dict[int, Callable[..., list[tuple[Exception, tuple[int, ...]]]]] = {}
         self._roots = self._load(source, planner, roots)
 
     def _load(self, source: Source, planner: Planner, roots: list[ObjectPlan]) -> list[Root]:
-        names: dict[str, Any] = {"plain": plain, "Mapping": Mapping, "Queued": Queued, **source.constants}
+        names: dict[str, Any] = {"plain": plain, "Mapping": Mapping, **source.constants}
         exec(compile(self.source, self._filename, "exec"), names)  # noqa: S102  # has constants of the client at most
         linecache.cache[self._filename] = (
             len(self.source),
@@ -95,8 +96,9 @@ class CompiledOperation:
         lists = {number: names[name] for number, name in source.lists.items()}
         for level in planner.levels:
             bind(level, bodies, lists)
-            names[f"enter{level.number}"] = level.enter
+            names[f"enter{level.number}"], names[f"resume{level.number}"] = level.enter, level.resume
         names.update(namespace(source, names))
+        self.batches = {number: names[name] for number, name in source.batches.items()}
         return [bodies[root.number] for root in roots]
 
     def __del__(self) -> None:

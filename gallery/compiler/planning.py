@@ -28,7 +28,7 @@ from graphql.execution.values import VariableValues
 from gallery.compiler.declarations import EXTENSION, Attribute, Batch, Declaration, Direct, Item, Key
 from gallery.compiler.plan import INDEX, FieldPlan, Kind, Level, ObjectPlan, Template, kind_of, unwrapped
 
-MOST_FIELDS: Final = 1_000
+MOST_FIELDS: Final = 500
 """How many places a plan may have. Larger ones would take long to compile; few clients mean them."""
 MOST_DEPTH: Final = 40
 MOST_LISTS: Final = 6

@@ -38,13 +38,8 @@ class Parked(NamedTuple):
     resume: Resume
 
 
-class Queued(NamedTuple):
-    """A parent that waits for its value of a batch, and the part of the answer where that belongs."""
-
-    source: Any
-    data: dict[str, Any]
-    at: tuple[int, ...]
-
+Queued = tuple[Any, dict[str, Any], tuple[int, ...]]
+"""A parent that waits for its value of a batch, the part of the answer where that belongs, and where that is."""
 
 Pending = defaultdict[Level | FieldPlan, list[Any]]
 """What is still to come: parked values by level, and queued parents by field."""
@@ -160,6 +155,11 @@ class Run:
     def _line(self, error: Exception) -> Level:
         # The first entry of a traceback is the frame that caught the error.
         return self._lines[error.__traceback__.tb_lineno]  # type: ignore[union-attr]
+
+
+def place_of(entry: Parked | Queued) -> tuple[int, ...]:
+    """The indices of something that is pending."""
+    return entry.at if isinstance(entry, Parked) else entry[2]
 
 
 def abandon(pending: Pending) -> None:

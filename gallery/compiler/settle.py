@@ -15,7 +15,7 @@ from typing import Any
 from gallery.compiler.background import settle_in_background
 from gallery.compiler.declarations import Batch
 from gallery.compiler.plan import FieldPlan, Level
-from gallery.compiler.run import Parked, Pending, Queued, Run, abandon
+from gallery.compiler.run import Parked, Pending, Queued, Run, abandon, place_of
 
 Entries = Sequence[Parked | Queued]
 
@@ -43,7 +43,7 @@ class Settling:
         if not errors.positions:
             return entries
         level = _level(key)
-        lost = [entry for entry in entries if errors.covers(level.path(entry.at))]
+        lost = [entry for entry in entries if errors.covers(level.path(place_of(entry)))]
         settle_in_background([entry.awaitable for entry in lost if isinstance(entry, Parked)])
         gone = set(map(id, lost))
         return [entry for entry in entries if id(entry) not in gone]
@@ -79,15 +79,12 @@ class Settling:
         try:
             values = await _resolve(run, field, queued)
         except Exception as error:  # noqa: BLE001  # is the error of each
-            for entry in queued:
-                self._failed(error, level, entry.at)
+            for *_, at in queued:
+                self._failed(error, level, at)
             return
         run.pending = pending
-        for entry, value in zip(queued, values, strict=True):
-            try:
-                entry.data[field.key] = level.resume(run, value, entry.at)
-            except Exception as error:  # noqa: BLE001
-                self._failed(error, level, entry.at)
+        for failure, at in run.operation.batches[field.number](run, queued, values):
+            self._failed(failure, level, at)
 
     def _failed(self, error: Exception, level: Level, at: tuple[int, ...]) -> None:
         self._run.fail_at(error, level, at)
@@ -100,7 +97,7 @@ class Settling:
         self._cancels_soon = False
         covers = self._run.errors.covers
         for task, (level, entries) in self._live.items():
-            if not task.done() and all(covers(level.path(entry.at)) for entry in entries):
+            if not task.done() and all(covers(level.path(place_of(entry))) for entry in entries):
                 self._cancelled.add(task)
                 self._cancel(task)
 
@@ -108,9 +105,9 @@ class Settling:
         task.cancel()
         _, entries = self._live[task]
         for entry in entries:
-            if isinstance(entry, Parked) and iscoroutine(entry.awaitable):
-                if getcoroutinestate(entry.awaitable) == CORO_CREATED:
-                    entry.awaitable.close()
+            awaitable = entry.awaitable if isinstance(entry, Parked) else None
+            if iscoroutine(awaitable) and getcoroutinestate(awaitable) == CORO_CREATED:
+                awaitable.close()
 
     def _start(self, work: Coroutine[Any, Any, None], level: Level, entries: Entries) -> asyncio.Task[None]:
         task = asyncio.ensure_future(work)
@@ -139,8 +136,8 @@ class Settling:
 async def _resolve(run: Run, field: FieldPlan, queued: list[Queued]) -> Sequence[Any]:
     batch = field.declaration
     assert isinstance(batch, Batch)  # noqa: S101  # others are not queued
-    parents = [entry.source for entry in queued]
-    values = await batch.resolve(parents, run.resolve_info(field, queued[0].at), run.arguments(field))
+    parents = [source for source, _, _ in queued]
+    values = await batch.resolve(parents, run.resolve_info(field, queued[0][2]), run.arguments(field))
     if len(values) != len(parents):
         message = f"The batch of {field.parent_type}.{field.name} gave {len(values)} values for {len(parents)} parents."
         raise RuntimeError(message)
