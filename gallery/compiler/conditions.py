@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from graphql import (
     BooleanValueNode,
@@ -14,11 +14,19 @@ from graphql import (
     Node,
     OperationDefinitionNode,
     SelectionSetNode,
+    VariableDefinitionNode,
     VariableNode,
 )
 
 _CONDITIONS: Final = ("skip", "include")
 _UNKNOWN_DIRECTIVES: Final = ("defer", "stream", "experimental_disableErrorPropagation")
+
+
+class Condition(NamedTuple):
+    """A variable that decides what is left of an operation."""
+
+    name: str
+    default: bool | None
 
 
 def select_operation(document: DocumentNode, name: str | None) -> OperationDefinitionNode | None:
@@ -43,34 +51,31 @@ def obstacle_to_compiling(schema: GraphQLSchema, document: DocumentNode) -> str 
     return None
 
 
-def condition_names(document: DocumentNode) -> frozenset[str]:
-    """The names of the variables in `@skip` and `@include`, wherever in the document."""
-    return frozenset(
+def conditions_of(document: DocumentNode, operation: OperationDefinitionNode) -> tuple[Condition, ...]:
+    """The variables of an operation that `@skip` and `@include` depend on."""
+    names = {
         argument.value.name.value
         for directive in _directives(document)
         if directive.name.value in _CONDITIONS
         for argument in directive.arguments or ()
         if isinstance(argument.value, VariableNode)
+    }
+    return tuple(
+        Condition(definition.variable.name.value, _default(definition))
+        for definition in operation.variable_definitions or ()
+        if definition.variable.name.value in names
     )
 
 
-def condition_values(
-    document: DocumentNode, operation: OperationDefinitionNode, variables: Mapping[str, Any]
-) -> Mapping[str, bool] | None:
-    """The values of the variables in `@skip` and `@include` that the operation has; None if one has none."""
-    names = condition_names(document)
-    values: dict[str, bool] = {}
-    for definition in operation.variable_definitions or ():
-        name = definition.variable.name.value
-        if name not in names:
-            continue
-        value = variables.get(name)
-        if name not in variables and isinstance(definition.default_value, BooleanValueNode):
-            value = definition.default_value.value
-        if not isinstance(value, bool):
-            return None
-        values[name] = value
-    return values
+def condition_values(conditions: tuple[Condition, ...], variables: Mapping[str, Any]) -> tuple[bool, ...] | None:
+    """What the conditions are with these variables; None if one is no Boolean: that is an error of the request."""
+    values = tuple([variables.get(condition.name, condition.default) for condition in conditions])
+    return values if all(isinstance(value, bool) for value in values) else None
+
+
+def _default(definition: VariableDefinitionNode) -> bool | None:
+    default = definition.default_value
+    return default.value if isinstance(default, BooleanValueNode) else None
 
 
 def _directives(document: DocumentNode) -> Iterator[DirectiveNode]:

@@ -24,7 +24,7 @@ from graphql import (
 from graphql.execution.values import VariableValues
 
 from gallery.compiler.complete import bind, plain
-from gallery.compiler.conditions import condition_values, obstacle_to_compiling, select_operation
+from gallery.compiler.conditions import condition_values, conditions_of, obstacle_to_compiling, select_operation
 from gallery.compiler.emit import Source, emit, namespace
 from gallery.compiler.plan import Level, ObjectPlan
 from gallery.compiler.planning import NotCompilableError, Planner
@@ -146,11 +146,13 @@ def compile_operation(
     obstacle = obstacle_to_compiling(schema, document)
     if obstacle is not None:
         return NotCompiled(obstacle)
-    conditions = condition_values(document, definition, variables or {})
-    if conditions is None:
+    conditions = conditions_of(document, definition)
+    values = condition_values(conditions, variables or {})
+    if values is None:
         return NotCompiled("a condition has no Boolean value")
+    known = {condition.name: value for condition, value in zip(conditions, values, strict=True)}
     try:
-        planner = Planner(schema, document, definition, VariableValues({}, dict(conditions)))
+        planner = Planner(schema, document, definition, VariableValues({}, known))
         return CompiledOperation(schema, document, definition, planner, planner.plan())
     except (NotCompilableError, RecursionError) as error:
         return NotCompiled(str(error))

@@ -1,6 +1,6 @@
 """Executes random operations compiled and by graphql-core, and compares.
 
-    python -m tests.unit.compiler.differential [--queries 100000] [--seed 0]
+python -m tests.unit.compiler.differential [--queries 100000] [--seed 0]
 """
 
 from __future__ import annotations
@@ -47,7 +47,9 @@ async def compare(world: World, document: DocumentNode, variables: dict[str, Any
     check(same_data(expected.data, actual.data), "data", expected, actual)
     check(len(set(actual_calls)) == len(actual_calls), "a resolver was called twice", expected, actual)
     if not is_late and not isawaitable(started) and not world.has_batches:
-        check(list(map(told, expected.errors or [])) == list(map(told, actual.errors or [])), "errors", expected, actual)
+        check(
+            list(map(told, expected.errors or [])) == list(map(told, actual.errors or [])), "errors", expected, actual
+        )
         # When null spreads, what was begun is not carried on at the same places.
         check(bool(expected.errors) or expected_calls == actual_calls, "calls", expected, actual)
         return "synchronous with errors" if expected.errors else "synchronous"
@@ -59,7 +61,9 @@ def compare_late(expected: ExecutionResult, actual: ExecutionResult) -> str:
     left, right = Counter(map(told, expected.errors or [])), Counter(map(told, actual.errors or []))
     if left == right:
         return "asynchronous with errors" if left else "asynchronous"
-    nulls_left, nulls_right = ({nulled(expected.data, error) for error in errors} for errors in (expected.errors or [], actual.errors or []))
+    nulls_left, nulls_right = (
+        {nulled(expected.data, error) for error in errors} for errors in (expected.errors or [], actual.errors or [])
+    )
     check(nulls_left == nulls_right, "errors", expected, actual)
     for error in [*(expected.errors or []), *(actual.errors or [])]:
         if told(error) not in left or told(error) not in right:

@@ -75,14 +75,16 @@ class QueryMaker:
             self._rng.choice(options)
             for options in (
                 ["n: 5", "n: $n", "n: null"],
-                ["p: $p", "p: {x: $n}", "p: {tags: [\"x\"]}", ""],
+                ["p: $p", "p: {x: $n}", 'p: {tags: ["x"]}', ""],
                 ["c: BLUE", "c: $c", ""],
             )
         ]
         return "(" + ", ".join(filter(None, chosen)) + ")"
 
     def _condition(self) -> str:
-        return self._rng.choice([""] * 12 + [" @skip(if: $s)", " @include(if: $i)", " @skip(if: false) @include(if: $i)"])
+        return self._rng.choice(
+            [""] * 12 + [" @skip(if: $s)", " @include(if: $i)", " @skip(if: false) @include(if: $i)"]
+        )
 
     def _fragment(self, type_: Any, depth: int) -> str:
         rng = self._rng
@@ -97,4 +99,3 @@ class QueryMaker:
         name = f"F{len(self._fragments)}"
         self._fragments.append(f"fragment {name} on {on.name} {selections}")
         return f"...{name}{self._condition()}"
-

@@ -50,7 +50,8 @@ def upper(value: Any) -> str | None:
 
 UPPER = GraphQLScalarType("Upper", serialize=upper)
 POINT = GraphQLInputObjectType(
-    "Point", {"x": GraphQLInputField(GraphQLInt, default_value=3), "tags": GraphQLInputField(GraphQLList(GraphQLString))}
+    "Point",
+    {"x": GraphQLInputField(GraphQLInt, default_value=3), "tags": GraphQLInputField(GraphQLList(GraphQLString))},
 )
 LEAVES = [GraphQLString, GraphQLInt, GraphQLFloat, GraphQLBoolean, GraphQLID, COLOR, UPPER]
 GOOD: dict[str, list[Any]] = {
@@ -62,7 +63,23 @@ GOOD: dict[str, list[Any]] = {
     "Color": [1, "blue"],
     "Upper": ["q", 3, "z"],
 }
-ODD = [None, "", 3, True, 2**40, "7", "zz", 1.0, float("nan"), float("inf"), [], {"k": 1}, b"x", ..., ValueError("given")]
+ODD = [
+    None,
+    "",
+    3,
+    True,
+    2**40,
+    "7",
+    "zz",
+    1.0,
+    float("nan"),
+    float("inf"),
+    [],
+    {"k": 1},
+    b"x",
+    ...,
+    ValueError("given"),
+]
 
 
 class Node:
@@ -98,7 +115,10 @@ class World:
         self.schema = self._schema(rng)
 
     def _schema(self, rng: Random) -> GraphQLSchema:
-        interfaces = [GraphQLInterfaceType(f"I{n}", self._interface_fields(n), resolve_type=self._resolve_type(rng)) for n in range(2)]
+        interfaces = [
+            GraphQLInterfaceType(f"I{n}", self._interface_fields(n), resolve_type=self._resolve_type(rng))
+            for n in range(2)
+        ]
         names = [f"T{n}" for n in range(rng.randint(2, 4))]
         unions: list[GraphQLUnionType] = []
         for name in names:
@@ -111,7 +131,9 @@ class World:
                 extensions={},
             )
         members = rng.sample(names, 2)
-        unions.append(GraphQLUnionType("U", [self._types[name] for name in members], resolve_type=self._resolve_type(rng)))
+        unions.append(
+            GraphQLUnionType("U", [self._types[name] for name in members], resolve_type=self._resolve_type(rng))
+        )
         for kind in ("Query", "Mutation"):
             self._types[kind] = GraphQLObjectType(
                 kind, lambda kind=kind, seed=rng.random(): self._fields(Random(seed), kind, [], interfaces, unions)
@@ -265,7 +287,11 @@ class World:
             return kind(items)
         if is_leaf_type(type_):
             return rng.choice(GOOD[type_.name])
-        name = rng.choice([t.name for t in self.schema.get_possible_types(type_)]) if is_abstract_type(type_) else type_.name
+        name = (
+            rng.choice([t.name for t in self.schema.get_possible_types(type_)])
+            if is_abstract_type(type_)
+            else type_.name
+        )
         declared = self._types[name].extensions.get(EXTENSION)
         return (OtherNode if declared and rng.random() < 0.8 else Node)(self, name, seed)
 
