@@ -24,6 +24,7 @@ from gallery.web.body import ClientDisconnectedError, RequestBody
 from gallery.web.errors import InternalError, RequestCode, RequestError, error_body
 from gallery.web.graphiql.assets import ASSETS_PATH
 from gallery.web.graphiql.page import graphiql_page
+from gallery.web.graphql.compiled import CompiledOperations
 from gallery.web.graphql.context import Context, UseCases
 from gallery.web.graphql.execution import (
     Documents,
@@ -31,7 +32,6 @@ from gallery.web.graphql.execution import (
     RefusedDocumentError,
     format_result,
     is_request_error,
-    run,
     run_subscription,
 )
 from gallery.web.graphql.idempotency import first_answer, key_in
@@ -111,6 +111,7 @@ class GraphQLEndpoint:
     ) -> None:
         self._schema = schema
         self._documents = Documents(schema)
+        self._operations = CompiledOperations(schema)
         self._use_cases = use_cases
         self._uploads = uploads
         self._base_url = base_url
@@ -215,7 +216,7 @@ class GraphQLEndpoint:
     async def _run(
         self, exchange: _Exchange, operation: PreparedOperation, variables: dict[str, Any], context: Context
     ) -> ExecutionResult:
-        running = asyncio.create_task(run(self._schema, operation, variables, context))
+        running = asyncio.create_task(self._operations.run(operation, variables, context))
         if operation.kind is OperationType.MUTATION:
             self._mutations.add(running)
             running.add_done_callback(self._mutations.discard)
