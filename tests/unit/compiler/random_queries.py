@@ -24,16 +24,18 @@ class QueryMaker:
         self._schema = schema
         self._fragments: list[str] = []
 
-    def make(self) -> tuple[str, dict[str, Any]]:
-        """A document of one operation, and its variables."""
-        rng = self._rng
-        kind = rng.choice(["query", "query", "query", "mutation"])
+    def make(self) -> str:
+        """A document of one operation."""
+        kind = self._rng.choice(["query", "query", "query", "mutation"])
         root = self._schema.mutation_type if kind == "mutation" else self._schema.query_type
-        selections = self._selections(root, rng.choice([1, 2, 3, 4]))
+        selections = self._selections(root, self._rng.choice([1, 2, 3, 4]))
         document = " ".join([f"{kind} Q {selections}", *self._fragments])
         declared = [declared for name, declared in VARIABLES.items() if f"${name}" in document]
-        if declared:
-            document = document.replace(" Q ", f" Q({', '.join(declared)}) ", 1)
+        return document.replace(" Q ", f" Q({', '.join(declared)}) ", 1) if declared else document
+
+    def variables(self) -> dict[str, Any]:
+        """Values of variables, wrong now and then."""
+        rng = self._rng
         variables: dict[str, Any] = {"s": rng.random() < 0.3}
         if rng.random() < 0.5:
             variables["i"] = rng.random() < 0.7
@@ -43,7 +45,7 @@ class QueryMaker:
             variables["p"] = rng.choice([{"x": 1}, {"tags": "one"}, {"tags": ["a", None]}, {}, None])
         if rng.random() < 0.05:
             variables["c"] = "NOTHING"
-        return document, variables
+        return variables
 
     def _selections(self, type_: Any, depth: int) -> str:
         rng = self._rng

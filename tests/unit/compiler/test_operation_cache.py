@@ -75,8 +75,7 @@ def test_what_cannot_be_compiled_is_found_out_once() -> None:
 
 def test_a_stream_of_operations_fills_nothing_and_pushes_out_nothing_that_is_used() -> None:
     cache = OperationCache(SCHEMA, most=8)
-    for _ in range(4):
-        used = ask(cache, "{ a b }")
+    _, used, *_ = [ask(cache, "{ a b }") for _ in range(4)]
 
     for number in range(200):
         for _ in range(2):
