@@ -127,7 +127,8 @@ class Values:
             return None
         if is_list_type(type_):
             items = [self._value(rng, type_.of_type, f"{seed}[{n}]") for n in range(rng.randint(0, 3))]
-            kind: Callable[[list[Any]], Any] = rng.choice([list, list, list, tuple, iter, self._failing, self._stream])
+            kinds: list[Callable[[list[Any]], Any]] = [list, list, list, tuple, iter, self._failing, self._stream]
+            kind = rng.choice(kinds)
             return list(items) if kind == self._stream and not self.delay else kind(items)
         if is_leaf_type(type_):
             return rng.choice(GOOD[type_.name])
