@@ -31,8 +31,6 @@ from gallery.compiler.plan import INDEX, FieldPlan, Kind, Level, ObjectPlan, Tem
 MOST_FIELDS: Final = 500
 """How many places a plan may have. Larger ones would take long to compile; few clients mean them."""
 MOST_DEPTH: Final = 40
-MOST_LISTS: Final = 6
-"""Lists in lists: Python nests at most 20 blocks."""
 
 
 class NotCompilableError(Exception):
@@ -130,9 +128,6 @@ class Planner:
         return plan
 
     def _level(self, field: FieldPlan, type_: GraphQLOutputType, depth: int, parent: Level | None) -> Level:
-        if depth > MOST_LISTS:
-            message = f"more than {MOST_LISTS} lists in lists"
-            raise NotCompilableError(message)
         inner, non_null = unwrapped(type_)
         level = Level(
             number=len(self.levels),

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Final, TypeVar
 
+from aiodataloader import DataLoader
+
 from gallery.compiler import ResolveInfo
 from gallery.web.graphql.context import Context
 from gallery.web.graphql.loaders import Read
@@ -36,15 +38,25 @@ async def albums(images: Sequence[Image], info: ResolveInfo, _arguments: Mapping
 
 
 async def tag_image_counts(tags_: Sequence[Tag], info: ResolveInfo, _arguments: Mapping[str, Any]) -> list[int]:
-    """How many images have each tag."""
-    found = await _read(info.context, info.context.use_cases.tag_reader.image_counts, tags_)
-    return [found.get(tag.entity.id, 0) for tag in tags_]
+    """How many images each tag has."""
+    context: Context = info.context
+    found = await _read(context, context.use_cases.tag_reader.image_counts, tags_)
+    return _remembered(context.loaders.image_count_by_tag_id, {tag.entity.id: 0 for tag in tags_} | found, tags_)
 
 
 async def album_image_counts(albums_: Sequence[Album], info: ResolveInfo, _arguments: Mapping[str, Any]) -> list[int]:
     """How many images each album holds."""
-    found = await _read(info.context, info.context.use_cases.album_reader.image_counts, albums_)
-    return [found.get(album.entity.id, 0) for album in albums_]
+    context: Context = info.context
+    found = await _read(context, context.use_cases.album_reader.image_counts, albums_)
+    counts = {album.entity.id: 0 for album in albums_} | found
+    return _remembered(context.loaders.image_count_by_album_id, counts, albums_)
+
+
+def _remembered(loader: DataLoader[Any, int], counts: dict[Any, int], parents: Sequence[Tag | Album]) -> list[int]:
+    """The counts of parents, which `totalCount` of their connections need not read again."""
+    for id_, count in counts.items():
+        loader.prime(id_, count)
+    return [counts[parent.entity.id] for parent in parents]
 
 
 async def _read(context: Context, read: Read[Any, V], parents: Sequence[Image | Tag | Album]) -> dict[Any, V]:
