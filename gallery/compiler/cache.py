@@ -24,6 +24,8 @@ MOST_VARIANTS: Final = 16
 """How many choices of `@skip` and `@include` of one operation are compiled."""
 _SIGHTINGS: Final = 4_096
 """How many operations are remembered that came once."""
+_OPERATIONS: Final = 1_024
+"""Of how many operations it is remembered what they depend on."""
 
 Compiled = CompiledOperation | NotCompiled
 OperationKey = tuple[bytes, str | None]
@@ -35,29 +37,37 @@ _TOO_MANY: Final = NotCompiled(f"more than {MOST_VARIANTS} choices of @skip and 
 
 
 class _Recent(Generic[K, V]):
-    """The most recently used of many."""
+    """The most recently used of many, as long as they weigh no more than that together."""
 
     def __init__(self, most: int) -> None:
         self._most = most
-        self._items: OrderedDict[K, V] = OrderedDict()
-
-    def __len__(self) -> int:
-        return len(self._items)
+        self._items: OrderedDict[K, tuple[V, int]] = OrderedDict()
+        self.weight = 0
 
     def get(self, key: K) -> V | None:
-        value = self._items.get(key)
-        if value is not None:
-            self._items.move_to_end(key)
-        return value
-
-    def put(self, key: K, value: V) -> tuple[K, V] | None:
-        """Keeps an item, and gives the one that had to go for it."""
-        self._items[key] = value
+        found = self._items.get(key)
+        if found is None:
+            return None
         self._items.move_to_end(key)
-        return self._items.popitem(last=False) if len(self._items) > self._most else None
+        return found[0]
 
-    def pop(self, key: K) -> V | None:
-        return self._items.pop(key, None)
+    def put(self, key: K, value: V, weight: int) -> list[tuple[K, V, int]]:
+        """Keeps an item, and gives those that had to go for it."""
+        self.pop(key)
+        self._items[key] = value, weight
+        self.weight += weight
+        gone = []
+        while self.weight > self._most:
+            old, (former, lighter) = self._items.popitem(last=False)
+            self.weight -= lighter
+            gone.append((old, former, lighter))
+        return gone
+
+    def pop(self, key: K) -> tuple[V, int] | None:
+        found = self._items.pop(key, None)
+        if found is not None:
+            self.weight -= found[1]
+        return found
 
 
 class _Segmented(Generic[K, V]):
@@ -68,23 +78,24 @@ class _Segmented(Generic[K, V]):
         self._probation: _Recent[K, V] = _Recent(probation)
         self._protected: _Recent[K, V] = _Recent(max(1, most - probation))
 
-    def __len__(self) -> int:
-        return len(self._probation) + len(self._protected)
+    @property
+    def weight(self) -> int:
+        return self._probation.weight + self._protected.weight
 
     def get(self, key: K) -> V | None:
         protected = self._protected.get(key)
         if protected is not None:
             return protected
         found = self._probation.pop(key)
-        if found is not None:
-            pushed_out = self._protected.put(key, found)
-            if pushed_out is not None:
-                self._probation.put(*pushed_out)
-        return found
+        if found is None:
+            return None
+        for pushed_out in self._protected.put(key, *found):
+            self._probation.put(*pushed_out)
+        return found[0]
 
-    def put(self, key: K, value: V) -> None:
+    def put(self, key: K, value: V, weight: int = 1) -> None:
         """Keeps an item on probation."""
-        self._probation.put(key, value)
+        self._probation.put(key, value, weight)
 
 
 @dataclass(slots=True)
@@ -96,16 +107,18 @@ class _Operation:
 
 
 class OperationCache:
-    """Compiled operations of one schema, `most` of them at the most; a quarter is for those on probation."""
+    """Compiled operations of one schema, with at most so many fields together; a field takes about 4 KiB."""
 
-    def __init__(self, schema: GraphQLSchema, most: int = 256) -> None:
+    def __init__(self, schema: GraphQLSchema, most_fields: int = 20_000) -> None:
         self._schema = schema
-        self._sightings: _Recent[OperationKey, bool] = _Recent(_SIGHTINGS)
-        self._operations: _Segmented[OperationKey, _Operation] = _Segmented(most)
-        self._variants: _Segmented[VariantKey, Compiled] = _Segmented(most)
+        self._sightings: _Recent[OperationKey, None] = _Recent(_SIGHTINGS)
+        self._operations: _Segmented[OperationKey, _Operation] = _Segmented(_OPERATIONS)
+        self._variants: _Segmented[VariantKey, Compiled] = _Segmented(most_fields)
 
-    def __len__(self) -> int:
-        return len(self._variants)
+    @property
+    def field_count(self) -> int:
+        """How many fields the operations have that are kept; one that is not compiled counts for one."""
+        return self._variants.weight
 
     def get(
         self, document_hash: bytes, document: DocumentNode, operation_name: str | None, variables: Mapping[str, Any]
@@ -127,7 +140,7 @@ class OperationCache:
     def _admitted(self, key: OperationKey, document: DocumentNode) -> _Operation | None:
         """The operation if it has come before."""
         if self._sightings.pop(key) is None:
-            self._sightings.put(key, True)  # noqa: FBT003  # that it came
+            self._sightings.put(key, None, 1)
             return None
         definition = select_operation(document, key[1])
         operation = _Operation(conditions_of(document, definition) if definition else ())
@@ -142,5 +155,5 @@ class OperationCache:
             return _TOO_MANY
         operation.variants.add(values)
         compiled = compile_operation(self._schema, document, name, variables)
-        self._variants.put(key, compiled)
+        self._variants.put(key, compiled, compiled.field_count if isinstance(compiled, CompiledOperation) else 1)
         return compiled

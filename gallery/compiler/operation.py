@@ -73,6 +73,7 @@ class CompiledOperation:
         roots = _one_by_one(root, len(planner.objects)) if is_serial else [root]
         source = emit(roots)
         self.source = source.text
+        self.field_count = max(1, len(planner.fields))
         self.lines: dict[int, Level] = source.levels
         self.selected: Mapping[str, frozenset[str]] = {
             ".".join(element[0] for element in field.template if element): field.selected

@@ -74,14 +74,14 @@ def test_what_cannot_be_compiled_is_found_out_once() -> None:
 
 
 def test_a_stream_of_operations_fills_nothing_and_pushes_out_nothing_that_is_used() -> None:
-    cache = OperationCache(SCHEMA, most=8)
+    cache = OperationCache(SCHEMA, most_fields=8)
     _, used, *_ = [ask(cache, "{ a b }") for _ in range(4)]
 
     for number in range(200):
         for _ in range(2):
             ask(cache, f"{{ x{number}: a }}")
 
-    assert len(cache) <= 8
+    assert cache.field_count <= 8
     assert ask(cache, "{ a b }") is used
 
 
@@ -98,3 +98,12 @@ def test_the_choices_of_one_operation_are_bounded() -> None:
 
     assert sum(isinstance(answer, CompiledOperation) for answer in answers) == MOST_VARIANTS
     assert answers[-1] == NotCompiled("more than 16 choices of @skip and @include")
+
+
+def test_large_operations_take_the_place_of_several_small_ones() -> None:
+    cache = OperationCache(SCHEMA, most_fields=80)
+    for number in range(30):
+        for _ in range(2):
+            ask(cache, f"{{ {' '.join(f'x{number}y{field}: a' for field in range(10))} }}")
+
+    assert cache.field_count == 20
