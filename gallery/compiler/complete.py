@@ -49,10 +49,13 @@ def bind(level: Level, bodies: Mapping[int, Complete], lists: Mapping[int, Compl
 
     def resume(run: Run, value: Any, at: At) -> Any:
         """The same for what was awaited: it is not awaited again."""
-        if value is None or value is Undefined:
-            return _null(level)
-        if isinstance(value, Exception):
-            raise value
+        if type(value) not in plain:
+            if value is None or value is Undefined:
+                return _null(level)
+            if isinstance(value, Exception):
+                raise value
+            if not is_awaitable(value):
+                _remember(type(value))
         return complete(run, value, at)
 
     level.enter, level.resume = enter, resume
