@@ -92,9 +92,8 @@ async def main() -> None:
     assert all(other == first for other in others)
     rounds = [{name: await milliseconds(*way) for name, way in ways.items()} for _ in range(arguments.rounds)]
     for name in ways:
-        print(
-            f"{name:30} {median(each[name] for each in rounds):7.2f} ms, at best {min(each[name] for each in rounds):.2f}"
-        )
+        times = [each[name] for each in rounds]
+        print(f"{name:30} {median(times):7.2f} ms, at best {min(times):.2f}")
     before, now = ways
     print(f"{'ratio':30} {median(each[now] / each[before] for each in rounds):7.3f}")
 

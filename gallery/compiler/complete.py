@@ -35,7 +35,11 @@ plain: set[type] = set()
 def bind(level: Level, bodies: Mapping[int, Complete], lists: Mapping[int, Complete]) -> None:
     """Gives a level its `enter` and `resume`, made of what was generated for objects and lists, by their numbers."""
     complete = _completion(level, bodies, lists)
+    level.resume = _resume(level, complete)
+    level.enter = _enter(level, complete, level.resume)
 
+
+def _enter(level: Level, complete: Complete, resume: Complete) -> Complete:
     def enter(run: Run, value: Any, at: At) -> Any:
         if type(value) not in plain:
             if value is None or value is Undefined:
@@ -47,8 +51,13 @@ def bind(level: Level, bodies: Mapping[int, Complete], lists: Mapping[int, Compl
             _remember(type(value))
         return complete(run, value, at)
 
+    return enter
+
+
+def _resume(level: Level, complete: Complete) -> Complete:
+    """The same for what was awaited: it is not awaited again."""
+
     def resume(run: Run, value: Any, at: At) -> Any:
-        """The same for what was awaited: it is not awaited again."""
         if type(value) not in plain:
             if value is None or value is Undefined:
                 return _null(level)
@@ -58,7 +67,7 @@ def bind(level: Level, bodies: Mapping[int, Complete], lists: Mapping[int, Compl
                 _remember(type(value))
         return complete(run, value, at)
 
-    level.enter, level.resume = enter, resume
+    return resume
 
 
 def _completion(level: Level, bodies: Mapping[int, Complete], lists: Mapping[int, Complete]) -> Complete:
