@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, Final
 from graphql import (
     FieldNode,
     GraphQLField,
-    GraphQLNamedOutputType,
     GraphQLObjectType,
     GraphQLOutputType,
     is_leaf_type,
@@ -165,11 +164,3 @@ def kind_of(type_: GraphQLOutputType) -> Kind:
 def unwrapped(type_: GraphQLOutputType) -> tuple[GraphQLOutputType, bool]:
     """A type without Non-Null, and whether it had that."""
     return (type_.of_type, True) if is_non_null_type(type_) else (type_, False)
-
-
-def named(type_: Any) -> GraphQLNamedOutputType:
-    """A type without lists and Non-Null."""
-    while is_list_type(type_) or is_non_null_type(type_):
-        type_ = type_.of_type
-    result: GraphQLNamedOutputType = type_
-    return result

@@ -79,9 +79,6 @@ class Planner:
     def _object(
         self, type_: GraphQLObjectType, collected: CollectedFields, template: Template, parent: Level | None
     ) -> ObjectPlan:
-        if collected.new_defer_usages:
-            message = "@defer"
-            raise NotCompilableError(message)
         if len(template) > MOST_DEPTH:
             message = f"more than {MOST_DEPTH} levels"
             raise NotCompilableError(message)

@@ -18,11 +18,8 @@ from graphql import (
     parse,
 )
 
-from gallery.compiler import (
-    CompiledOperation,
-    NotCompiled,
-    compile_operation,
-)
+from gallery.compiler import CompiledOperation, NotCompiled, compile_operation
+from gallery.compiler.emit import _mangled
 
 SCHEMA = build_schema(
     """
@@ -240,3 +237,23 @@ def test_an_exception_that_is_raised_again_and_again_is_located_each_time() -> N
     assert isinstance(result, ExecutionResult)
     paths = [found.path for found in result.errors or ()]
     assert paths == [["nodes", 0, "name"], ["nodes", 0, "other"], ["nodes", 1, "name"]]
+
+
+def test_without_an_event_loop_nothing_is_left_to_be_awaited() -> None:
+    begun: list[str] = []
+
+    async def late(_info: GraphQLResolveInfo[Any]) -> int:
+        begun.append("late")
+        return 1
+
+    result = compiled("{ late b }").start({"late": late, "b": None})
+
+    assert isinstance(result, ExecutionResult)
+    assert result.data is None
+    assert begun == []
+
+
+@pytest.mark.parametrize("name", ["x): raise SystemExit #", "a b", "", "1a", "\u00fc"])
+def test_only_graphql_names_become_names_of_functions(name: str) -> None:
+    with pytest.raises(ValueError, match="is no GraphQL name"):
+        _mangled(name)
