@@ -44,6 +44,7 @@ from gallery.services.intents import Intents
 from gallery.services.recording import Recorder
 from gallery.services.renditions import RenditionService
 from gallery.services.staged_checks import StagedFileCheck
+from gallery.services.staged_completion import StagedCompletion
 from gallery.services.staged_uploads import StagedUploadService
 from gallery.services.staging import StagingLimits
 from gallery.services.storage_comparison import StorageComparison
@@ -225,13 +226,17 @@ def _use_cases(
             unit_of_work=units_of_work,
             staging=storages.staging,
             paths=ObjectPaths(),
-            check=StagedFileCheck(
-                storage=storages.objects,
-                inspector=inspector,
-                verifier=VipsImageVerifier(max_pixels=settings.uploads.max_pixels),
-                head_bytes=HEAD_BYTES,
+            completion=StagedCompletion(
+                unit_of_work=units_of_work,
+                staging=storages.staging,
+                check=StagedFileCheck(
+                    storage=storages.objects,
+                    inspector=inspector,
+                    verifier=VipsImageVerifier(max_pixels=settings.uploads.max_pixels),
+                    head_bytes=HEAD_BYTES,
+                ),
+                recorder=recorder,
             ),
-            recorder=recorder,
             limits=_staging_limits(settings),
         ),
         idempotency=IdempotencyService(units_of_work, heartbeat=heartbeat, timing=_timing(settings)),

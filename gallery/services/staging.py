@@ -70,6 +70,19 @@ class StagedUpload:
             part_size_bytes=upload.part_size_bytes,
         )
 
+    @classmethod
+    def living(cls, upload: Upload, now: datetime) -> Self:
+        """The same upload.
+
+        Raises:
+            NotFoundError: as `of`, or if it has expired.
+        """
+        staged = cls.of(upload)
+        if upload.expires_at is not None and upload.expires_at <= now:
+            message = "The upload has expired. Begin a new one."
+            raise NotFoundError(message, field=("id",))
+        return staged
+
     @property
     def part_count(self) -> int:
         """How many parts the file has."""

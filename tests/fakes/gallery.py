@@ -27,6 +27,7 @@ from gallery.services.intents import Intents
 from gallery.services.recording import Recorder
 from gallery.services.renditions import RenditionService
 from gallery.services.staged_checks import StagedFileCheck
+from gallery.services.staged_completion import StagedCompletion
 from gallery.services.staged_uploads import StagedUploadService
 from gallery.services.staging import StagingLimits
 from gallery.services.storage_comparison import StorageComparison
@@ -85,17 +86,7 @@ class MemoryGallery:
             recorder=self.recorder,
             limits=UploadLimits(max_file_size_bytes=MAX_FILE_SIZE_BYTES, head_bytes=HEAD_BYTES),
         )
-        self.staged_uploads = StagedUploadService(
-            unit_of_work=self.unit_of_work,
-            staging=self.storage,
-            paths=MemoryStoragePaths(),
-            check=StagedFileCheck(
-                storage=self.storage, inspector=self.inspector, verifier=self.verifier, head_bytes=HEAD_BYTES
-            ),
-            recorder=self.recorder,
-            limits=StagingLimits(max_file_size_bytes=MAX_FILE_SIZE_BYTES, part_size_bytes=PART_SIZE_BYTES),
-            clock=self.clock,
-        )
+        self.staged_uploads = self.new_staged_uploads()
         self.idempotency = IdempotencyService(
             self.unit_of_work, heartbeat=self.heartbeat, timing=QUICK, clock=self.clock
         )
@@ -132,6 +123,25 @@ class MemoryGallery:
     @property
     def tables(self) -> Tables:
         """What is committed."""
+    def new_staged_uploads(self) -> StagedUploadService:
+        """The use cases as another process has them: what is shared within one is not shared with these."""
+        return StagedUploadService(
+            unit_of_work=self.unit_of_work,
+            staging=self.storage,
+            paths=MemoryStoragePaths(),
+            completion=StagedCompletion(
+                unit_of_work=self.unit_of_work,
+                staging=self.storage,
+                check=StagedFileCheck(
+                    storage=self.storage, inspector=self.inspector, verifier=self.verifier, head_bytes=HEAD_BYTES
+                ),
+                recorder=self.recorder,
+                clock=self.clock,
+            ),
+            limits=StagingLimits(max_file_size_bytes=MAX_FILE_SIZE_BYTES, part_size_bytes=PART_SIZE_BYTES),
+            clock=self.clock,
+        )
+
         return self.database.committed
 
     @property

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, AsyncIterator, Collection, Sequence
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Collection, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -49,6 +49,8 @@ class MemoryObjectStorage:
         """How many objects were stored, whether or not they are still there."""
         self.broken: set[str] = set()
         """The methods that do not answer."""
+        self.on_open: Callable[[str], object] = lambda _path: None
+        """Told of the path of every object that is opened."""
 
     async def put(self, storage_path: str, chunks: AsyncIterable[bytes], *, content_type: str) -> StoredObject:
         self.check("put")
@@ -108,6 +110,7 @@ class MemoryObjectStorage:
     @asynccontextmanager
     async def _open(self, storage_path: str, first_byte: int, last_byte: int | None) -> AsyncIterator[ObjectStream]:
         self.check("open")
+        self.on_open(storage_path)
         stored = self.objects.get(storage_path)
         if stored is None:
             message = "There is no such object."
