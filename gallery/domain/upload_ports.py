@@ -26,6 +26,10 @@ class UploadRepository(Protocol):
         """
         ...
 
+    async def find(self, owner: UserId, upload_id: UploadId) -> Upload | None:
+        """The owner's upload as it is at this moment, without a lock: for those who only look."""
+        ...
+
     async def add(self, upload: Upload) -> None:
         """Stores a new upload."""
         ...

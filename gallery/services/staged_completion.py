@@ -24,7 +24,7 @@ from gallery.services.staged_checks import StagedFileCheck
 from gallery.services.staging import StagedUpload
 
 COMPLETION_TIME = timedelta(hours=1)
-"""How long an upload lives at least from when its client says that it is complete: longer than any check takes."""
+"""How long an upload lives at least once its parts are there and it is being completed: longer than any check takes."""
 
 log = logging.getLogger(__name__)
 
@@ -58,7 +58,8 @@ class StagedCompletion:
         await self._finishing.settle()
 
     async def _complete(self, viewer: Viewer, upload_id: UploadId) -> UploadResult:
-        staged = await self._prolonged(viewer, upload_id)
+        async with self._unit_of_work() as work:
+            staged = StagedUpload.living(await work.uploads.find(viewer.id, upload_id), self._clock())
         if staged.upload.state is UploadState.COMPLETED:
             return await self._recorder.result_of(staged.upload)
         await self._assemble(staged)
@@ -69,24 +70,31 @@ class StagedCompletion:
         except (RefusedFileError, DuplicateImageError, NotFoundError) as refusal:
             return await self._finishing.run(self._refused(staged.upload, refusal))
 
-    async def _prolonged(self, viewer: Viewer, upload_id: UploadId) -> StagedUpload:
-        """The upload, which from now on lives long enough to be completed."""
-        now = self._clock()
-        async with self._unit_of_work() as work:
-            staged = StagedUpload.living(await work.uploads.get(viewer.id, upload_id), now)
-            expires_at = max(staged.upload.expires_at or now, now + COMPLETION_TIME)
-            upload = replace(staged.upload, touched_at=now, expires_at=expires_at)
-            await work.uploads.save(upload)
-            await work.commit()
-        return replace(staged, upload=upload)
-
     async def _assemble(self, staged: StagedUpload) -> None:
+        """Puts the parts together once all are there. Calls for an upload that misses some do not keep it alive."""
         path, multipart_id = staged.upload.storage_path, staged.multipart_id
         try:
             parts = staged.whole(await self._staging.parts(path, multipart_id))
-            await self._staging.finish(path, multipart_id, parts)
         except NotFoundError:
             log.info("the parts of an upload were put together before, or are gone: %s", path)
+            await self._prolong(staged.upload)
+            return
+        await self._prolong(staged.upload)
+        try:
+            await self._staging.finish(path, multipart_id, parts)
+        except NotFoundError:
+            log.info("the parts of an upload went away while they were put together: %s", path)
+
+    async def _prolong(self, upload: Upload) -> None:
+        """From now on the upload lives long enough to be completed."""
+        now = self._clock()
+        expires_at = max(upload.expires_at or now, now + COMPLETION_TIME)
+        if expires_at == upload.expires_at:
+            return
+        async with self._unit_of_work() as work:
+            current = await work.uploads.get(upload.owner, upload.id)
+            await work.uploads.save(replace(current, touched_at=now, expires_at=expires_at))
+            await work.commit()
 
     async def _refused(self, upload: Upload, refusal: GalleryError) -> UploadResult:
         """Removes a refused upload, unless another call has completed it meanwhile: then that is the answer.

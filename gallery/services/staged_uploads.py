@@ -199,7 +199,7 @@ class StagedUploadService:
 
     async def _get(self, viewer: Viewer, upload_id: UploadId) -> StagedUpload:
         async with self._unit_of_work() as work:
-            return StagedUpload.living(await work.uploads.get(viewer.id, upload_id), self._clock())
+            return StagedUpload.living(await work.uploads.find(viewer.id, upload_id), self._clock())
 
 
 def _check_open(upload: Upload) -> None:

@@ -51,6 +51,8 @@ class MemoryObjectStorage:
         """The methods that do not answer."""
         self.on_open: Callable[[str], object] = lambda _path: None
         """Told of the path of every object that is opened."""
+        self.on_parts: Callable[[], object] = lambda: None
+        """Told when parts have been listed."""
 
     async def put(self, storage_path: str, chunks: AsyncIterable[bytes], *, content_type: str) -> StoredObject:
         self.check("put")
@@ -85,6 +87,7 @@ class MemoryObjectStorage:
     async def parts(self, storage_path: str, multipart_id: str) -> tuple[StoredPart, ...]:
         self.check("parts")
         parts = sorted(self._under_way(storage_path, multipart_id).parts.items())
+        self.on_parts()
         return tuple(StoredPart(number=number, size_bytes=len(part), etag=_etag(part)) for number, part in parts)
 
     async def finish(self, storage_path: str, multipart_id: str, parts: Sequence[StoredPart]) -> None:

@@ -84,7 +84,7 @@ async def test_several_who_complete_at_once_in_several_processes_get_the_same_an
 
 async def test_completing_goes_on_where_a_crash_has_cut_it_off(gallery: MemoryGallery) -> None:
     upload = await sent(gallery)
-    gallery.database.commit_faults.extend([None, CommitFault(error=DATABASE_GONE)])
+    gallery.database.commit_faults.extend([CommitFault(error=DATABASE_GONE)])
     with pytest.raises(UnavailableError):
         await complete(gallery, upload)
     assert set(gallery.storage.objects) == {upload.storage_path}
@@ -106,6 +106,67 @@ async def test_an_upload_that_is_being_completed_does_not_expire_meanwhile(galle
     gallery.verifier.meanwhile = time_passes
 
     assert (await complete(gallery, upload)).image.id == upload.image_id
+
+
+async def test_an_upload_whose_parts_were_put_together_before_does_not_expire_meanwhile_either(
+    gallery: MemoryGallery,
+) -> None:
+    upload = await sent(gallery)
+    await gallery.storage.finish(
+        upload.storage_path, "multipart-1", await gallery.storage.parts(upload.storage_path, "multipart-1")
+    )
+    gallery.clock.advance(minutes=24 * 60 - 1)
+
+    async def time_passes() -> None:
+        gallery.clock.advance(minutes=30)
+        await gallery.sweep.tidy(timedelta(0))
+
+    gallery.verifier.meanwhile = time_passes
+
+    assert (await complete(gallery, upload)).image.id == upload.image_id
+
+
+async def test_an_upload_that_misses_parts_does_not_live_longer_by_being_completed(gallery: MemoryGallery) -> None:
+    upload = await created(gallery)
+    gallery.storage.client_puts("multipart-1", 1, PARTS[0])
+    gallery.clock.advance(minutes=24 * 60 - 1)
+
+    with gallery.refuses(IncompleteUploadError):
+        await complete(gallery, upload)
+
+    gallery.clock.advance(minutes=1)
+    with gallery.refuses(NotFoundError):
+        await complete(gallery, upload)
+
+
+async def test_an_upload_with_time_enough_is_not_prolonged(gallery: MemoryGallery) -> None:
+    upload = await sent(gallery)
+    gallery.clock.advance(minutes=23 * 60)
+    gallery.storage.broken = {"finish"}
+
+    with gallery.refuses(UnavailableError):
+        await complete(gallery, upload)
+
+
+async def test_an_upload_that_goes_away_before_it_is_prolonged_is_put_together_no_more(gallery: MemoryGallery) -> None:
+    upload = await sent(gallery)
+    gallery.clock.advance(minutes=24 * 60 - 1)
+    gallery.storage.on_parts = gallery.tables.uploads.clear
+
+    with pytest.raises(NotFoundError):
+        await complete(gallery, upload)
+
+    assert gallery.storage.objects == {}
+
+
+async def test_parts_that_go_away_while_they_are_put_together_are_missed(gallery: MemoryGallery) -> None:
+    upload = await sent(gallery)
+    gallery.storage.on_parts = gallery.storage.multipart_uploads.clear
+
+    with pytest.raises(NotFoundError):
+        await complete(gallery, upload)
+
+    is_removed(gallery, upload)
 
 
 async def test_missing_parts_are_named(gallery: MemoryGallery) -> None:
@@ -226,7 +287,7 @@ async def test_bytes_that_are_there_already_are_removed_even_if_nobody_hears_of_
 ) -> None:
     first = await gallery.uploads.upload(BOB, NewImage(file=MemoryIncomingFile([CONTENT])))
     upload = await sent(gallery)
-    gallery.database.commit_faults.extend([None, CommitFault(error=DATABASE_GONE, kept=True)])
+    gallery.database.commit_faults.extend([CommitFault(error=DATABASE_GONE, kept=True)])
 
     with pytest.raises(UnavailableError):
         await complete(gallery, upload)
