@@ -22,8 +22,8 @@ from uuid import uuid4
 from gallery.domain.access import Right, Viewer, require
 from gallery.domain.errors import ConflictError, ErrorCode, GalleryError, UploadInterruptedError
 from gallery.domain.events import JsonValue
-from gallery.domain.idempotency import Claim, clean_key, key_reused
-from gallery.domain.ports import Clock, UnitOfWorkFactory
+from gallery.domain.idempotency import Claim, Snapshot, clean_key, key_reused
+from gallery.domain.ports import Clock, UnitOfWork, UnitOfWorkFactory
 from gallery.services.clock import utc_now
 from gallery.services.finishing import Finishing
 from gallery.services.heartbeat import Heartbeat
@@ -141,6 +141,17 @@ class IdempotencyService:
             raise key_reused()
         return await repeat(stored)
 
+    async def complete(self, viewer: Viewer, claim: Claim) -> None:
+        """Stores the result of a claim whose work was done already, by a transaction that knew another key.
+
+        Raises:
+            ConflictError: VERSION_CONFLICT if another request has taken over the claim.
+        """
+        require(viewer, Right.CONTRIBUTE)
+        async with self._unit_of_work() as work:
+            await work.claims.complete(claim)
+            await work.commit()
+
     async def settle(self) -> None:
         """Waits for keys that are being given free."""
         await self._finishing.settle()
@@ -226,6 +237,16 @@ class _Pause:
         await asyncio.sleep(self._seconds)
         self._seconds = min(2 * self._seconds, self._longest_seconds)
         return True
+
+
+async def complete_change(work: UnitOfWork, claim: Claim | None, snapshot: Snapshot) -> None:
+    """Completes the claim of a change, if it has one, within the transaction of the change.
+
+    Raises:
+        ConflictError: VERSION_CONFLICT if another request has taken over the claim.
+    """
+    if claim is not None:
+        await work.claims.complete(claim.changed(snapshot))
 
 
 def fingerprint_of(value: JsonValue) -> str:

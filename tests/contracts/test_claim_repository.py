@@ -9,10 +9,10 @@ from uuid import uuid4
 import pytest
 
 from gallery.domain.errors import ConflictError, ErrorCode
-from gallery.domain.idempotency import Claim
+from gallery.domain.idempotency import Claim, Snapshot
 from gallery.domain.ids import new_image_id
 from tests.contracts.under_test import Database
-from tests.entities import ADA, BOB, a_claim, after, checksum_of
+from tests.entities import ADA, BOB, a_claim, a_tag, after, an_album, an_image, checksum_of
 
 REQUEST, OTHER_REQUEST = checksum_of(b"document"), checksum_of(b"another document")
 
@@ -73,6 +73,30 @@ async def test_a_completed_claim_has_its_result_and_gives_way_to_none_before_it_
 
     assert await find(database, claim) == completed
     assert await take(database, a_claim()) == completed
+
+
+async def test_the_claim_of_a_change_keeps_what_it_answered_with(database: Database) -> None:
+    image, tag, album = an_image(title="Größe \U0001f30a"), a_tag("Sea"), an_album(description=None)
+    claims = [a_claim("everything"), a_claim("nothing")]
+    await database.store(*claims)
+    everything = Snapshot(image=image.deleted(after(1)), tag=tag, album=album, image_ids=(image.id, new_image_id()))
+    changed = [claim.changed(was) for claim, was in zip(claims, (everything, Snapshot()), strict=True)]
+
+    for claim in changed:
+        await complete(database, claim)
+
+    assert [await find(database, claim) for claim in claims] == changed
+    assert [claim.result_id for claim in changed] == [claim.holder for claim in claims]
+
+
+async def test_who_takes_the_expired_key_of_a_change_inherits_nothing(database: Database) -> None:
+    old, new = a_claim(expires_at=after(0)), a_claim()
+    await take(database, old, now=-1)
+    await complete(database, old.changed(Snapshot(tag=a_tag())))
+
+    await take(database, new, now=0)
+
+    assert await find(database, new) == new
 
 
 async def test_an_expired_claim_gives_way(database: Database) -> None:

@@ -290,6 +290,7 @@ class ClaimRow(_Row, table=True):
     result_id: UUID | None = Field(default=None, sa_column=Column(Uuid, nullable=True))
     outcome: str | None = Field(default=None, sa_type=Text)
     file_checksum: str | None = Field(default=None, sa_type=Text)
+    snapshot: dict[str, Any] | None = Field(default=None, sa_column=Column(JSONB(none_as_null=True), nullable=True))
 
 
 class AnswerRow(_Row, table=True):
