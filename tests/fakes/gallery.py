@@ -41,6 +41,7 @@ from tests.fakes.database import MemoryDatabase, Tables
 from tests.fakes.images import MemoryImageReader
 from tests.fakes.imaging import ObedientInspector, ObedientRenderer, ObedientVerifier
 from tests.fakes.jobs import MemoryHeldJobs
+from tests.fakes.metrics import MemoryUploadMetrics
 from tests.fakes.named_objects import MemoryNamedObjects
 from tests.fakes.progress import MemoryProgressBoard
 from tests.fakes.storage import MemoryObject, MemoryObjectStorage, MemoryStorageInventory, MemoryStoragePaths
@@ -78,6 +79,7 @@ class MemoryGallery:
         self.intents = Intents(
             self.unit_of_work, paths=MemoryStoragePaths(), heartbeat=self.heartbeat, clock=self.clock
         )
+        self.metrics = MemoryUploadMetrics()
         self.uploads = UploadService(
             unit_of_work=self.unit_of_work,
             storage=self.storage,
@@ -85,6 +87,7 @@ class MemoryGallery:
             intents=self.intents,
             recorder=self.recorder,
             limits=UploadLimits(max_file_size_bytes=MAX_FILE_SIZE_BYTES, head_bytes=HEAD_BYTES),
+            metrics=self.metrics,
         )
         self.staged_uploads = self.new_staged_uploads()
         self.idempotency = IdempotencyService(
@@ -120,9 +123,6 @@ class MemoryGallery:
             clock=self.clock,
         )
 
-    @property
-    def tables(self) -> Tables:
-        """What is committed."""
     def new_staged_uploads(self) -> StagedUploadService:
         """The use cases as another process has them: what is shared within one is not shared with these."""
         return StagedUploadService(
@@ -136,12 +136,16 @@ class MemoryGallery:
                     storage=self.storage, inspector=self.inspector, verifier=self.verifier, head_bytes=HEAD_BYTES
                 ),
                 recorder=self.recorder,
+                metrics=self.metrics,
                 clock=self.clock,
             ),
             limits=StagingLimits(max_file_size_bytes=MAX_FILE_SIZE_BYTES, part_size_bytes=PART_SIZE_BYTES),
             clock=self.clock,
         )
 
+    @property
+    def tables(self) -> Tables:
+        """What is committed."""
         return self.database.committed
 
     @property
