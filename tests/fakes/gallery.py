@@ -41,7 +41,6 @@ from tests.fakes.database import MemoryDatabase, Tables
 from tests.fakes.images import MemoryImageReader
 from tests.fakes.imaging import ObedientInspector, ObedientRenderer, ObedientVerifier
 from tests.fakes.jobs import MemoryHeldJobs
-from tests.fakes.metrics import MemoryUploadMetrics
 from tests.fakes.named_objects import MemoryNamedObjects
 from tests.fakes.progress import MemoryProgressBoard
 from tests.fakes.storage import MemoryObject, MemoryObjectStorage, MemoryStorageInventory, MemoryStoragePaths
@@ -79,7 +78,6 @@ class MemoryGallery:
         self.intents = Intents(
             self.unit_of_work, paths=MemoryStoragePaths(), heartbeat=self.heartbeat, clock=self.clock
         )
-        self.metrics = MemoryUploadMetrics()
         self.uploads = UploadService(
             unit_of_work=self.unit_of_work,
             storage=self.storage,
@@ -87,7 +85,6 @@ class MemoryGallery:
             intents=self.intents,
             recorder=self.recorder,
             limits=UploadLimits(max_file_size_bytes=MAX_FILE_SIZE_BYTES, head_bytes=HEAD_BYTES),
-            metrics=self.metrics,
         )
         self.staged_uploads = self.new_staged_uploads()
         self.idempotency = IdempotencyService(
@@ -136,7 +133,6 @@ class MemoryGallery:
                     storage=self.storage, inspector=self.inspector, verifier=self.verifier, head_bytes=HEAD_BYTES
                 ),
                 recorder=self.recorder,
-                metrics=self.metrics,
                 clock=self.clock,
             ),
             limits=StagingLimits(max_file_size_bytes=MAX_FILE_SIZE_BYTES, part_size_bytes=PART_SIZE_BYTES),
