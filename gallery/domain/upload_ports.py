@@ -133,8 +133,13 @@ class StagingStorage(Protocol):
         """Begins a multipart upload; answers with its id."""
         ...
 
-    async def part_url(self, storage_path: str, multipart_id: str, number: int, *, expires_in_seconds: int) -> str:
-        """A presigned URL to which a part is PUT. It is of no use once the upload is finished or aborted."""
+    async def part_url(
+        self, storage_path: str, multipart_id: str, number: int, *, size_bytes: int, expires_in_seconds: int
+    ) -> str:
+        """A presigned URL to which a part of this size is PUT, and nothing larger or smaller.
+
+        It is of no use once the upload is finished or aborted.
+        """
         ...
 
     async def parts(self, storage_path: str, multipart_id: str) -> tuple[StoredPart, ...]:

@@ -122,6 +122,7 @@ class StagedUploadService:
                         staged.upload.storage_path,
                         staged.multipart_id,
                         number,
+                        size_bytes=staged.size_of(number),
                         expires_in_seconds=int(self._limits.url_ttl.total_seconds()),
                     ),
                     first_byte=staged.first_byte_of(number),

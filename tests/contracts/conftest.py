@@ -161,7 +161,9 @@ async def s3_storage(s3: S3Access, s3_client: S3Client, shared_bucket: str) -> A
             return {path for path, _ in await _contents(s3_client, shared_bucket)}
 
         async def send_part(path: str, multipart_id: str, number: int, content: bytes) -> bool:
-            url = await storages.staging.part_url(path, multipart_id, number, expires_in_seconds=60)
+            url = await storages.staging.part_url(
+                path, multipart_id, number, size_bytes=len(content), expires_in_seconds=60
+            )
             return (await http.put(url, content=content)).is_success
 
         yield Storage(

@@ -156,14 +156,14 @@ async def test_parts_have_urls_until_they_expire(gallery: MemoryGallery) -> None
     assert urls == (
         PartUrl(
             number=3,
-            url=f"memory:{path}?upload=multipart-1&part=3&expires=3600",
+            url=f"memory:{path}?upload=multipart-1&part=3&size=10&expires=3600",
             first_byte=80,
             size_bytes=10,
             expires_at=after(60),
         ),
         PartUrl(
             number=1,
-            url=f"memory:{path}?upload=multipart-1&part=1&expires=3600",
+            url=f"memory:{path}?upload=multipart-1&part=1&size=40&expires=3600",
             first_byte=0,
             size_bytes=40,
             expires_at=after(60),
