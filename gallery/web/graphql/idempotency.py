@@ -19,9 +19,7 @@ from starlette.datastructures import Headers
 
 from gallery.domain.errors import GalleryError, NotFoundError
 from gallery.domain.idempotency import Claim
-from gallery.domain.ports import IncomingFile
-from gallery.services.hashing import checksum_of
-from gallery.services.idempotency import KeyedRequest, fingerprint_of
+from gallery.services.idempotency import FileChecksum, KeyedRequest, fingerprint_of
 from gallery.web.errors import RequestCode, RequestError
 from gallery.web.graphql.context import Context, Info
 from gallery.web.graphql.execution import PreparedOperation, shaping_variables
@@ -73,7 +71,7 @@ async def once(
 async def once_with_file(
     info: Info,
     request: KeyedRequest | None,
-    file: IncomingFile,
+    checksum: FileChecksum,
     work: Callable[[Claim | None], Awaitable[T]],
     repeat: Callable[[Claim], Awaitable[T]],
 ) -> T:
@@ -85,7 +83,7 @@ async def once_with_file(
     if request is None:
         return await work(None)
     idempotency, viewer = info.context.use_cases.idempotency, info.context.viewer
-    return await idempotency.once_with_file(viewer, request, lambda: checksum_of(file.chunks()), work, repeat)
+    return await idempotency.once_with_file(viewer, request, checksum, work, repeat)
 
 
 def keyed_request(info: Info, operation: str, input: KeyedInput, *, item: int | None = None) -> KeyedRequest | None:
