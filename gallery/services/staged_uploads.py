@@ -7,7 +7,7 @@ upload names it; the row is stored first and goes last, so whatever is cut off i
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import replace
 
 from gallery.domain.access import Right, Viewer, require
@@ -20,7 +20,7 @@ from gallery.domain.errors import (
 from gallery.domain.idempotency import Claim
 from gallery.domain.ids import UploadId, new_image_id, new_upload_id
 from gallery.domain.ports import Clock, StoragePaths, UnitOfWorkFactory
-from gallery.domain.upload_ports import StagingStorage, StoredPart
+from gallery.domain.upload_ports import StagingStorage, StoredPart, UploadProgress
 from gallery.domain.uploads import Announcement, Draft, Transport, Upload, UploadState
 from gallery.services.bulk import distinct
 from gallery.services.clock import utc_now
@@ -28,6 +28,7 @@ from gallery.services.drafts import check_album, clean_draft
 from gallery.services.finishing import Finishing
 from gallery.services.recording import UploadResult
 from gallery.services.staged_completion import StagedCompletion, remove
+from gallery.services.staged_progress import StagedProgress
 from gallery.services.staging import PartUrl, StagedUpload, StagingLimits, clean_announcement
 
 log = logging.getLogger(__name__)
@@ -53,6 +54,7 @@ class StagedUploadService:
         self._limits = limits
         self._clock = clock
         self._finishing = Finishing()
+        self._progress = StagedProgress(self.find)
 
     async def create(self, viewer: Viewer, announced: Announcement, draft: Draft, claim: Claim | None = None) -> Upload:
         """Begins an upload. A claim is completed with it.
@@ -99,6 +101,17 @@ class StagedUploadService:
             return staged.upload, await self._staging.parts(staged.upload.storage_path, staged.multipart_id)
         except NotFoundError:  # it is being completed at this moment
             return staged.upload, ()
+
+    async def watch(self, viewer: Viewer, upload_id: UploadId) -> AsyncGenerator[UploadProgress]:
+        """How far an upload of the viewer is: at once, and after every change until it is over.
+
+        Raises:
+            NotFoundError: if there is no such upload, or it has expired.
+            UnavailableError: if the database does not answer; iterating too, and if the storage does not.
+        """
+        require(viewer, Right.CONTRIBUTE)
+        await self._get(viewer, upload_id)
+        return self._progress.watch(viewer, upload_id)
 
     async def part_urls(self, viewer: Viewer, upload_id: UploadId, numbers: Sequence[int]) -> tuple[PartUrl, ...]:
         """Where to PUT parts, each once, in the order of the numbers. Sending a part again replaces it.
