@@ -106,12 +106,23 @@ class StagedCompletion:
             try:
                 current = await work.uploads.get(upload.owner, upload.id)
             except NotFoundError:
+                await _clear(work, upload)
+                await work.commit()
                 raise refusal from None
             if current.state is UploadState.COMPLETED:
                 return await result_within(work, current)
             await remove(work, upload)
             await work.commit()
         raise refusal
+
+
+async def _clear(work: UnitOfWork, upload: Upload) -> None:
+    """Asks for the object to be removed if it was made of parts of an upload that was given up meanwhile.
+
+    No image can be made of it any more. One that was made before, in another process, keeps it.
+    """
+    if upload.image_id not in await work.images.get_many([upload.image_id]):
+        await work.jobs.enqueue(DeleteObjects((upload.storage_path,)))
 
 
 async def remove(work: UnitOfWork, upload: Upload) -> None:

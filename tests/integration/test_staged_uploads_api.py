@@ -220,6 +220,15 @@ async def test_what_cannot_be_taken_is_refused_before_it_is_sent(
     assert await gallery.place.objects.open_uploads() == []
 
 
+async def test_a_refusal_does_not_repeat_a_long_type(gallery: LiveGallery) -> None:
+    document = "mutation ($input: CreateUploadInput!) { createUpload(input: $input) { errors { code message } } }"
+    announced = {"filename": "harbour.jpg", "fileSize": len(PHOTO), "contentType": "image/" + "x" * 100_000}
+    [error] = data_of(await gallery.send(document, {"input": announced}))["createUpload"]["errors"]
+
+    assert error["code"] == "UNSUPPORTED_TYPE"
+    assert len(error["message"]) < 200
+
+
 async def test_a_file_that_is_not_the_one_announced_is_refused_and_removed(gallery: LiveGallery) -> None:
     payload = await uploaded(gallery, PHOTO, checksum=sha256(b"another").hexdigest())
 

@@ -12,6 +12,7 @@ from gallery.domain.errors import ErrorCode, InvalidInputError
 from gallery.domain.idempotency import Claim
 from gallery.domain.ids import UploadId
 from gallery.domain.images import ContentType
+from gallery.domain.names import quoted
 from gallery.domain.upload_ports import StoredPart
 from gallery.domain.uploads import Announcement, Draft, OnDuplicate, Upload, UploadState
 from gallery.services import staging
@@ -180,7 +181,8 @@ class CreateUploadInput:
         try:
             content_type = ContentType(self.content_type.strip().lower())
         except ValueError:
-            message = f"Files of type {self.content_type} are not taken. Send a JPEG, PNG, WebP, GIF or AVIF file."
+            given = quoted(self.content_type)
+            message = f"Files of type {given} are not taken. Send a JPEG, PNG, WebP, GIF or AVIF file."
             raise InvalidInputError(ErrorCode.UNSUPPORTED_TYPE, message, field=("contentType",)) from None
         return Announcement(
             filename=self.filename,

@@ -356,7 +356,38 @@ async def test_an_upload_that_is_aborted_while_it_is_completed_becomes_no_image(
     with pytest.raises(NotFoundError):
         await complete(gallery, upload)
 
+    assert (gallery.tables.images, gallery.tables.uploads) == ({}, {})
+    assert set(gallery.jobs) == {DeleteObjects((upload.storage_path,))}
+
+
+async def test_what_was_made_of_parts_of_an_upload_that_was_aborted_meanwhile_is_removed(
+    gallery: MemoryGallery,
+) -> None:
+    upload = await sent(gallery)
+    gallery.storage.on_parts = gallery.tables.uploads.clear
+
+    with pytest.raises(NotFoundError):
+        await complete(gallery, upload)
+
+    assert set(gallery.storage.objects) == {upload.storage_path}
     is_removed(gallery, upload)
+
+
+async def test_the_file_of_an_image_is_not_removed_although_its_upload_has_gone(gallery: MemoryGallery) -> None:
+    upload = await sent(gallery)
+
+    async def somebody_is_faster() -> None:
+        gallery.verifier.meanwhile = gallery.verifier.refusal = None
+        await gallery.new_staged_uploads().complete(BOB, upload.id)
+        gallery.tables.uploads.clear()
+        gallery.verifier.refusal = CorruptImageError("The object went away while it was read.")
+
+    gallery.verifier.meanwhile = somebody_is_faster
+
+    with pytest.raises(CorruptImageError):
+        await complete(gallery, upload)
+
+    assert gallery.jobs == [RenderImage(upload.image_id)]
 
 
 async def test_an_image_that_was_deleted_since_is_not_the_answer_any_more(gallery: MemoryGallery) -> None:
