@@ -13,10 +13,12 @@ from gallery.domain.access import Viewer
 from gallery.domain.errors import DuplicateImageError, GalleryError, NotFoundError, RefusedFileError
 from gallery.domain.ids import UploadId
 from gallery.domain.jobs import DeleteObjects
+from gallery.domain.metrics import NO_METRICS, UploadMetrics
 from gallery.domain.ports import Clock, UnitOfWork, UnitOfWorkFactory
 from gallery.domain.upload_ports import StagingStorage
-from gallery.domain.uploads import Upload, UploadState
+from gallery.domain.uploads import Transport, Upload, UploadState
 from gallery.services.clock import utc_now
+from gallery.services.counting import counted
 from gallery.services.finishing import Finishing
 from gallery.services.recording import ArrivedFile, Recorder, UploadResult, result_within
 from gallery.services.single_flight import SingleFlight
@@ -39,12 +41,14 @@ class StagedCompletion:
         staging: StagingStorage,
         check: StagedFileCheck,
         recorder: Recorder,
+        metrics: UploadMetrics = NO_METRICS,
         clock: Clock = utc_now,
     ) -> None:
         self._unit_of_work = unit_of_work
         self._staging = staging
         self._check = check
         self._recorder = recorder
+        self._metrics = metrics
         self._clock = clock
         self._flights = SingleFlight[UploadResult]()
         self._finishing = Finishing()
@@ -62,6 +66,9 @@ class StagedCompletion:
             staged = StagedUpload.living(await work.uploads.find(viewer.id, upload_id), self._clock())
         if staged.upload.state is UploadState.COMPLETED:
             return await self._recorder.result_of(staged.upload)
+        return await counted(self._metrics, Transport.STAGED, self._taken(viewer, staged))
+
+    async def _taken(self, viewer: Viewer, staged: StagedUpload) -> UploadResult:
         await self._assemble(staged)
         try:
             info, stored = await self._check.check(staged.upload.storage_path, staged.announced)
