@@ -81,6 +81,10 @@ class ClaimRepository(Protocol):
         """The claim of a key."""
         ...
 
+    async def count(self, owner: UserId, now: datetime) -> int:
+        """How many claims of the owner have not expired."""
+        ...
+
     async def complete(self, claim: Claim) -> None:
         """Stores the result of a claim.
 
@@ -109,7 +113,8 @@ class AnswerStore(Protocol):
         """Stores an answer, unless one is there for this key and request; answers with the one that is there now.
 
         `request` is a SHA-256 of what shapes the answer beside the input: the document and the operation's name. An
-        answer lives as long as its claim; without a claim it is not stored, and given back.
+        answer lives as long as its claim. Without a claim it is not stored, and given back; so is one that would be
+        more than `MAX_ANSWERS_OF_KEY` under its key.
         """
         ...
 
