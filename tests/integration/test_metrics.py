@@ -49,6 +49,16 @@ async def test_reads_count_as_hits_and_misses_of_their_kind(live: LiveGallery) -
     assert counts[sample("gallery_cache_errors_total")] == 0
 
 
+async def test_a_connection_in_use_is_told(live: LiveGallery) -> None:
+    in_use = sample("gallery_database_pool_connections", state="in_use")
+    async with live.container.engine.connect():
+        during = (await told(live))[in_use]
+    after = await told(live)
+
+    assert (during, after[in_use]) == (1, 0)
+    assert after[sample("gallery_database_pool_connections", state="idle")] >= 1
+
+
 async def test_what_the_sweep_found_is_told_by_every_process(live: LiveGallery) -> None:
     objects = live.place.objects
     await objects.client.put_object(Bucket=objects.bucket, Key="images/2026/05/orphan.jpg", Body=b"left over")
