@@ -11,6 +11,7 @@
     │   ├── EmptyFileError, NotAnImageError, UnsupportedTypeError
     │   ├── ImageTooLargeError, TruncatedImageError, CorruptImageError
     │   └── FileTooLargeError, FileMismatchError
+    ├── RefusedUploadError       the file of a staged upload was refused, for any of these reasons or a like one
     ├── UploadInterruptedError   the bytes stopped coming before the end
     └── UnavailableError         a service that the gallery needs does not answer
 
@@ -214,6 +215,14 @@ class FileMismatchError(RefusedFileError):
 
     def __init__(self, what: str, announced: str, arrived: str) -> None:
         super().__init__(f"The {what} of the file is {arrived}, not {announced} as announced.", field=("id",))
+
+
+class RefusedUploadError(GalleryError):
+    """The file of a staged upload cannot become an image, now or ever. The code is that of the reason."""
+
+    def __init__(self, code: ErrorCode, message: str) -> None:
+        super().__init__(message, field=("id",))
+        self.code = code
 
 
 class UploadInterruptedError(GalleryError):

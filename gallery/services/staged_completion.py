@@ -10,13 +10,13 @@ from dataclasses import replace
 from datetime import timedelta
 
 from gallery.domain.access import Viewer
-from gallery.domain.errors import DuplicateImageError, GalleryError, NotFoundError, RefusedFileError
+from gallery.domain.errors import DuplicateImageError, NotFoundError, RefusedFileError, RefusedUploadError
 from gallery.domain.ids import UploadId
 from gallery.domain.jobs import DeleteObjects
 from gallery.domain.metrics import NO_METRICS, UploadMetrics
 from gallery.domain.ports import Clock, UnitOfWork, UnitOfWorkFactory
 from gallery.domain.upload_ports import StagingStorage
-from gallery.domain.uploads import Transport, Upload, UploadState
+from gallery.domain.uploads import Refusal, Transport, Upload, UploadState
 from gallery.services.clock import utc_now
 from gallery.services.counting import counted
 from gallery.services.finishing import Finishing
@@ -64,6 +64,7 @@ class StagedCompletion:
     async def _complete(self, viewer: Viewer, upload_id: UploadId) -> UploadResult:
         async with self._unit_of_work() as work:
             staged = StagedUpload.living(await work.uploads.find(viewer.id, upload_id), self._clock())
+        staged.upload.check_not_refused()
         if staged.upload.state is UploadState.COMPLETED:
             return await self._recorder.result_of(staged.upload)
         return await counted(self._metrics, Transport.STAGED, self._taken(viewer, staged))
@@ -74,7 +75,8 @@ class StagedCompletion:
             info, stored = await self._check.check(staged.upload.storage_path, staged.announced)
             file = ArrivedFile(upload=staged.upload, info=info, stored=stored, filename=staged.announced.filename)
             return await self._finishing.run(self._recorder.record(viewer, file))
-        except (RefusedFileError, DuplicateImageError, NotFoundError) as refusal:
+        except (RefusedFileError, DuplicateImageError, NotFoundError) as error:
+            refusal = Refusal(code=error.code, message=error.message)
             return await self._finishing.run(self._refused(staged.upload, refusal))
 
     async def _assemble(self, staged: StagedUpload) -> None:
@@ -103,24 +105,27 @@ class StagedCompletion:
             await work.uploads.save(replace(current, touched_at=now, expires_at=expires_at))
             await work.commit()
 
-    async def _refused(self, upload: Upload, refusal: GalleryError) -> UploadResult:
-        """Removes a refused upload, unless another call has completed it meanwhile: then that is the answer.
+    async def _refused(self, upload: Upload, refusal: Refusal) -> UploadResult:
+        """Refuses an upload, unless another process has completed or refused it meanwhile: then that is the answer.
 
         Raises:
-            GalleryError: the refusal.
+            RefusedUploadError: with the reason that is told from now on.
         """
+        error = RefusedUploadError(refusal.code, refusal.message)
         async with self._unit_of_work() as work:
             try:
                 current = await work.uploads.get(upload.owner, upload.id)
             except NotFoundError:
                 await _clear(work, upload)
                 await work.commit()
-                raise refusal from None
+                raise error from None
+            current.check_not_refused()
             if current.state is UploadState.COMPLETED:
                 return await result_within(work, current)
-            await remove(work, upload)
+            await work.uploads.save(current.refused(refusal, self._clock()))
+            await work.jobs.enqueue(DeleteObjects((upload.storage_path,)))
             await work.commit()
-        raise refusal
+        raise error
 
 
 async def _clear(work: UnitOfWork, upload: Upload) -> None:
@@ -130,9 +135,3 @@ async def _clear(work: UnitOfWork, upload: Upload) -> None:
     """
     if upload.image_id not in await work.images.get_many([upload.image_id]):
         await work.jobs.enqueue(DeleteObjects((upload.storage_path,)))
-
-
-async def remove(work: UnitOfWork, upload: Upload) -> None:
-    """Removes the row, and with the same commit asks for the object to be removed."""
-    await work.uploads.delete([upload.id])
-    await work.jobs.enqueue(DeleteObjects((upload.storage_path,)))

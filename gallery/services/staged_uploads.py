@@ -19,6 +19,7 @@ from gallery.domain.errors import (
 )
 from gallery.domain.idempotency import Claim
 from gallery.domain.ids import UploadId, new_image_id, new_upload_id
+from gallery.domain.jobs import DeleteObjects
 from gallery.domain.ports import Clock, StoragePaths, UnitOfWorkFactory
 from gallery.domain.upload_ports import StagingStorage, StoredPart, UploadProgress
 from gallery.domain.uploads import Announcement, Draft, Transport, Upload, UploadState
@@ -27,7 +28,7 @@ from gallery.services.clock import utc_now
 from gallery.services.drafts import check_album, clean_draft
 from gallery.services.finishing import Finishing
 from gallery.services.recording import UploadResult
-from gallery.services.staged_completion import StagedCompletion, remove
+from gallery.services.staged_completion import StagedCompletion
 from gallery.services.staged_progress import StagedProgress
 from gallery.services.staging import PartUrl, StagedUpload, StagingLimits, clean_announcement
 
@@ -88,7 +89,7 @@ class StagedUploadService:
         return await self._finishing.run(self._begin(upload, announced, claim))
 
     async def find(self, viewer: Viewer, upload_id: UploadId) -> tuple[Upload, tuple[StoredPart, ...]]:
-        """An upload of the viewer, and the parts that have arrived; none once it is complete.
+        """An upload of the viewer, and the parts that have arrived; none once it is complete or refused.
 
         Raises:
             NotFoundError: if there is none, or it has expired.
@@ -96,7 +97,7 @@ class StagedUploadService:
         """
         require(viewer, Right.CONTRIBUTE)
         staged = await self._get(viewer, upload_id)
-        if staged.upload.state is UploadState.COMPLETED:
+        if staged.upload.state is not UploadState.OPEN:
             return staged.upload, ()
         try:
             return staged.upload, await self._staging.parts(staged.upload.storage_path, staged.multipart_id)
@@ -120,7 +121,7 @@ class StagedUploadService:
         Raises:
             InvalidInputError: if there are no such parts, or more than 100 are asked for.
             NotFoundError: if there is no such upload, or it has expired.
-            ConflictError: VERSION_CONFLICT if it is complete.
+            ConflictError: VERSION_CONFLICT if it is complete or refused.
         """
         require(viewer, Right.CONTRIBUTE)
         wanted = distinct(numbers, field=("numbers",))
@@ -150,14 +151,14 @@ class StagedUploadService:
     async def complete(self, viewer: Viewer, upload_id: UploadId) -> UploadResult:
         """Makes an image of the parts. Asked again, or by several at once, it gives the same answer.
 
-        A refused file is removed with its upload. After any other failure the upload stays and may be completed again.
+        A refused file is removed; that and why it was refused is the answer until the upload expires. After any other
+        failure the upload stays and may be completed again.
 
         Raises:
             NotFoundError: if there is no such upload, or it has expired, or its image was deleted since.
             IncompleteUploadError: if parts are missing or not of their size.
-            FileMismatchError: if the file is not the one that was announced.
-            RefusedFileError: if it cannot become an image.
-            DuplicateImageError: if the viewer has these bytes and wanted to be told.
+            RefusedUploadError: if the file is not the one that was announced, or cannot become an image, or its album
+                is gone, or the viewer has these bytes and wanted to be told.
             UnavailableError: if the storage or the database does not answer.
         """
         require(viewer, Right.CONTRIBUTE)
@@ -168,13 +169,14 @@ class StagedUploadService:
 
         Raises:
             NotFoundError: if there is no such upload, or it has expired.
-            ConflictError: VERSION_CONFLICT if it is complete.
+            ConflictError: VERSION_CONFLICT if it is complete or refused.
         """
         require(viewer, Right.CONTRIBUTE)
         async with self._unit_of_work() as work:
             staged = StagedUpload.living(await work.uploads.get(viewer.id, upload_id), self._clock())
             _check_open(staged.upload)
-            await remove(work, staged.upload)
+            await work.uploads.delete([upload_id])
+            await work.jobs.enqueue(DeleteObjects((staged.upload.storage_path,)))
             await work.commit()
         try:
             await self._staging.abort(staged.upload.storage_path, staged.multipart_id)
@@ -219,6 +221,6 @@ class StagedUploadService:
 
 
 def _check_open(upload: Upload) -> None:
-    if upload.state is UploadState.COMPLETED:
-        message = "The upload is complete already."
+    if upload.state is not UploadState.OPEN:
+        message = "The upload is complete already, or its file was refused."
         raise ConflictError(ErrorCode.VERSION_CONFLICT, message, field=("id",))

@@ -7,10 +7,10 @@ from dataclasses import replace
 
 import pytest
 
-from gallery.domain.errors import NotFoundError
+from gallery.domain.errors import ErrorCode, NotFoundError
 from gallery.domain.ids import new_album_id, new_image_id, new_upload_id
 from gallery.domain.images import ContentType
-from gallery.domain.uploads import Announcement, Draft, OnDuplicate, OpenUploads, Upload, UploadState
+from gallery.domain.uploads import Announcement, Draft, OnDuplicate, OpenUploads, Refusal, Upload, UploadState
 from tests.contracts.under_test import Database
 from tests.entities import ADA, BOB, NOBODY, a_staged_upload, after, an_upload, checksum_of
 
@@ -120,6 +120,21 @@ async def test_a_changed_upload_is_stored(database: Database) -> None:
 
     assert await stored(database, upload) == completed
     assert await stored(database, other) == other
+
+
+async def test_a_refusal_is_stored_and_such_an_upload_is_not_open_any_more(database: Database) -> None:
+    upload = a_staged_upload(owner=ADA.id, created_at=after(-90), expires_at=after(0))
+    await database.store(upload)
+    refused = upload.refused(Refusal(code=ErrorCode.NOT_AN_IMAGE, message="Kein Bild: „港“"), after(1))
+
+    async with database.unit_of_work() as work:
+        await work.uploads.save(refused)
+        await work.commit()
+
+    assert await stored(database, upload) == refused
+    assert await stale_ids(database) == [upload.id]
+    async with database.unit_of_work() as work:
+        assert await work.uploads.open_of(ADA.id) == OpenUploads(count=0, size_bytes=0)
 
 
 async def test_an_upload_that_is_not_there_is_not_saved(database: Database) -> None:

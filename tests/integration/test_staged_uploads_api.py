@@ -33,7 +33,8 @@ CREATE = f"""mutation ($input: CreateUploadInput!) {{
 FIND = f"query ($id: ID!) {{ upload(id: $id) {{ {UPLOAD} }} }}"
 COMPLETE = """mutation ($input: CompleteUploadInput!) {
   completeUpload(input: $input) {
-    outcome image { id originalFilename fileSize checksum title tags { name } albums { title } } errors { code message }
+    outcome image { id originalFilename fileSize checksum title tags { name } albums { title } }
+    errors { code message field }
   }
 }"""
 ABORT = "mutation ($input: AbortUploadInput!) { abortUpload(input: $input) { id errors { code field } } }"
@@ -251,11 +252,28 @@ async def test_a_refusal_does_not_repeat_a_long_type(gallery: LiveGallery) -> No
 
 
 async def test_a_file_that_is_not_the_one_announced_is_refused_and_removed(gallery: LiveGallery) -> None:
-    payload = await uploaded(gallery, PHOTO, checksum=sha256(b"another").hexdigest())
+    upload = await created(gallery, PHOTO, checksum=sha256(b"another").hexdigest())
+    await put(PHOTO, *upload["partUrls"])
+    payload = await complete(gallery, upload["id"])
 
     assert codes(payload) == ["UPLOAD_MISMATCH"]
+    assert payload["errors"][0]["field"] == ["id"]
     assert payload["image"] is None
-    assert await gallery.place.count("images", "uploads") == [0, 0]
+    assert await gallery.place.count("images", "pgqueuer") == [0, 1]
+    assert await complete(gallery, upload["id"]) == payload
+    refused = await found(gallery, upload["id"])
+    assert (refused["state"], refused["parts"], refused["partUrls"], refused["image"]) == ("REFUSED", [], [], None)
+    assert [moment(answer) async for answer in progress_of(gallery, upload["id"])] == [(len(PHOTO), len(PHOTO), True)]
+
+
+async def test_an_upload_that_was_refused_is_not_begun_again_by_its_key(gallery: LiveGallery) -> None:
+    no_image, key = b"Dear gallery, " * 1000, "harbour"
+    upload = data_of(await create(gallery, no_image, key=key))["createUpload"]["upload"]
+    await put(no_image, *upload["partUrls"])
+    assert codes(await complete(gallery, upload["id"])) == ["NOT_AN_IMAGE"]
+
+    again = data_of(await create(gallery, no_image, key=key))["createUpload"]
+    assert again == {"upload": None, "errors": [{"code": "NOT_FOUND", "field": ["idempotencyKey"]}]}
 
 
 async def test_an_upload_that_is_begun_again_with_the_same_key_is_the_same_upload(gallery: LiveGallery) -> None:
@@ -316,6 +334,7 @@ async def test_bytes_that_are_there_are_told_copied_or_refused_as_the_client_lik
     assert copied["outcome"] == "CREATED"
     assert copied["image"]["id"] != first["image"]["id"]
     assert codes(rejected) == ["DUPLICATE_IMAGE"]
+    assert rejected["errors"][0]["field"] == ["id"]
     assert first["image"]["id"] in rejected["errors"][0]["message"]
     assert await gallery.place.count("images") == [2]
 

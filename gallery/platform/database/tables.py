@@ -247,7 +247,11 @@ class EventRow(_Row, table=True):
 
 
 class UploadRow(_Row, table=True):
-    """An upload under way. It refers to no image: there is none before it ends."""
+    """An upload under way. It refers to no image: there is none before it ends.
+
+    One with a refusal has the state COMPLETED: releases that know no refusals take it for what it is, an upload that is
+    over.
+    """
 
     __tablename__ = "uploads"
     __table_args__ = (
@@ -272,6 +276,7 @@ class UploadRow(_Row, table=True):
     created_at: datetime = Field(sa_type=_TIMESTAMP)
     touched_at: datetime = Field(sa_type=_TIMESTAMP)
     expires_at: datetime | None = Field(default=None, sa_type=_TIMESTAMP)
+    refusal: dict[str, Any] | None = Field(default=None, sa_column=Column(JSONB(none_as_null=True), nullable=True))
 
 
 class ClaimRow(_Row, table=True):

@@ -104,6 +104,7 @@ describe(
     {
         "OPEN": "Its parts are being sent.",
         "COMPLETED": "It has become an image.",
+        "REFUSED": "Its file cannot become an image and was removed. `completeUpload` says why.",
     },
 )
 describe(

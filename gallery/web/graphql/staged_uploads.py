@@ -80,12 +80,12 @@ class StagedUpload(Node):
             expires_at=upload.expires_at,
         )
 
-    @strawberry.field(description="The parts that have arrived, by number; none any more once the upload is complete.")
+    @strawberry.field(description="The parts that have arrived, by number; none any more once the upload is over.")
     def parts(self) -> list[UploadPart]:
         """As the storage listed them."""
         return [UploadPart(number=part.number, size=ByteSize(part.size_bytes)) for part in self.arrived]
 
-    @strawberry.field(description="Where to send parts, at most 100 at once; none once the upload is complete.")
+    @strawberry.field(description="Where to send parts, at most 100 at once; none once the upload is over.")
     async def part_urls(
         self,
         info: Info,
@@ -96,7 +96,7 @@ class StagedUpload(Node):
     ) -> list[UploadPartUrl]:
         """Made for this answer, which is kept for no repeat: idempotency keys live longer than URLs."""
         info.context.answer_key = None
-        if self.state is UploadState.COMPLETED:
+        if self.state is not UploadState.OPEN:
             return []
         wanted = self._missing() if numbers is None else numbers
         uploads, viewer = info.context.use_cases.staged_uploads, info.context.viewer
@@ -259,8 +259,10 @@ class StagedUploadMutations:
         async def work(claim: Claim | None) -> StagedUpload:
             return StagedUpload.of(await uploads.create(viewer, input.announcement(), input.draft(), claim))
 
-        async def find(upload_id: UUID) -> StagedUpload:
+        async def find(upload_id: UUID) -> StagedUpload | None:
             upload, _ = await uploads.find(viewer, UploadId(upload_id))
+            if upload.state is UploadState.REFUSED:
+                return None  # its file is to be sent again, with another key
             return StagedUpload.of(upload)  # as it was begun: without the parts that have arrived since
 
         upload, errors = await answer(info, lambda: once(info, "createUpload", input, work, find), subject="albumId")
@@ -268,7 +270,7 @@ class StagedUploadMutations:
 
     @strawberry.mutation(
         description="Makes an image of an upload whose parts have all been sent. It may be sent again: the answer is "
-        "the same. A file that is refused is removed with its upload; one with missing parts waits for them."
+        "the same. A file that is refused is removed; an upload with missing parts waits for them."
     )
     async def complete_upload(
         self, info: Info, input: Annotated[CompleteUploadInput, strawberry.argument(description="Which upload.")]

@@ -22,6 +22,7 @@ from gallery.domain.errors import (
     NotAnImageError,
     NotFoundError,
     RefusedFileError,
+    RefusedUploadError,
     TruncatedImageError,
     UnavailableError,
     UnsupportedTypeError,
@@ -89,6 +90,12 @@ from gallery.domain.errors import (
             ErrorCode.UPLOAD_MISMATCH,
             ("id",),
             "The size of the file is 9 bytes, not 10 bytes as announced.",
+        ),
+        (
+            RefusedUploadError(ErrorCode.IMAGE_CORRUPT, "Damaged."),
+            ErrorCode.IMAGE_CORRUPT,
+            ("id",),
+            "Damaged.",
         ),
         (
             IncompleteUploadError((2, 5)),

@@ -12,6 +12,7 @@ from gallery.domain.errors import (
     IncompleteUploadError,
     InvalidInputError,
     NotAnImageError,
+    RefusedUploadError,
     UnavailableError,
 )
 from gallery.domain.uploads import OnDuplicate, Transport
@@ -77,7 +78,7 @@ async def test_a_staged_file_that_is_refused_is_counted_by_the_code(gallery: Mem
     with pytest.raises(IncompleteUploadError):
         await complete(gallery, await created(gallery))
     gallery.inspector.answer = NotAnImageError()
-    with pytest.raises(NotAnImageError):
+    with pytest.raises(RefusedUploadError):
         await complete(gallery, await sent(gallery))
 
     assert gallery.metrics.files == [(STAGED, "UPLOAD_INCOMPLETE", 0), (STAGED, "NOT_AN_IMAGE", 0)]
