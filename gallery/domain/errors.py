@@ -59,6 +59,7 @@ class ErrorCode(StrEnum):
     INVALID_IDEMPOTENCY_KEY = "INVALID_IDEMPOTENCY_KEY"
     IDEMPOTENCY_KEY_REUSED = "IDEMPOTENCY_KEY_REUSED"
     IDEMPOTENCY_KEY_IN_USE = "IDEMPOTENCY_KEY_IN_USE"
+    TOO_MANY_IDEMPOTENCY_KEYS = "TOO_MANY_IDEMPOTENCY_KEYS"
     SERVICE_UNAVAILABLE = "SERVICE_UNAVAILABLE"
 
 
@@ -91,7 +92,8 @@ class IncompleteUploadError(InvalidInputError):
 
     def __init__(self, missing: tuple[int, ...]) -> None:
         shown = ", ".join(map(str, missing[: self.SHOWN])) + (", …" if len(missing) > self.SHOWN else "")
-        message = f"{len(missing):,} parts are missing or of a wrong size: {shown}. Send them, then complete again."
+        which, them = ("1 part is", "it") if len(missing) == 1 else (f"{len(missing):,} parts are", "them")
+        message = f"{which} missing or of a wrong size: {shown}. Send {them}, then complete again."
         super().__init__(ErrorCode.UPLOAD_INCOMPLETE, message, field=("id",))
         self.missing = missing
 

@@ -61,14 +61,28 @@ class StagedUpload:
             NotFoundError: if it is a streamed one, or its beginning was cut off.
         """
         if upload.announced is None or upload.multipart_id is None or upload.part_size_bytes is None:
-            message = "There is no such upload. It may have been aborted."
-            raise NotFoundError(message, field=("id",))
+            raise _missing()
         return cls(
             upload=upload,
             announced=upload.announced,
             multipart_id=upload.multipart_id,
             part_size_bytes=upload.part_size_bytes,
         )
+
+    @classmethod
+    def living(cls, upload: Upload | None, now: datetime) -> Self:
+        """The same upload.
+
+        Raises:
+            NotFoundError: if there is none, or it is a streamed one, was cut off, or has expired.
+        """
+        if upload is None:
+            raise _missing()
+        staged = cls.of(upload)
+        if upload.expires_at is not None and upload.expires_at <= now:
+            message = "The upload has expired. Begin a new one."
+            raise NotFoundError(message, field=("id",))
+        return staged
 
     @property
     def part_count(self) -> int:
@@ -142,3 +156,8 @@ def clean_checksum(checksum: str, *, field: tuple[str, ...] = ("checksum",)) -> 
         message = "A checksum is the SHA-256 of the file: 64 hexadecimal digits."
         raise InvalidInputError(ErrorCode.INVALID_CHECKSUM, message, field=field)
     return cleaned
+
+
+def _missing() -> NotFoundError:
+    message = "There is no such upload. It may have been aborted, or has expired."
+    return NotFoundError(message, field=("id",))

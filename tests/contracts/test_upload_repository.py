@@ -65,6 +65,20 @@ async def test_an_upload_is_its_owners_alone(database: Database) -> None:
             await work.uploads.get(ADA.id, new_upload_id())
 
 
+async def test_an_upload_is_found_by_its_owner_alone_and_without_waiting_for_those_who_change_it(
+    database: Database,
+) -> None:
+    upload = a_staged_upload(owner=ADA.id)
+    await database.store(upload)
+
+    async with database.unit_of_work() as holder:
+        await holder.uploads.save(upload.completed(new_image_id(), after(1)))
+        async with database.unit_of_work() as work:
+            assert await work.uploads.find(ADA.id, upload.id) == upload
+            assert await work.uploads.find(BOB.id, upload.id) is None
+            assert await work.uploads.find(ADA.id, new_upload_id()) is None
+
+
 async def test_a_changed_upload_is_stored(database: Database) -> None:
     upload, other = a_staged_upload(), a_staged_upload()
     await database.store(upload, other)

@@ -27,6 +27,7 @@ from gallery.services.intents import Intents
 from gallery.services.recording import Recorder
 from gallery.services.renditions import RenditionService
 from gallery.services.staged_checks import StagedFileCheck
+from gallery.services.staged_completion import StagedCompletion
 from gallery.services.staged_uploads import StagedUploadService
 from gallery.services.staging import StagingLimits
 from gallery.services.storage_comparison import StorageComparison
@@ -40,9 +41,11 @@ from tests.fakes.database import MemoryDatabase, Tables
 from tests.fakes.images import MemoryImageReader
 from tests.fakes.imaging import ObedientInspector, ObedientRenderer, ObedientVerifier
 from tests.fakes.jobs import MemoryHeldJobs
+from tests.fakes.metrics import MemoryUploadMetrics
 from tests.fakes.named_objects import MemoryNamedObjects
 from tests.fakes.progress import MemoryProgressBoard
 from tests.fakes.storage import MemoryObject, MemoryObjectStorage, MemoryStorageInventory, MemoryStoragePaths
+from tests.fakes.storage_reports import MemoryLastReports
 from tests.fakes.unit_of_work import memory_units_of_work
 from tests.fakes.uploads import MemoryIntentStore
 
@@ -82,6 +85,7 @@ class MemoryGallery:
             heartbeat=self.heartbeat,
             clock=self.clock,
         )
+        self.metrics = MemoryUploadMetrics()
         self.uploads = UploadService(
             unit_of_work=self.unit_of_work,
             storage=self.storage,
@@ -89,22 +93,14 @@ class MemoryGallery:
             intents=self.intents,
             recorder=self.recorder,
             limits=UploadLimits(max_file_size_bytes=MAX_FILE_SIZE_BYTES, head_bytes=HEAD_BYTES),
+            metrics=self.metrics,
         )
-        self.staged_uploads = StagedUploadService(
-            unit_of_work=self.unit_of_work,
-            staging=self.storage,
-            paths=MemoryStoragePaths(),
-            check=StagedFileCheck(
-                storage=self.storage, inspector=self.inspector, verifier=self.verifier, head_bytes=HEAD_BYTES
-            ),
-            recorder=self.recorder,
-            limits=StagingLimits(max_file_size_bytes=MAX_FILE_SIZE_BYTES, part_size_bytes=PART_SIZE_BYTES),
-            clock=self.clock,
-        )
+        self.staged_uploads = self.new_staged_uploads()
         self.idempotency = IdempotencyService(
             self.unit_of_work, heartbeat=self.heartbeat, timing=QUICK, clock=self.clock
         )
         self.held_jobs = MemoryHeldJobs()
+        self.last_reports = MemoryLastReports()
         self.sweep = SweepService(
             comparison=StorageComparison(
                 unit_of_work=self.unit_of_work,
@@ -123,6 +119,7 @@ class MemoryGallery:
                 clock=self.clock,
             ),
             held_jobs=self.held_jobs,
+            last_reports=self.last_reports,
             clock=self.clock,
         )
         self.imports = ImportService(MemoryImageReader(self.database), self.uploads)
@@ -131,6 +128,26 @@ class MemoryGallery:
             storage=self.storage,
             paths=MemoryStoragePaths(),
             renderer=self.renderer,
+            clock=self.clock,
+        )
+
+    def new_staged_uploads(self) -> StagedUploadService:
+        """The use cases as another process has them: what is shared within one is not shared with these."""
+        return StagedUploadService(
+            unit_of_work=self.unit_of_work,
+            staging=self.storage,
+            paths=MemoryStoragePaths(),
+            completion=StagedCompletion(
+                unit_of_work=self.unit_of_work,
+                staging=self.storage,
+                check=StagedFileCheck(
+                    storage=self.storage, inspector=self.inspector, verifier=self.verifier, head_bytes=HEAD_BYTES
+                ),
+                recorder=self.recorder,
+                metrics=self.metrics,
+                clock=self.clock,
+            ),
+            limits=StagingLimits(max_file_size_bytes=MAX_FILE_SIZE_BYTES, part_size_bytes=PART_SIZE_BYTES),
             clock=self.clock,
         )
 

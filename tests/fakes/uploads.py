@@ -34,6 +34,10 @@ class MemoryUploadRepository:
         await self._transaction.lock(upload_id)
         return self._check_owned(owner, upload_id)
 
+    async def find(self, owner: UserId, upload_id: UploadId) -> Upload | None:
+        upload = self._transaction.tables.uploads.get(upload_id)
+        return None if upload is None or upload.owner != owner else upload
+
     async def add(self, upload: Upload) -> None:
         self._transaction.change(lambda tables: tables.uploads.update({upload.id: upload}))
 

@@ -10,7 +10,7 @@ from sqlalchemy import Table
 
 from gallery.domain.albums import Album
 from gallery.domain.events import Event
-from gallery.domain.idempotency import Claim
+from gallery.domain.idempotency import Claim, Snapshot
 from gallery.domain.images import Image, Rendition
 from gallery.domain.tags import Tag
 from gallery.domain.uploads import Upload
@@ -58,6 +58,19 @@ def test_values_of_rows_are_those_of_their_entities() -> None:
         "name": "Straße",
         "key": "strasse",
         "created_at": tag.created_at,
+    }
+
+
+def test_what_a_change_answered_with_is_kept_as_json() -> None:
+    tag, image_id = a_tag("Sea"), an_image().id
+
+    values = claim_values(a_claim().changed(Snapshot(tag=tag, image_ids=(image_id,))))
+
+    assert values["snapshot"] == {
+        "image": None,
+        "tag": {"id": str(tag.id), "owner": str(tag.owner), "name": "Sea", "created_at": "2026-05-01T12:00:00Z"},
+        "album": None,
+        "image_ids": [str(image_id)],
     }
 
 

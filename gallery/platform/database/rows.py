@@ -12,7 +12,7 @@ from pydantic import TypeAdapter
 from sqlalchemy import Column, Row
 
 from gallery.domain.albums import Album
-from gallery.domain.idempotency import Claim
+from gallery.domain.idempotency import Claim, Snapshot
 from gallery.domain.images import ContentType, Image, ProcessingState, Rendition, RenditionSize
 from gallery.domain.tags import Tag, tag_key
 from gallery.domain.uploads import Announcement, Draft, Transport, Upload, UploadState
@@ -34,6 +34,7 @@ _IMAGE_FIELDS, _RENDITION_FIELDS, _TAG_FIELDS, _ALBUM_FIELDS, _UPLOAD_FIELDS, _C
 
 _DRAFT: Final = TypeAdapter(Draft)
 _ANNOUNCED: Final = TypeAdapter(Announcement | None)
+_SNAPSHOT: Final = TypeAdapter(Snapshot | None)
 """What is kept as JSON. A field that an older release did not write has its default."""
 
 
@@ -74,7 +75,9 @@ def upload_from_row(row: Row[Any]) -> Upload:
 
 def claim_from_row(row: Row[Any]) -> Claim:
     """The claim of a row that begins with `CLAIM_COLUMNS`."""
-    return Claim(**dict(zip(_CLAIM_FIELDS, row, strict=False)))
+    values = dict(zip(_CLAIM_FIELDS, row, strict=False))
+    values["snapshot"] = _SNAPSHOT.validate_python(values["snapshot"])
+    return Claim(**values)
 
 
 def image_values(image: Image) -> dict[str, Any]:
@@ -107,7 +110,7 @@ def upload_values(upload: Upload) -> dict[str, Any]:
 
 def claim_values(claim: Claim) -> dict[str, Any]:
     """The values of a claim's row."""
-    return _values(claim, CLAIM_COLUMNS)
+    return _values(claim, CLAIM_COLUMNS) | {"snapshot": _SNAPSHOT.dump_python(claim.snapshot, mode="json")}
 
 
 def _values(entity: object, columns: Columns) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from sqlalchemy import (
     Column,
     Computed,
     DateTime,
+    Double,
     ForeignKey,
     ForeignKeyConstraint,
     Identity,
@@ -290,6 +291,7 @@ class ClaimRow(_Row, table=True):
     result_id: UUID | None = Field(default=None, sa_column=Column(Uuid, nullable=True))
     outcome: str | None = Field(default=None, sa_type=Text)
     file_checksum: str | None = Field(default=None, sa_type=Text)
+    snapshot: dict[str, Any] | None = Field(default=None, sa_column=Column(JSONB(none_as_null=True), nullable=True))
 
 
 class AnswerRow(_Row, table=True):
@@ -307,6 +309,19 @@ class AnswerRow(_Row, table=True):
     body: bytes = Field(sa_type=LargeBinary)
 
 
+class StorageReportRow(_Row, table=True):
+    """The last report of the storage of each depth."""
+
+    __tablename__ = "storage_reports"
+
+    depth: str = Field(sa_type=Text, primary_key=True)
+    checked_at: datetime = Field(sa_type=_TIMESTAMP)
+    duration_seconds: float = Field(sa_type=Double)
+    objects: int = Field(sa_type=BigInteger)
+    objects_bytes: int = Field(sa_type=BigInteger)
+    counts: dict[str, int] = Field(sa_column=Column(JSONB, nullable=False))
+
+
 IMAGES: Final[Table] = metadata.tables["images"]
 RENDITIONS: Final[Table] = metadata.tables["renditions"]
 TAGS: Final[Table] = metadata.tables["tags"]
@@ -317,3 +332,4 @@ EVENTS: Final[Table] = metadata.tables["events"]
 UPLOADS: Final[Table] = metadata.tables["uploads"]
 CLAIMS: Final[Table] = metadata.tables["idempotency_keys"]
 ANSWERS: Final[Table] = metadata.tables["idempotent_answers"]
+STORAGE_REPORTS: Final[Table] = metadata.tables["storage_reports"]

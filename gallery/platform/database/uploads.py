@@ -15,11 +15,8 @@ from gallery.platform.database.rows import UPLOAD_COLUMNS, upload_from_row, uplo
 from gallery.platform.database.statements import Transaction, among_ids, ids
 from gallery.platform.database.tables import UPLOADS, UPLOADS_STAGED, UPLOADS_STREAMING
 
-_LOCKED: Final = (
-    select(*UPLOAD_COLUMNS)
-    .where(UPLOADS.c.id == bindparam("id"), UPLOADS.c.owner == bindparam("owner"))
-    .with_for_update()
-)
+_FIND: Final = select(*UPLOAD_COLUMNS).where(UPLOADS.c.id == bindparam("id"), UPLOADS.c.owner == bindparam("owner"))
+_LOCKED: Final = _FIND.with_for_update()
 _TAKEN: Final = (
     delete(UPLOADS)
     .where(UPLOADS.c.id == bindparam("id"), UPLOADS.c.owner == bindparam("owner"))
@@ -50,6 +47,11 @@ class SqlUploadRepository:
     async def get(self, owner: UserId, upload_id: UploadId) -> Upload:
         """As the port says."""
         return await self._one(_LOCKED, owner, upload_id)
+
+    async def find(self, owner: UserId, upload_id: UploadId) -> Upload | None:
+        """As the port says."""
+        rows = await self._transaction.rows(_FIND, {"id": upload_id, "owner": owner})
+        return upload_from_row(rows[0]) if rows else None
 
     async def add(self, upload: Upload) -> None:
         """As the port says."""

@@ -148,6 +148,7 @@ describe(
         "INVALID_IDEMPOTENCY_KEY": "An idempotency key is empty, longer than 255 characters, or not printable ASCII.",
         "IDEMPOTENCY_KEY_REUSED": "The idempotency key was used with another input. Make a new key for a new request.",
         "IDEMPOTENCY_KEY_IN_USE": "An earlier request with this idempotency key is still at work. Repeat it later.",
+        "TOO_MANY_IDEMPOTENCY_KEYS": "You have used more idempotency keys lately than the gallery remembers.",
         "SERVICE_UNAVAILABLE": "A service that the gallery needs does not answer. Try again later.",
     },
 )

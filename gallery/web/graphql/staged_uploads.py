@@ -12,6 +12,7 @@ from gallery.domain.errors import ErrorCode, InvalidInputError
 from gallery.domain.idempotency import Claim
 from gallery.domain.ids import UploadId
 from gallery.domain.images import ContentType
+from gallery.domain.names import quoted
 from gallery.domain.upload_ports import StoredPart
 from gallery.domain.uploads import Announcement, Draft, OnDuplicate, Upload, UploadState
 from gallery.services import staging
@@ -93,7 +94,8 @@ class StagedUpload(Node):
             strawberry.argument(description="Which parts; by default the first 100 that have not arrived."),
         ] = None,
     ) -> list[UploadPartUrl]:
-        """Made for this answer; nothing is sent to make them."""
+        """Made for this answer, which is kept for no repeat: idempotency keys live longer than URLs."""
+        info.context.answer_key = None
         if self.state is UploadState.COMPLETED:
             return []
         wanted = self._missing() if numbers is None else numbers
@@ -169,7 +171,11 @@ class CreateUploadInput:
     on_duplicate: OnDuplicate = strawberry.field(
         default=OnDuplicate.RETURN_EXISTING, description=ON_DUPLICATE_DESCRIPTION
     )
-    idempotency_key: str | None = strawberry.field(default=None, description=KEY_DESCRIPTION)
+    idempotency_key: str | None = strawberry.field(
+        default=None,
+        description=f"{KEY_DESCRIPTION} If URLs of parts are asked for, those in the answer to a repeat are new, since "
+        "they expire earlier, and an upload that is over by then is told of as it is.",
+    )
 
     def announcement(self) -> Announcement:
         """What is said of the file.
@@ -180,7 +186,8 @@ class CreateUploadInput:
         try:
             content_type = ContentType(self.content_type.strip().lower())
         except ValueError:
-            message = f"Files of type {self.content_type} are not taken. Send a JPEG, PNG, WebP, GIF or AVIF file."
+            given = quoted(self.content_type)
+            message = f"Files of type {given} are not taken. Send a JPEG, PNG, WebP, GIF or AVIF file."
             raise InvalidInputError(ErrorCode.UNSUPPORTED_TYPE, message, field=("contentType",)) from None
         return Announcement(
             filename=self.filename,
@@ -253,7 +260,8 @@ class StagedUploadMutations:
             return StagedUpload.of(await uploads.create(viewer, input.announcement(), input.draft(), claim))
 
         async def find(upload_id: UUID) -> StagedUpload:
-            return StagedUpload.of(*await uploads.find(viewer, UploadId(upload_id)))
+            upload, _ = await uploads.find(viewer, UploadId(upload_id))
+            return StagedUpload.of(upload)  # as it was begun: without the parts that have arrived since
 
         upload, errors = await answer(info, lambda: once(info, "createUpload", input, work, find), subject="albumId")
         return CreateUploadPayload(upload=upload, errors=errors)

@@ -97,6 +97,12 @@ from gallery.domain.errors import (
             "2 parts are missing or of a wrong size: 2, 5. Send them, then complete again.",
         ),
         (
+            IncompleteUploadError((3,)),
+            ErrorCode.UPLOAD_INCOMPLETE,
+            ("id",),
+            "1 part is missing or of a wrong size: 3. Send it, then complete again.",
+        ),
+        (
             DuplicateImageError(UUID(int=10)),
             ErrorCode.DUPLICATE_IMAGE,
             ("file",),
