@@ -239,6 +239,8 @@ def _staging_limits(settings: Settings) -> StagingLimits:
         part_size_bytes=settings.storage.part_size_bytes,
         ttl=timedelta(seconds=settings.uploads.staged_ttl_seconds),
         url_ttl=timedelta(seconds=settings.uploads.part_url_ttl_seconds),
+        max_open_uploads=settings.uploads.max_open_uploads,
+        max_open_bytes=settings.uploads.max_open_bytes,
     )
 
 

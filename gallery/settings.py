@@ -184,6 +184,11 @@ class UploadSettings(Section):
     """How long a client may take to send a file to the storage by itself, in seconds, before the upload is given up."""
     part_url_ttl_seconds: int = Field(default=3600, ge=1, le=7 * 24 * 3600)
     """How long the URL of a part of such an upload can be used, in seconds."""
+    max_open_uploads: int = Field(default=1000, ge=1)
+    """How many such uploads one person may have open at once. One that has expired counts until the sweep, which runs
+    once an hour, has removed it."""
+    max_open_bytes: int = Field(default=MEBIBYTE**2, ge=1)
+    """How large the files of such uploads may be together, in bytes as announced; 1 TiB by default."""
     sweep_grace_seconds: int = Field(default=3600, ge=60)
     """What the sweep leaves alone: anything younger than this, and uploads that moved within it, in seconds."""
 

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from gallery.domain.idempotency import Claim
 from gallery.domain.ids import ImageId, UploadId, UserId
-from gallery.domain.uploads import Upload
+from gallery.domain.uploads import OpenUploads, Upload
 
 # Rows
 
@@ -40,6 +40,13 @@ class UploadRepository(Protocol):
 
     async def find(self, owner: UserId, upload_id: UploadId) -> Upload | None:
         """The owner's upload as it is at this moment, without a lock: for those who only look."""
+        ...
+
+    async def open_of(self, owner: UserId) -> OpenUploads:
+        """What the owner has open of staged uploads, expired ones too until they are removed.
+
+        Others who ask for the same owner wait until the transaction ends: so what is added in it is counted by them.
+        """
         ...
 
     async def add(self, upload: Upload) -> None:

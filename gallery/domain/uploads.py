@@ -58,6 +58,14 @@ class Announcement:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OpenUploads:
+    """How many staged uploads an owner has open, and how large they will be together, as announced."""
+
+    count: int
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Upload:
     """An upload under way: the intent that is stored before any byte is.
 

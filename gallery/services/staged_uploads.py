@@ -62,7 +62,8 @@ class StagedUploadService:
         Raises:
             InvalidInputError: if a value breaks its rule, or the file is empty or too large.
             NotFoundError: if there is no such album.
-            ConflictError: VERSION_CONFLICT if another request has taken over the claim.
+            ConflictError: TOO_MANY_UPLOADS if the viewer has too much open; VERSION_CONFLICT if another request has
+                taken over the claim.
             UnavailableError: if the storage or the database does not answer.
         """
         require(viewer, Right.CONTRIBUTE)
@@ -188,6 +189,7 @@ class StagedUploadService:
     async def _begin(self, upload: Upload, announced: Announcement, claim: Claim | None) -> Upload:
         """The row, the multipart upload, its id in the row: wherever this is cut off, the sweep finds what is left."""
         async with self._unit_of_work() as work:
+            self._limits.check_room(await work.uploads.open_of(upload.owner), announced)
             await work.uploads.add(upload)
             await work.commit()
         try:

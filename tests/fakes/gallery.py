@@ -52,6 +52,8 @@ from tests.fakes.uploads import MemoryIntentStore
 MAX_FILE_SIZE_BYTES = 100
 HEAD_BYTES = 10
 PART_SIZE_BYTES = 40
+MAX_OPEN_UPLOADS = 5
+MAX_OPEN_BYTES = 400
 QUICK = IdempotencyTiming(patience_seconds=0, first_pause_seconds=0, longest_pause_seconds=0)
 TURNS_OF_THE_LOOP = 50  # far more than any use case takes in memory
 
@@ -147,7 +149,12 @@ class MemoryGallery:
                 metrics=self.metrics,
                 clock=self.clock,
             ),
-            limits=StagingLimits(max_file_size_bytes=MAX_FILE_SIZE_BYTES, part_size_bytes=PART_SIZE_BYTES),
+            limits=StagingLimits(
+                max_file_size_bytes=MAX_FILE_SIZE_BYTES,
+                part_size_bytes=PART_SIZE_BYTES,
+                max_open_uploads=MAX_OPEN_UPLOADS,
+                max_open_bytes=MAX_OPEN_BYTES,
+            ),
             clock=self.clock,
         )
 

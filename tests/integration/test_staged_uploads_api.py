@@ -22,6 +22,7 @@ from tests.services import Services
 PHOTO = jpeg(640, 480)
 LARGE = PHOTO + bytes(2 * PART_SIZE_BYTES)
 """Of three parts: what follows the end of a JPEG is no fault."""
+MAX_OPEN_BYTES = 20 * len(LARGE)
 LAST_PART_BYTES = len(LARGE) - 2 * PART_SIZE_BYTES
 
 UPLOAD = """id state filename fileSize contentType partSize partCount
@@ -40,7 +41,10 @@ ABORT = "mutation ($input: AbortUploadInput!) { abortUpload(input: $input) { id 
 
 @pytest.fixture(scope="module")
 async def running(services: Services, migrated_template: str) -> AsyncIterator[LiveGallery]:
-    async with fresh_place(services, migrated_template, cache_database=3) as place, live_gallery(place) as gallery:
+    async with (
+        fresh_place(services, migrated_template, cache_database=3) as place,
+        live_gallery(place, max_open_bytes=MAX_OPEN_BYTES) as gallery,
+    ):
         yield gallery
 
 
@@ -223,6 +227,18 @@ async def test_what_cannot_be_taken_is_refused_before_it_is_sent(
     assert payload == {"upload": None, "errors": [{"code": code, "field": field}]}
     assert await gallery.place.count("uploads") == [0]
     assert await gallery.place.objects.open_uploads() == []
+
+
+async def test_one_upload_too_many_is_refused_and_its_key_stays_free(gallery: LiveGallery) -> None:
+    large, key = {"fileSize": MAX_OPEN_BYTES // 2 + 1}, "harbour"
+    first = await created(gallery, PHOTO, **large)
+    refused = data_of(await create(gallery, PHOTO, key=key, **large))["createUpload"]
+    assert refused == {"upload": None, "errors": [{"code": "TOO_MANY_UPLOADS", "field": ["fileSize"]}]}
+    assert len(await gallery.place.objects.open_uploads()) == 1
+
+    await gallery.send(ABORT, {"input": {"id": first["id"]}})
+    again = data_of(await create(gallery, PHOTO, key=key, **large))["createUpload"]
+    assert again["errors"] == []
 
 
 async def test_a_refusal_does_not_repeat_a_long_type(gallery: LiveGallery) -> None:

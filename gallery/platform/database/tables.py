@@ -51,6 +51,7 @@ _TIMESTAMP = DateTime(timezone=True)
 _LIVING = text("deleted_at IS NULL")
 UPLOADS_STREAMING: Final = text("transport = 'STREAMED' AND state = 'OPEN'")
 UPLOADS_STAGED: Final = text("transport = 'STAGED'")
+UPLOADS_STAGED_OPEN: Final = text("transport = 'STAGED' AND state = 'OPEN'")
 """Written as the indexes for them are: PostgreSQL does not use one whose condition comes as a parameter."""
 
 _AT_ONCE: Final = {"fastupdate": "off"}
@@ -254,6 +255,7 @@ class UploadRow(_Row, table=True):
         CheckConstraint("state IN ('OPEN', 'COMPLETED')", name="state"),
         Index("ix_uploads_touched_at", "touched_at", postgresql_where=UPLOADS_STREAMING),
         Index("ix_uploads_expires_at", "expires_at", postgresql_where=UPLOADS_STAGED),
+        Index("ix_uploads_owner", "owner", postgresql_where=UPLOADS_STAGED_OPEN),
         _path_index("uploads"),
     )
 

@@ -143,6 +143,7 @@ describe(
         "UPLOAD_STALLED": "Nothing of the file arrived for too long.",
         "UPLOAD_INCOMPLETE": "Parts of the file have not arrived yet. Send them, then complete the upload.",
         "UPLOAD_MISMATCH": "The file is not what was announced: its size, type or checksum is another.",
+        "TOO_MANY_UPLOADS": "You have more uploads open than the gallery takes at once, by their number or their size.",
         "DUPLICATE_IMAGE": "You have an image of the same bytes already, and asked for no second one.",
         "INVALID_CHECKSUM": "A checksum is no SHA-256 in hexadecimal.",
         "INVALID_IDEMPOTENCY_KEY": "An idempotency key is empty, longer than 255 characters, or not printable ASCII.",
