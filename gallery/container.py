@@ -21,6 +21,7 @@ from gallery.platform.database.albums import SqlAlbumReader
 from gallery.platform.database.claims import SqlAnswerStore
 from gallery.platform.database.engine import create_engine, pool_use
 from gallery.platform.database.images import SqlImageReader
+from gallery.platform.database.intents import SqlIntentStore
 from gallery.platform.database.migrate import NotMigratedError, is_current
 from gallery.platform.database.named_objects import SqlNamedObjects
 from gallery.platform.database.storage_reports import SqlLastReports
@@ -196,7 +197,7 @@ def _use_cases(
             unit_of_work=units_of_work,
             storage=storages.objects,
             inspector=inspector,
-            intents=Intents(units_of_work, paths=ObjectPaths(), heartbeat=heartbeat),
+            intents=Intents(units_of_work, SqlIntentStore(services.engine), paths=ObjectPaths(), heartbeat=heartbeat),
             recorder=recorder,
             limits=UploadLimits(max_file_size_bytes=settings.uploads.max_file_size, head_bytes=HEAD_BYTES),
             metrics=metrics,

@@ -15,6 +15,18 @@ from gallery.domain.uploads import OpenUploads, Upload
 # Rows
 
 
+class IntentStore(Protocol):
+    """Where uploads are noted before any of their bytes are stored."""
+
+    async def add(self, upload: Upload) -> None:
+        """Stores a new upload in a transaction of its own, which does not wait for the disk.
+
+        Raises:
+            UnavailableError: if the database does not answer; the upload may be stored all the same.
+        """
+        ...
+
+
 class UploadRepository(Protocol):
     """The uploads under way, in a unit of work."""
 

@@ -47,6 +47,7 @@ from tests.fakes.progress import MemoryProgressBoard
 from tests.fakes.storage import MemoryObject, MemoryObjectStorage, MemoryStorageInventory, MemoryStoragePaths
 from tests.fakes.storage_reports import MemoryLastReports
 from tests.fakes.unit_of_work import memory_units_of_work
+from tests.fakes.uploads import MemoryIntentStore
 
 MAX_FILE_SIZE_BYTES = 100
 HEAD_BYTES = 10
@@ -80,7 +81,11 @@ class MemoryGallery:
         self.heartbeat = Heartbeat(self.unit_of_work, interval_seconds=3600, clock=self.clock)
         self.recorder = Recorder(self.unit_of_work, clock=self.clock)
         self.intents = Intents(
-            self.unit_of_work, paths=MemoryStoragePaths(), heartbeat=self.heartbeat, clock=self.clock
+            self.unit_of_work,
+            MemoryIntentStore(self.unit_of_work),
+            paths=MemoryStoragePaths(),
+            heartbeat=self.heartbeat,
+            clock=self.clock,
         )
         self.metrics = MemoryUploadMetrics()
         self.uploads = UploadService(

@@ -8,8 +8,21 @@ from datetime import datetime
 
 from gallery.domain.errors import NotFoundError
 from gallery.domain.ids import UploadId, UserId
+from gallery.domain.ports import UnitOfWorkFactory
 from gallery.domain.uploads import OpenUploads, Transport, Upload, UploadState
 from tests.fakes.database import Tables, Transaction
+
+
+class MemoryIntentStore:
+    """Its transaction may fail as any other."""
+
+    def __init__(self, unit_of_work: UnitOfWorkFactory) -> None:
+        self._unit_of_work = unit_of_work
+
+    async def add(self, upload: Upload) -> None:
+        async with self._unit_of_work() as work:
+            await work.uploads.add(upload)
+            await work.commit(durable=False)
 
 
 class MemoryUploadRepository:

@@ -118,8 +118,8 @@ async def ping(engine: AsyncEngine) -> None:
             await connection.exec_driver_sql("SELECT 1")
 
 
-def reading(engine: AsyncEngine) -> AsyncEngine:
-    """The same pool for reading: every statement stands alone, without BEGIN and ROLLBACK around it."""
+def single_statements(engine: AsyncEngine) -> AsyncEngine:
+    """The same pool for statements that stand alone, without BEGIN and COMMIT around each."""
     return engine.execution_options(isolation_level="AUTOCOMMIT")
 
 

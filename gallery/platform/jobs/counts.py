@@ -10,7 +10,7 @@ from typing import Final
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from gallery.platform.database.engine import reading
+from gallery.platform.database.engine import single_statements
 from gallery.platform.database.errors import translated_errors
 from gallery.platform.jobs.messages import JOB_NAMES
 
@@ -40,7 +40,7 @@ async def job_counts(engine: AsyncEngine) -> Mapping[tuple[str, JobState], int]:
         UnavailableError: if the database does not answer.
     """
     with translated_errors():
-        async with reading(engine).connect() as connection:
+        async with single_statements(engine).connect() as connection:
             rows = (await connection.execute(_COUNTS)).all()
     counts = Counter({(name, state): 0 for name in JOB_NAMES for state in JobState})
     for row in rows:
