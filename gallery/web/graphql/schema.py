@@ -64,8 +64,7 @@ class Query(ImageQueries, TagQueries, AlbumQueries, StagedUploadQueries, StatsQu
 
 @strawberry.type(
     description="What can be changed. Several in one operation are done one after the other. A single one with the "
-    f"header `{IDEMPOTENCY_HEADER}` is done once, however often it is sent; `completeUpload` and `abortUpload` refuse "
-    "the header."
+    f"header `{IDEMPOTENCY_HEADER}` is done once, however often it is sent."
 )
 class Mutation(UploadMutations, StagedUploadMutations, ImageMutations, TagMutations, AlbumMutations):
     """All root fields that write."""

@@ -9,7 +9,7 @@ from uuid import UUID
 import strawberry
 
 from gallery.domain.errors import ErrorCode, InvalidInputError
-from gallery.domain.idempotency import Claim
+from gallery.domain.idempotency import Claim, Snapshot
 from gallery.domain.ids import UploadId
 from gallery.domain.images import ContentType
 from gallery.domain.names import quoted
@@ -17,14 +17,15 @@ from gallery.domain.upload_ports import StoredPart
 from gallery.domain.uploads import Announcement, Draft, OnDuplicate, Upload, UploadState
 from gallery.services import staging
 from gallery.services.bulk import MAX_BULK_ITEMS
+from gallery.services.recording import UploadResult
 from gallery.web.graphql.context import Info
 from gallery.web.graphql.errors import UserError, answer
-from gallery.web.graphql.idempotency import KEY_DESCRIPTION, once
+from gallery.web.graphql.idempotency import KEY_DESCRIPTION, change_once, keyed_request, once
 from gallery.web.graphql.ids import parse_album_id, parse_upload_id, upload_global_id
 from gallery.web.graphql.node import Node
 from gallery.web.graphql.scalars import ByteSize
 from gallery.web.graphql.types import Image
-from gallery.web.graphql.uploads import ON_DUPLICATE_DESCRIPTION, UploadImagePayload
+from gallery.web.graphql.uploads import ON_DUPLICATE_DESCRIPTION, UploadImagePayload, uploaded_before
 
 
 @strawberry.type(description="A part of a file that has arrived in the storage.")
@@ -276,8 +277,7 @@ class StagedUploadMutations:
         self, info: Info, input: Annotated[CompleteUploadInput, strawberry.argument(description="Which upload.")]
     ) -> UploadImagePayload:
         """The file is read back and passes what a streamed one passes."""
-        uploads, viewer = info.context.use_cases.staged_uploads, info.context.viewer
-        return UploadImagePayload.of(*await answer(info, lambda: uploads.complete(viewer, parse_upload_id(input.id))))
+        return UploadImagePayload.of(*await answer(info, lambda: _complete_once(info, input)))
 
     @strawberry.mutation(description="Gives an upload up and removes what has arrived of it.")
     async def abort_upload(
@@ -285,5 +285,37 @@ class StagedUploadMutations:
     ) -> AbortUploadPayload:
         """An upload that is complete stays."""
         uploads, viewer = info.context.use_cases.staged_uploads, info.context.viewer
-        _, errors = await answer(info, lambda: uploads.abort(viewer, parse_upload_id(input.id)))
+        _, errors = await answer(
+            info,
+            lambda: change_once(
+                info, input, lambda claim: uploads.abort(viewer, parse_upload_id(input.id), claim), _aborted
+            ),
+        )
         return AbortUploadPayload(id=None if errors else input.id, errors=errors)
+
+
+async def _complete_once(info: Info, input: CompleteUploadInput) -> UploadResult:
+    """The image of an upload. Its claim follows in a transaction of its own: if that is lost, a repeat completes it.
+
+    An upload that is complete gives the same result to all who complete it, so that nothing is done twice.
+    """
+    use_cases, viewer = info.context.use_cases, info.context.viewer
+
+    async def complete() -> UploadResult:
+        return await use_cases.staged_uploads.complete(viewer, parse_upload_id(input.id))
+
+    request = keyed_request(info, info.field_name, input)
+    if request is None:
+        return await complete()
+
+    async def work(claim: Claim) -> UploadResult:
+        result = await complete()
+        completed = claim.completed(result.image.id, outcome=result.outcome.value)
+        await use_cases.idempotency.complete(viewer, completed)
+        return result
+
+    return await use_cases.idempotency.once(viewer, request, work, lambda claim: uploaded_before(info, claim))
+
+
+async def _aborted(_then: Snapshot) -> None:
+    """Nothing is left of it."""
