@@ -251,7 +251,9 @@ class View(GraphQL[dict[str, Any], None]):
 
     def __init__(self, url: str) -> None:
         super().__init__(strawberry.Schema(Query))
-        engine = create_async_engine("postgresql+asyncpg://", connect_args={"dsn": driver_dsn(url)}, pool_size=10)
+        engine = create_async_engine(
+            "postgresql+asyncpg://", connect_args={"dsn": driver_dsn(url)}, pool_size=10, max_overflow=0
+        )
         self._sessions = async_sessionmaker(engine)
 
     async def get_context(self, request: Request | WebSocket, response: Response | WebSocket) -> dict[str, Any]:  # noqa: ARG002  # as Strawberry calls it
