@@ -123,6 +123,7 @@ class MemoryGallery:
     @property
     def tables(self) -> Tables:
         """What is committed."""
+
     def new_staged_uploads(self) -> StagedUploadService:
         """The use cases as another process has them: what is shared within one is not shared with these."""
         return StagedUploadService(
