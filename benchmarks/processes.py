@@ -34,13 +34,18 @@ class Cores:
     others: frozenset[int]
 
     @classmethod
+    def shared(cls) -> Self:
+        """All cores for everybody, as the system gives them."""
+        return cls(server=frozenset(), others=frozenset())
+
+    @classmethod
     def of_this_machine(cls) -> Self:
         """The first core for the server under measurement, the rest for the load and all other servers.
 
         With a single core, or where processes cannot be pinned, everything shares what there is.
         """
         if not hasattr(os, "sched_getaffinity"):
-            return cls(server=frozenset(), others=frozenset())
+            return cls.shared()
         first, *rest = sorted(os.sched_getaffinity(0))
         return cls(server=frozenset({first}), others=frozenset(rest or [first]))
 

@@ -39,3 +39,10 @@ async def sent(gallery: MemoryGallery, draft: Draft | None = None, content: byte
 
 async def complete(gallery: MemoryGallery, upload: Upload) -> UploadResult:
     return await gallery.staged_uploads.complete(BOB, upload.id)
+
+
+def files_are_opened(gallery: MemoryGallery) -> list[str]:
+    """The paths of the objects that are read, as they are opened."""
+    opened: list[str] = []
+    gallery.storage.on_open = opened.append
+    return opened

@@ -15,6 +15,8 @@ from gallery.domain.images import Image  # as above
 from gallery.domain.tags import Tag  # as above
 
 KEY_MAX_CHARACTERS = 255
+MAX_ANSWERS_OF_KEY = 4
+"""How many answers are kept under one key: one for each document that repeats it."""
 _PRINTABLE = re.compile(r"[\x21-\x7e]{1,255}")
 
 

@@ -27,6 +27,7 @@ from gallery.domain.ports import Clock, UnitOfWork, UnitOfWorkFactory
 from gallery.services.clock import utc_now
 from gallery.services.finishing import Finishing
 from gallery.services.heartbeat import Heartbeat
+from gallery.services.key_quota import KeyQuota
 
 log = logging.getLogger(__name__)
 
@@ -94,11 +95,13 @@ class IdempotencyService:
         *,
         heartbeat: Heartbeat,
         timing: IdempotencyTiming,
+        quota: KeyQuota | None = None,
         clock: Clock = utc_now,
     ) -> None:
         self._unit_of_work = unit_of_work
         self._heartbeat = heartbeat
         self._timing = timing
+        self._quota = quota or KeyQuota()
         self._clock = clock
         self._finishing = Finishing()
 
@@ -108,7 +111,7 @@ class IdempotencyService:
         Raises:
             InvalidInputError: INVALID_IDEMPOTENCY_KEY.
             ConflictError: IDEMPOTENCY_KEY_REUSED if the key belongs to another request; IDEMPOTENCY_KEY_IN_USE if an
-                earlier one is still worked on and takes too long to wait for.
+                earlier one is still worked on and takes too long to wait for; TOO_MANY_IDEMPOTENCY_KEYS.
             GalleryError: whatever the work or the repeat raises.
         """
         require(viewer, Right.CONTRIBUTE)
@@ -183,6 +186,8 @@ class IdempotencyService:
             stored = await work.claims.take(
                 replace(claim, touched_at=now), abandoned_before=now - self._timing.lease, now=now
             )
+            if stored.holder == claim.holder:
+                await self._quota.take(work, claim.owner, now)
             await work.commit()
         return stored
 

@@ -10,13 +10,15 @@ from dataclasses import replace
 from datetime import timedelta
 
 from gallery.domain.access import Viewer
-from gallery.domain.errors import DuplicateImageError, GalleryError, NotFoundError, RefusedFileError
+from gallery.domain.errors import DuplicateImageError, NotFoundError, RefusedFileError, RefusedUploadError
 from gallery.domain.ids import UploadId
 from gallery.domain.jobs import DeleteObjects
+from gallery.domain.metrics import NO_METRICS, UploadMetrics
 from gallery.domain.ports import Clock, UnitOfWork, UnitOfWorkFactory
 from gallery.domain.upload_ports import StagingStorage
-from gallery.domain.uploads import Upload, UploadState
+from gallery.domain.uploads import Refusal, Transport, Upload, UploadState
 from gallery.services.clock import utc_now
+from gallery.services.counting import counted
 from gallery.services.finishing import Finishing
 from gallery.services.recording import ArrivedFile, Recorder, UploadResult, result_within
 from gallery.services.single_flight import SingleFlight
@@ -39,12 +41,14 @@ class StagedCompletion:
         staging: StagingStorage,
         check: StagedFileCheck,
         recorder: Recorder,
+        metrics: UploadMetrics = NO_METRICS,
         clock: Clock = utc_now,
     ) -> None:
         self._unit_of_work = unit_of_work
         self._staging = staging
         self._check = check
         self._recorder = recorder
+        self._metrics = metrics
         self._clock = clock
         self._flights = SingleFlight[UploadResult]()
         self._finishing = Finishing()
@@ -60,14 +64,19 @@ class StagedCompletion:
     async def _complete(self, viewer: Viewer, upload_id: UploadId) -> UploadResult:
         async with self._unit_of_work() as work:
             staged = StagedUpload.living(await work.uploads.find(viewer.id, upload_id), self._clock())
+        staged.upload.check_not_refused()
         if staged.upload.state is UploadState.COMPLETED:
             return await self._recorder.result_of(staged.upload)
+        return await counted(self._metrics, Transport.STAGED, self._taken(viewer, staged))
+
+    async def _taken(self, viewer: Viewer, staged: StagedUpload) -> UploadResult:
         await self._assemble(staged)
         try:
             info, stored = await self._check.check(staged.upload.storage_path, staged.announced)
             file = ArrivedFile(upload=staged.upload, info=info, stored=stored, filename=staged.announced.filename)
             return await self._finishing.run(self._recorder.record(viewer, file))
-        except (RefusedFileError, DuplicateImageError, NotFoundError) as refusal:
+        except (RefusedFileError, DuplicateImageError, NotFoundError) as error:
+            refusal = Refusal(code=error.code, message=error.message)
             return await self._finishing.run(self._refused(staged.upload, refusal))
 
     async def _assemble(self, staged: StagedUpload) -> None:
@@ -96,25 +105,33 @@ class StagedCompletion:
             await work.uploads.save(replace(current, touched_at=now, expires_at=expires_at))
             await work.commit()
 
-    async def _refused(self, upload: Upload, refusal: GalleryError) -> UploadResult:
-        """Removes a refused upload, unless another call has completed it meanwhile: then that is the answer.
+    async def _refused(self, upload: Upload, refusal: Refusal) -> UploadResult:
+        """Refuses an upload, unless another process has completed or refused it meanwhile: then that is the answer.
 
         Raises:
-            GalleryError: the refusal.
+            RefusedUploadError: with the reason that is told from now on.
         """
+        error = RefusedUploadError(refusal.code, refusal.message)
         async with self._unit_of_work() as work:
             try:
                 current = await work.uploads.get(upload.owner, upload.id)
             except NotFoundError:
-                raise refusal from None
+                await _clear(work, upload)
+                await work.commit()
+                raise error from None
+            current.check_not_refused()
             if current.state is UploadState.COMPLETED:
                 return await result_within(work, current)
-            await remove(work, upload)
+            await work.uploads.save(current.refused(refusal, self._clock()))
+            await work.jobs.enqueue(DeleteObjects((upload.storage_path,)))
             await work.commit()
-        raise refusal
+        raise error
 
 
-async def remove(work: UnitOfWork, upload: Upload) -> None:
-    """Removes the row, and with the same commit asks for the object to be removed."""
-    await work.uploads.delete([upload.id])
-    await work.jobs.enqueue(DeleteObjects((upload.storage_path,)))
+async def _clear(work: UnitOfWork, upload: Upload) -> None:
+    """Asks for the object to be removed if it was made of parts of an upload that was given up meanwhile.
+
+    No image can be made of it any more. One that was made before, in another process, keeps it.
+    """
+    if upload.image_id not in await work.images.get_many([upload.image_id]):
+        await work.jobs.enqueue(DeleteObjects((upload.storage_path,)))

@@ -8,10 +8,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Self
 
-from gallery.domain.errors import ErrorCode, IncompleteUploadError, InvalidInputError, NotFoundError
+from gallery.domain.errors import ConflictError, ErrorCode, IncompleteUploadError, InvalidInputError, NotFoundError
 from gallery.domain.names import clean_filename
 from gallery.domain.upload_ports import StoredPart
-from gallery.domain.uploads import Announcement, Upload
+from gallery.domain.uploads import Announcement, OpenUploads, Upload
 
 MAX_PARTS = 10_000
 """As many as S3 takes."""
@@ -21,12 +21,34 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StagingLimits:
-    """How large files and parts are, and how long an upload and the URL of a part live."""
+    """How large files and parts are, how long uploads and URLs of parts live, and what one owner may have open."""
 
     max_file_size_bytes: int
     part_size_bytes: int
     ttl: timedelta = timedelta(days=1)
     url_ttl: timedelta = timedelta(hours=1)
+    max_open_uploads: int = 1000
+    max_open_bytes: int = 1024**4
+
+    def check_room(self, there: OpenUploads, announced: Announcement) -> None:
+        """Passes if an owner may have another upload open beside those that are there.
+
+        Raises:
+            ConflictError: TOO_MANY_UPLOADS.
+        """
+        if there.count >= self.max_open_uploads:
+            message = (
+                f"You have {there.count:,} uploads open, and no more than {self.max_open_uploads:,} are taken at once. "
+                "Complete or abort some of them."
+            )
+            raise ConflictError(ErrorCode.TOO_MANY_UPLOADS, message)
+        size_bytes = there.size_bytes + announced.file_size_bytes
+        if size_bytes > self.max_open_bytes:
+            message = (
+                f"Your open uploads would have {size_bytes:,} bytes with this one, and no more than "
+                f"{self.max_open_bytes:,} are taken at once. Complete or abort some of them."
+            )
+            raise ConflictError(ErrorCode.TOO_MANY_UPLOADS, message, field=("fileSize",))
 
     def part_size_for(self, file_size_bytes: int) -> int:
         """The size of all parts but the last; larger than usual where there would be too many."""

@@ -9,7 +9,7 @@ from uuid import uuid4
 import pytest
 
 from gallery.domain.errors import ConflictError, ErrorCode
-from gallery.domain.idempotency import Claim, Snapshot
+from gallery.domain.idempotency import MAX_ANSWERS_OF_KEY, Claim, Snapshot
 from gallery.domain.ids import new_image_id
 from tests.contracts.under_test import Database
 from tests.entities import ADA, BOB, a_claim, a_tag, after, an_album, an_image, checksum_of
@@ -55,6 +55,21 @@ async def test_a_second_claim_of_a_key_gets_the_first(database: Database) -> Non
 
     assert await take(database, a_claim(fingerprint=checksum_of(b"other input"))) == first
     assert await find(database, first) == first
+
+
+async def test_the_claims_of_an_owner_are_counted_until_they_expire(database: Database) -> None:
+    for claim in (
+        a_claim("one"),
+        a_claim("other").completed(new_image_id()),
+        a_claim("expired", expires_at=after(60)),
+        a_claim("one", owner=BOB.id),
+    ):
+        await take(database, claim)
+
+    async with database.unit_of_work() as work:
+        assert await work.claims.count(ADA.id, after(59)) == 3
+        assert await work.claims.count(ADA.id, after(60)) == 2
+        assert await work.claims.count(BOB.id, after(60)) == 1
 
 
 async def test_keys_are_told_apart_by_their_letters_and_their_owners(database: Database) -> None:
@@ -296,3 +311,13 @@ async def test_of_many_answers_at_the_same_time_everybody_gets_the_same(database
 
     [answer] = set(kept)
     assert answer in answers
+
+
+async def test_a_key_has_so_many_answers_and_no_more(database: Database) -> None:
+    await take(database, a_claim())
+    requests = [checksum_of(f"document {number}".encode()) for number in range(MAX_ANSWERS_OF_KEY + 1)]
+    for request in requests:
+        assert await database.answers.keep(ADA.id, "key-1", request, b"first") == b"first"
+
+    again = [await database.answers.keep(ADA.id, "key-1", request, b"second") for request in requests]
+    assert again == [b"first"] * MAX_ANSWERS_OF_KEY + [b"second"]

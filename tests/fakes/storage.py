@@ -80,9 +80,13 @@ class MemoryObjectStorage:
         )
         return multipart_id
 
-    async def part_url(self, storage_path: str, multipart_id: str, number: int, *, expires_in_seconds: int) -> str:
+    async def part_url(
+        self, storage_path: str, multipart_id: str, number: int, *, size_bytes: int, expires_in_seconds: int
+    ) -> str:
         self.check("part_url")
-        return f"memory:{storage_path}?upload={multipart_id}&part={number}&expires={expires_in_seconds}"
+        return (
+            f"memory:{storage_path}?upload={multipart_id}&part={number}&size={size_bytes}&expires={expires_in_seconds}"
+        )
 
     async def parts(self, storage_path: str, multipart_id: str) -> tuple[StoredPart, ...]:
         self.check("parts")

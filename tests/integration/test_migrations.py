@@ -30,6 +30,7 @@ TABLES = {
     "uploads",
     "idempotency_keys",
     "idempotent_answers",
+    "storage_reports",
 }
 
 AN_OLD_IMAGE = """

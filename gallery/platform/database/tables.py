@@ -16,6 +16,7 @@ from sqlalchemy import (
     Column,
     Computed,
     DateTime,
+    Double,
     ForeignKey,
     ForeignKeyConstraint,
     Identity,
@@ -50,6 +51,7 @@ _TIMESTAMP = DateTime(timezone=True)
 _LIVING = text("deleted_at IS NULL")
 UPLOADS_STREAMING: Final = text("transport = 'STREAMED' AND state = 'OPEN'")
 UPLOADS_STAGED: Final = text("transport = 'STAGED'")
+UPLOADS_STAGED_OPEN: Final = text("transport = 'STAGED' AND state = 'OPEN'")
 """Written as the indexes for them are: PostgreSQL does not use one whose condition comes as a parameter."""
 
 IMAGE_CHARACTERS: Final = text("string_to_array(lower((title || ' ') || original_filename), NULL)")
@@ -272,7 +274,11 @@ class EventRow(_Row, table=True):
 
 
 class UploadRow(_Row, table=True):
-    """An upload under way. It refers to no image: there is none before it ends."""
+    """An upload under way. It refers to no image: there is none before it ends.
+
+    One with a refusal has the state COMPLETED: releases that know no refusals take it for what it is, an upload that is
+    over.
+    """
 
     __tablename__ = "uploads"
     __table_args__ = (
@@ -280,6 +286,7 @@ class UploadRow(_Row, table=True):
         CheckConstraint("state IN ('OPEN', 'COMPLETED')", name="state"),
         Index("ix_uploads_touched_at", "touched_at", postgresql_where=UPLOADS_STREAMING),
         Index("ix_uploads_expires_at", "expires_at", postgresql_where=UPLOADS_STAGED),
+        Index("ix_uploads_owner", "owner", postgresql_where=UPLOADS_STAGED_OPEN),
         _path_index("uploads"),
     )
 
@@ -296,6 +303,7 @@ class UploadRow(_Row, table=True):
     created_at: datetime = Field(sa_type=_TIMESTAMP)
     touched_at: datetime = Field(sa_type=_TIMESTAMP)
     expires_at: datetime | None = Field(default=None, sa_type=_TIMESTAMP)
+    refusal: dict[str, Any] | None = Field(default=None, sa_column=Column(JSONB(none_as_null=True), nullable=True))
 
 
 class ClaimRow(_Row, table=True):
@@ -335,6 +343,19 @@ class AnswerRow(_Row, table=True):
     body: bytes = Field(sa_type=LargeBinary)
 
 
+class StorageReportRow(_Row, table=True):
+    """The last report of the storage of each depth."""
+
+    __tablename__ = "storage_reports"
+
+    depth: str = Field(sa_type=Text, primary_key=True)
+    checked_at: datetime = Field(sa_type=_TIMESTAMP)
+    duration_seconds: float = Field(sa_type=Double)
+    objects: int = Field(sa_type=BigInteger)
+    objects_bytes: int = Field(sa_type=BigInteger)
+    counts: dict[str, int] = Field(sa_column=Column(JSONB, nullable=False))
+
+
 IMAGES: Final[Table] = metadata.tables["images"]
 RENDITIONS: Final[Table] = metadata.tables["renditions"]
 TAGS: Final[Table] = metadata.tables["tags"]
@@ -345,3 +366,4 @@ EVENTS: Final[Table] = metadata.tables["events"]
 UPLOADS: Final[Table] = metadata.tables["uploads"]
 CLAIMS: Final[Table] = metadata.tables["idempotency_keys"]
 ANSWERS: Final[Table] = metadata.tables["idempotent_answers"]
+STORAGE_REPORTS: Final[Table] = metadata.tables["storage_reports"]

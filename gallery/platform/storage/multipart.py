@@ -14,6 +14,19 @@ if TYPE_CHECKING:
     from types_aiobotocore_s3.type_defs import CompletedPartTypeDef
 
 
+class PartSlots(asyncio.Semaphore):
+    """Places for parts in flight, which tell how many are taken."""
+
+    def __init__(self, count: int) -> None:
+        super().__init__(count)
+        self._count = count
+
+    @property
+    def taken(self) -> int:
+        """How many parts are in flight."""
+        return self._count - self._value
+
+
 class MultipartUpload:
     """One upload. It begins when this is made, before any part is there.
 

@@ -18,7 +18,7 @@ from gallery.platform.storage.bucket import DELETE_BATCH, Bucket, NewObject
 from gallery.platform.storage.cleanup import Cleanups
 from gallery.platform.storage.errors import BucketMissingError, is_refusal, translated_errors
 from gallery.platform.storage.inventory import S3Inventory
-from gallery.platform.storage.multipart import MultipartUpload
+from gallery.platform.storage.multipart import MultipartUpload, PartSlots
 from gallery.platform.storage.origins import BucketOrigins
 from gallery.platform.storage.parts import Digests, Part, PartBuffers, filled_parts
 from gallery.platform.storage.staging import S3StagingStorage
@@ -114,8 +114,13 @@ class S3ObjectStorage:
         self._bucket = bucket
         self._buffers = PartBuffers(part_size_bytes)
         self._parts_in_flight = parts_in_flight
-        self._room = asyncio.Semaphore(max(parts_in_flight, _ALL_PARTS_IN_FLIGHT))
+        self._room = PartSlots(max(parts_in_flight, _ALL_PARTS_IN_FLIGHT))
         self._cleanups = Cleanups(timeout_seconds=_CLEANUP_TIMEOUT_SECONDS)
+
+    @property
+    def parts_in_flight(self) -> int:
+        """How many parts of all uploads are being sent."""
+        return self._room.taken
 
     async def ping(self) -> None:
         """Passes if the bucket is there and may be used.

@@ -9,21 +9,23 @@ from uuid import UUID
 import strawberry
 
 from gallery.domain.errors import ErrorCode, InvalidInputError
-from gallery.domain.idempotency import Claim
+from gallery.domain.idempotency import Claim, Snapshot
 from gallery.domain.ids import UploadId
 from gallery.domain.images import ContentType
+from gallery.domain.names import quoted
 from gallery.domain.upload_ports import StoredPart
 from gallery.domain.uploads import Announcement, Draft, OnDuplicate, Upload, UploadState
 from gallery.services import staging
 from gallery.services.bulk import MAX_BULK_ITEMS
+from gallery.services.recording import UploadResult
 from gallery.web.graphql.context import Info
 from gallery.web.graphql.errors import UserError, answer
-from gallery.web.graphql.idempotency import KEY_DESCRIPTION, once
+from gallery.web.graphql.idempotency import KEY_DESCRIPTION, change_once, keyed_request, once
 from gallery.web.graphql.ids import parse_album_id, parse_upload_id, upload_global_id
 from gallery.web.graphql.node import Node
 from gallery.web.graphql.scalars import ByteSize
 from gallery.web.graphql.types import Image
-from gallery.web.graphql.uploads import ON_DUPLICATE_DESCRIPTION, UploadImagePayload
+from gallery.web.graphql.uploads import ON_DUPLICATE_DESCRIPTION, UploadImagePayload, uploaded_before
 
 
 @strawberry.type(description="A part of a file that has arrived in the storage.")
@@ -79,12 +81,12 @@ class StagedUpload(Node):
             expires_at=upload.expires_at,
         )
 
-    @strawberry.field(description="The parts that have arrived, by number; none any more once the upload is complete.")
+    @strawberry.field(description="The parts that have arrived, by number; none any more once the upload is over.")
     def parts(self) -> list[UploadPart]:
         """As the storage listed them."""
         return [UploadPart(number=part.number, size=ByteSize(part.size_bytes)) for part in self.arrived]
 
-    @strawberry.field(description="Where to send parts, at most 100 at once; none once the upload is complete.")
+    @strawberry.field(description="Where to send parts, at most 100 at once; none once the upload is over.")
     async def part_urls(
         self,
         info: Info,
@@ -93,8 +95,9 @@ class StagedUpload(Node):
             strawberry.argument(description="Which parts; by default the first 100 that have not arrived."),
         ] = None,
     ) -> list[UploadPartUrl]:
-        """Made for this answer; nothing is sent to make them."""
-        if self.state is UploadState.COMPLETED:
+        """Made for this answer, which is kept for no repeat: idempotency keys live longer than URLs."""
+        info.context.answer_key = None
+        if self.state is not UploadState.OPEN:
             return []
         wanted = self._missing() if numbers is None else numbers
         uploads, viewer = info.context.use_cases.staged_uploads, info.context.viewer
@@ -169,7 +172,11 @@ class CreateUploadInput:
     on_duplicate: OnDuplicate = strawberry.field(
         default=OnDuplicate.RETURN_EXISTING, description=ON_DUPLICATE_DESCRIPTION
     )
-    idempotency_key: str | None = strawberry.field(default=None, description=KEY_DESCRIPTION)
+    idempotency_key: str | None = strawberry.field(
+        default=None,
+        description=f"{KEY_DESCRIPTION} If URLs of parts are asked for, those in the answer to a repeat are new, since "
+        "they expire earlier, and an upload that is over by then is told of as it is.",
+    )
 
     def announcement(self) -> Announcement:
         """What is said of the file.
@@ -180,7 +187,8 @@ class CreateUploadInput:
         try:
             content_type = ContentType(self.content_type.strip().lower())
         except ValueError:
-            message = f"Files of type {self.content_type} are not taken. Send a JPEG, PNG, WebP, GIF or AVIF file."
+            given = quoted(self.content_type)
+            message = f"Files of type {given} are not taken. Send a JPEG, PNG, WebP, GIF or AVIF file."
             raise InvalidInputError(ErrorCode.UNSUPPORTED_TYPE, message, field=("contentType",)) from None
         return Announcement(
             filename=self.filename,
@@ -252,22 +260,24 @@ class StagedUploadMutations:
         async def work(claim: Claim | None) -> StagedUpload:
             return StagedUpload.of(await uploads.create(viewer, input.announcement(), input.draft(), claim))
 
-        async def find(upload_id: UUID) -> StagedUpload:
-            return StagedUpload.of(*await uploads.find(viewer, UploadId(upload_id)))
+        async def find(upload_id: UUID) -> StagedUpload | None:
+            upload, _ = await uploads.find(viewer, UploadId(upload_id))
+            if upload.state is UploadState.REFUSED:
+                return None  # its file is to be sent again, with another key
+            return StagedUpload.of(upload)  # as it was begun: without the parts that have arrived since
 
         upload, errors = await answer(info, lambda: once(info, "createUpload", input, work, find), subject="albumId")
         return CreateUploadPayload(upload=upload, errors=errors)
 
     @strawberry.mutation(
         description="Makes an image of an upload whose parts have all been sent. It may be sent again: the answer is "
-        "the same. A file that is refused is removed with its upload; one with missing parts waits for them."
+        "the same. A file that is refused is removed; an upload with missing parts waits for them."
     )
     async def complete_upload(
         self, info: Info, input: Annotated[CompleteUploadInput, strawberry.argument(description="Which upload.")]
     ) -> UploadImagePayload:
         """The file is read back and passes what a streamed one passes."""
-        uploads, viewer = info.context.use_cases.staged_uploads, info.context.viewer
-        return UploadImagePayload.of(*await answer(info, lambda: uploads.complete(viewer, parse_upload_id(input.id))))
+        return UploadImagePayload.of(*await answer(info, lambda: _complete_once(info, input)))
 
     @strawberry.mutation(description="Gives an upload up and removes what has arrived of it.")
     async def abort_upload(
@@ -275,5 +285,37 @@ class StagedUploadMutations:
     ) -> AbortUploadPayload:
         """An upload that is complete stays."""
         uploads, viewer = info.context.use_cases.staged_uploads, info.context.viewer
-        _, errors = await answer(info, lambda: uploads.abort(viewer, parse_upload_id(input.id)))
+        _, errors = await answer(
+            info,
+            lambda: change_once(
+                info, input, lambda claim: uploads.abort(viewer, parse_upload_id(input.id), claim), _aborted
+            ),
+        )
         return AbortUploadPayload(id=None if errors else input.id, errors=errors)
+
+
+async def _complete_once(info: Info, input: CompleteUploadInput) -> UploadResult:
+    """The image of an upload. Its claim follows in a transaction of its own: if that is lost, a repeat completes it.
+
+    An upload that is complete gives the same result to all who complete it, so that nothing is done twice.
+    """
+    use_cases, viewer = info.context.use_cases, info.context.viewer
+
+    async def complete() -> UploadResult:
+        return await use_cases.staged_uploads.complete(viewer, parse_upload_id(input.id))
+
+    request = keyed_request(info, info.field_name, input)
+    if request is None:
+        return await complete()
+
+    async def work(claim: Claim) -> UploadResult:
+        result = await complete()
+        completed = claim.completed(result.image.id, outcome=result.outcome.value)
+        await use_cases.idempotency.complete(viewer, completed)
+        return result
+
+    return await use_cases.idempotency.once(viewer, request, work, lambda claim: uploaded_before(info, claim))
+
+
+async def _aborted(_then: Snapshot) -> None:
+    """Nothing is left of it."""

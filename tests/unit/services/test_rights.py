@@ -50,6 +50,7 @@ NEEDED = {
     "StagedUploadService.create": Right.CONTRIBUTE,
     "StagedUploadService.find": Right.CONTRIBUTE,
     "StagedUploadService.part_urls": Right.CONTRIBUTE,
+    "StagedUploadService.watch": Right.CONTRIBUTE,
     "SweepService.repair": Right.EDIT,
     "SweepService.report": Right.EDIT,
     "TagService.create": Right.CONTRIBUTE,

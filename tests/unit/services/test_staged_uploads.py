@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
 
 import pytest
@@ -19,7 +20,7 @@ from gallery.domain.uploads import Announcement, Draft, Transport, Upload
 from gallery.services.staging import PartUrl, StagedUpload, StagingLimits
 from tests.entities import ADA, BOB, NOON, a_claim, a_staged_upload, after, an_album, an_upload, checksum_of
 from tests.fakes.database import CommitFault
-from tests.fakes.gallery import MAX_FILE_SIZE_BYTES, MemoryGallery
+from tests.fakes.gallery import MAX_FILE_SIZE_BYTES, MAX_OPEN_BYTES, MAX_OPEN_UPLOADS, MemoryGallery
 from tests.staged_files import CONTENT, PARTS, announced, complete, created, sent
 
 DATABASE_GONE = UnavailableError("database")
@@ -96,6 +97,57 @@ async def test_an_unknown_album_is_found_missing_before_anything_is_begun(galler
     assert gallery.storage.multipart_uploads == {}
 
 
+async def test_one_upload_too_many_is_refused_until_another_is_over(gallery: MemoryGallery) -> None:
+    uploads = [await created(gallery, content=b"x") for _ in range(MAX_OPEN_UPLOADS)]
+
+    with gallery.refuses(ConflictError) as refusal:
+        await created(gallery, content=b"x")
+
+    assert (refusal.value.code, refusal.value.field) == (ErrorCode.TOO_MANY_UPLOADS, ())
+    assert refusal.value.message == (
+        "You have 5 uploads open, and no more than 5 are taken at once. Complete or abort some of them."
+    )
+    assert len(gallery.storage.multipart_uploads) == MAX_OPEN_UPLOADS
+    await gallery.staged_uploads.abort(BOB, uploads[0].id)
+    await created(gallery, content=b"x")
+
+
+async def test_uploads_that_would_be_too_large_together_are_refused(gallery: MemoryGallery) -> None:
+    for _ in range(3):
+        await created(gallery, content=bytes(MAX_FILE_SIZE_BYTES))
+    await created(gallery, content=bytes(MAX_OPEN_BYTES - 3 * MAX_FILE_SIZE_BYTES - 1))
+
+    with gallery.refuses(ConflictError) as refusal:
+        await created(gallery, content=b"xy")
+
+    assert (refusal.value.code, refusal.value.field) == (ErrorCode.TOO_MANY_UPLOADS, ("fileSize",))
+    assert refusal.value.message == (
+        "Your open uploads would have 401 bytes with this one, and no more than 400 are taken at once. Complete or "
+        "abort some of them."
+    )
+    await created(gallery, content=b"x")
+
+
+async def test_complete_uploads_and_those_of_others_do_not_count(gallery: MemoryGallery) -> None:
+    for number in range(MAX_OPEN_UPLOADS):
+        adas = a_staged_upload(owner=ADA.id)
+        gallery.tables.uploads[adas.id] = adas
+        await complete(gallery, await sent(gallery, content=bytes([number])))
+
+    await created(gallery)
+
+
+async def test_those_who_begin_uploads_at_once_are_counted_too(gallery: MemoryGallery) -> None:
+    processes = [gallery.new_staged_uploads() for _ in range(2 * MAX_OPEN_UPLOADS)]
+
+    begun = await asyncio.gather(
+        *(process.create(BOB, announced(b"x"), Draft()) for process in processes), return_exceptions=True
+    )
+
+    assert len([one for one in begun if isinstance(one, ConflictError)]) == MAX_OPEN_UPLOADS
+    assert len(gallery.tables.uploads) == MAX_OPEN_UPLOADS
+
+
 async def test_an_upload_that_the_storage_does_not_begin_leaves_no_row(gallery: MemoryGallery) -> None:
     gallery.storage.broken = {"begin"}
 
@@ -156,14 +208,14 @@ async def test_parts_have_urls_until_they_expire(gallery: MemoryGallery) -> None
     assert urls == (
         PartUrl(
             number=3,
-            url=f"memory:{path}?upload=multipart-1&part=3&expires=3600",
+            url=f"memory:{path}?upload=multipart-1&part=3&size=10&expires=3600",
             first_byte=80,
             size_bytes=10,
             expires_at=after(60),
         ),
         PartUrl(
             number=1,
-            url=f"memory:{path}?upload=multipart-1&part=1&expires=3600",
+            url=f"memory:{path}?upload=multipart-1&part=1&size=40&expires=3600",
             first_byte=0,
             size_bytes=40,
             expires_at=after(60),
