@@ -12,7 +12,7 @@ import orjson
 import psutil
 import pytest
 
-from benchmarks import nested, upload
+from benchmarks import nested, scale, upload
 from benchmarks.__main__ import benchmarks
 from benchmarks.load import WrongAnswerError, ask, load, post_request
 from benchmarks.processes import BenchmarkError, module_command, serving
@@ -171,6 +171,19 @@ async def test_nested_finds_out_a_server_that_answers_differently_and_leaves_no_
     assert children() == before
 
 
+async def test_scale_asks_for_every_list_and_leaves_no_process(tmp_path: Path) -> None:
+    before = children()
+    written = tmp_path / "results.json"
+    sizes = ["--images", "200", "--tags", "10", "--albums", "5", "--seconds", "0"]
+
+    await scale.measure(scale.options_of([*sizes, "--json", str(written)]))
+
+    results = orjson.loads(written.read_bytes())
+    assert {"title: album", "count: both of two tags", "nested page", "statistics"} <= results.keys()
+    assert all(result["answers"] == 1 for result in results.values())
+    assert children() == before
+
+
 async def test_uploads_are_stored_by_the_gallery_and_by_the_client_of_s3(tmp_path: Path) -> None:
     before = children()
     written = tmp_path / "results.json"
@@ -192,7 +205,7 @@ async def test_uploads_are_stored_by_the_gallery_and_by_the_client_of_s3(tmp_pat
 
 
 def test_everything_that_can_be_run_is_listed() -> None:
-    assert {"imaging", "nested", "seed", "upload"} <= benchmarks().keys()
+    assert {"imaging", "nested", "scale", "seed", "upload"} <= benchmarks().keys()
     assert not {"harness", "load", "processes", "rounds"} & benchmarks().keys()
 
 

@@ -147,7 +147,7 @@ async def test_a_migration_that_was_cut_off_is_run_again(empty_database_url: str
 
 
 async def test_albums_of_an_older_version_know_when_their_images_were_uploaded(empty_database_url: str) -> None:
-    await upgrade(empty_database_url, "0005")
+    await upgrade(empty_database_url, "0008")
     connection = await asyncpg.connect(driver_dsn(empty_database_url))
     try:
         await connection.execute(AN_OLD_IMAGE, "00000000-0000-7000-8000-000000000001")
