@@ -18,7 +18,8 @@ from gallery.web.graphql.node import Node
 from gallery.web.graphql.progress import ProgressSubscriptions
 from gallery.web.graphql.request import IDEMPOTENCY_HEADER
 from gallery.web.graphql.scalars import SCALARS
-from gallery.web.graphql.staged_uploads import StagedUploadMutations, StagedUploadQueries, find_upload
+from gallery.web.graphql.staged_upload_mutations import StagedUploadMutations
+from gallery.web.graphql.staged_uploads import StagedUploadQueries, find_upload
 from gallery.web.graphql.stats import StatsQueries
 from gallery.web.graphql.storage_report import StorageQueries
 from gallery.web.graphql.tags import TagMutations, TagQueries, find_tag
