@@ -25,6 +25,7 @@ from strawberry.asgi import GraphQL
 from strawberry.dataloader import DataLoader
 
 from benchmarks.peers.serving import serve
+from gallery.domain.images import ContentType
 from gallery.platform.database.engine import driver_dsn
 from gallery.platform.database.tables import AlbumImageRow, AlbumRow, ImageRow, ImageTagRow, RenditionRow, TagRow
 
@@ -128,7 +129,7 @@ class Image:
     @strawberry.field
     def url(self, info: Info) -> str:
         """Where the original is."""
-        return f"{info.context['base_url']}/media/{self.id}/original.jpg"
+        return f"{info.context['base_url']}/media/{self.id}/original.{ContentType(self.content_type).extension}"
 
     @strawberry.field
     async def thumbnails(self, info: Info) -> Thumbnails:
