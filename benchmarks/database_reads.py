@@ -24,7 +24,7 @@ from gallery.domain.access import LOCAL_ADMINISTRATOR
 from gallery.domain.ids import new_image_id
 from gallery.domain.images import ContentType, Image, ProcessingState
 from gallery.domain.pages import ImageQuery, PageRequest
-from gallery.platform.database.engine import create_engine, driver_dsn, reading
+from gallery.platform.database.engine import create_engine, driver_dsn, single_statements
 from gallery.platform.database.image_lists import LIVING
 from gallery.platform.database.images import SqlImageReader
 from gallery.platform.database.migrate import upgrade
@@ -82,7 +82,7 @@ def entity_of(row: ImageRow) -> Image:
 
 def ways(engine: AsyncEngine, driver: asyncpg.Connection[asyncpg.Record]) -> dict[str, Callable[[], Awaitable[Any]]]:
     """The ways to read a page, by their names."""
-    alone, reader = reading(engine), SqlImageReader(engine)
+    alone, reader = single_statements(engine), SqlImageReader(engine)
     query = ImageQuery(page=PageRequest(limit=PAGE_SIZE))
 
     async def core(*, entities: bool) -> object:

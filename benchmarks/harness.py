@@ -70,9 +70,9 @@ class Store(StrEnum):
 
 
 @asynccontextmanager
-async def place(store: Store) -> AsyncIterator[Place]:
+async def place(store: Store, cores: Cores | None = None) -> AsyncIterator[Place]:
     """A place with servers of its own, which share the cores of the load; all of it is gone afterwards."""
-    cores = Cores.of_this_machine()
+    cores = cores or Cores.of_this_machine()
     services = set(Service) - ({Service.SEAWEEDFS} if store is Store.SINK else set())
     temporary = TemporaryDirectory(prefix="gallery-bench-", ignore_cleanup_errors=True)
     with pinned(cores.others), temporary as folder:

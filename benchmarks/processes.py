@@ -34,13 +34,18 @@ class Cores:
     others: frozenset[int]
 
     @classmethod
+    def shared(cls) -> Self:
+        """All cores for everybody, as the system gives them."""
+        return cls(server=frozenset(), others=frozenset())
+
+    @classmethod
     def of_this_machine(cls) -> Self:
         """The first core for the server under measurement, the rest for the load and all other servers.
 
         With a single core, or where processes cannot be pinned, everything shares what there is.
         """
         if not hasattr(os, "sched_getaffinity"):
-            return cls(server=frozenset(), others=frozenset())
+            return cls.shared()
         first, *rest = sorted(os.sched_getaffinity(0))
         return cls(server=frozenset({first}), others=frozenset(rest or [first]))
 
@@ -167,7 +172,7 @@ async def started(command: Command, folder: Path, cores: frozenset[int]) -> Asyn
     """The process, pinned; it is ended in any case."""
     folder.mkdir()  # noqa: ASYNC240  # nothing is being measured yet
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("GALLERY_")}
-    with (folder / "log").open("wb") as log:
+    with (folder / "log").open("wb") as log, pinned(cores):  # threads that it starts at once are pinned too
         process = await asyncio.create_subprocess_exec(
             *command.arguments,
             env={**inherited, "TMPDIR": str(folder), **command.environment},
@@ -178,7 +183,6 @@ async def started(command: Command, folder: Path, cores: frozenset[int]) -> Asyn
         )
     measured = MeasuredProcess(process, folder)
     try:
-        pin(process.pid, cores)
         yield measured
     except Exception as error:
         if measured.log:

@@ -1,7 +1,7 @@
 """A large file, many small ones, several in one request, large ones at once: how fast, and in how much memory.
 
     python -m benchmarks upload --form-parser FOLDER [--cases large small] [--mebibytes 1024] [--rounds 3]
-                                [--files 300] [--store sink]
+                                [--files 300] [--store sink] [--shared-cores]
 
 Through the gallery, through plain Strawberry (one file in a request), and straight to S3.
 
@@ -33,6 +33,7 @@ from benchmarks.processes import (
     MEBIBYTE,
     BenchmarkError,
     Command,
+    Cores,
     MeasuredProcess,
     TemporaryDiskWatch,
     gallery_command,
@@ -267,7 +268,7 @@ async def measure(options: argparse.Namespace) -> Report:
     report = Report("upload")
     if options.form_parser is None:
         print("Strawberry is left out: name a folder with python-multipart by --form-parser (README.md says why).")
-    async with place(options.store) as here:
+    async with place(options.store, Cores.shared() if options.shared_cores else None) as here:
         for name, case in cases(options).items():
             if name in options.cases:
                 await measure_case(here, case, options, report)
@@ -283,6 +284,11 @@ def options_of(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     options.add_argument("--files", type=between(1, 5000), default=300, help="how many small files (300)")
     options.add_argument(
         "--store", choices=tuple(Store), default=Store.SEAWEEDFS, type=Store, help="what takes the bytes"
+    )
+    options.add_argument(
+        "--shared-cores",
+        action="store_true",
+        help="pin nothing: a store that takes more processor time than the server then has as many cores",
     )
     options.add_argument(
         "--form-parser", type=Path, help="folder with python-multipart, for Strawberry (see README.md)"

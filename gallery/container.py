@@ -7,11 +7,11 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 
-from pydantic import HttpUrl, SecretStr
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from gallery.domain.events import Event
 from gallery.domain.images import RenditionSize
+from gallery.domain.metrics import NO_METRICS, UploadMetrics
 from gallery.domain.ports import AlbumReader, CommitListener, ImageReader, TagReader, UnitOfWorkFactory
 from gallery.domain.upload_ports import ProgressBoard
 from gallery.platform.cache import Cache, CachedAlbumReader, CachedImageReader, CachedTagReader
@@ -19,19 +19,22 @@ from gallery.platform.cache import connect as connect_cache
 from gallery.platform.cache.progress import connect_progress
 from gallery.platform.database.albums import SqlAlbumReader
 from gallery.platform.database.claims import SqlAnswerStore
-from gallery.platform.database.engine import create_engine
+from gallery.platform.database.engine import create_engine, pool_use
 from gallery.platform.database.images import SqlImageReader
-from gallery.platform.database.migrate import NotMigratedError, is_current, upgrade
+from gallery.platform.database.intents import SqlIntentStore
+from gallery.platform.database.migrate import NotMigratedError, is_current
 from gallery.platform.database.named_objects import SqlNamedObjects
+from gallery.platform.database.storage_reports import SqlLastReports
 from gallery.platform.database.tags import SqlTagReader
 from gallery.platform.database.unit_of_work import sql_units_of_work
-from gallery.platform.embedded import EmbeddedServers, Endpoints, Service
 from gallery.platform.imaging.inspect import VipsImageInspector
 from gallery.platform.imaging.renditions import VipsImageRenderer
 from gallery.platform.imaging.verify import VipsImageVerifier
+from gallery.platform.jobs.counts import job_counts
 from gallery.platform.jobs.held import PgHeldJobs
 from gallery.platform.jobs.queue import PgJobQueue
 from gallery.platform.jobs.worker import Worker
+from gallery.platform.metrics import DatabaseFigures, DatabaseState, ProcessState, PrometheusMetrics, PrometheusPage
 from gallery.platform.storage.keys import ObjectPaths
 from gallery.platform.storage.s3 import S3ObjectStorage, Storages, connect_storages
 from gallery.services.abandoned_uploads import AbandonedUploads
@@ -41,17 +44,20 @@ from gallery.services.heartbeat import Heartbeat
 from gallery.services.idempotency import IdempotencyService, IdempotencyTiming
 from gallery.services.images import ImageService
 from gallery.services.intents import Intents
+from gallery.services.key_quota import KeyQuota
 from gallery.services.recording import Recorder
 from gallery.services.renditions import RenditionService
 from gallery.services.staged_checks import StagedFileCheck
+from gallery.services.staged_completion import StagedCompletion
 from gallery.services.staged_uploads import StagedUploadService
 from gallery.services.staging import StagingLimits
 from gallery.services.storage_comparison import StorageComparison
 from gallery.services.sweep import SweepService
 from gallery.services.tags import TagService
 from gallery.services.uploads import UploadLimits, UploadService
-from gallery.settings import AddressingStyle, Settings
+from gallery.settings import Settings
 from gallery.web.graphql.context import UseCases
+from gallery.web.metrics import Counting
 
 HEAD_BYTES = 64 * 1024
 """How much of a file is looked at before anything is stored: headers of all formats are in it, see imaging."""
@@ -62,7 +68,7 @@ HEARTBEAT_SECONDS = 5.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Container:
-    """One gallery, wired. `checks` say whether a dependency answers: they pass or raise."""
+    """One gallery, wired. `checks` say whether a dependency answers: they pass or raise. It may count nothing."""
 
     settings: Settings
     engine: AsyncEngine
@@ -71,39 +77,7 @@ class Container:
     use_cases: UseCases
     worker: Worker
     checks: Mapping[str, Callable[[], Awaitable[None]]]
-
-
-@asynccontextmanager
-async def running_services(
-    settings: Settings, *, exclusive: bool, migrated: bool = True
-) -> AsyncIterator[tuple[Settings, EmbeddedServers | None]]:
-    """The settings with an address for every service: those without one are started here, and stopped at the end.
-
-    `exclusive` is for the one server of a data folder; see `EmbeddedServers.start`. An embedded database is `migrated`
-    as well; one that somebody else runs never is.
-
-    Raises:
-        EmbeddedError: if a service cannot be started, with what to do about it.
-    """
-    missing = embedded_services(settings)
-    if not missing:
-        yield settings, None
-        return
-    async with await EmbeddedServers.start(settings.data_dir, missing, exclusive=exclusive) as servers:
-        complete = _with_endpoints(settings, servers.endpoints)
-        if migrated and Service.POSTGRES in missing:
-            await upgrade(database_url(complete))
-        yield complete, servers
-
-
-def embedded_services(settings: Settings) -> frozenset[Service]:
-    """The services that have no address and so are embedded."""
-    embedded = {
-        Service.POSTGRES: settings.database.url is None,
-        Service.VALKEY: settings.cache.url is None and settings.cache.enabled,
-        Service.SEAWEEDFS: settings.storage_is_embedded,
-    }
-    return frozenset(service for service, wanted in embedded.items() if wanted)
+    counting: Counting | None
 
 
 @asynccontextmanager
@@ -166,14 +140,16 @@ def _wire(settings: Settings, services: _Services) -> Container:
     }
     if cache is not None:
         checks["cache"] = cache.ping
+    metrics = PrometheusMetrics() if settings.metrics.enabled else None
     return Container(
         settings=settings,
         engine=engine,
         storage=storages.objects,
         cache=cache,
-        use_cases=_use_cases(settings, services, units_of_work, sweep),
+        use_cases=_use_cases(settings, services, units_of_work, sweep, metrics or NO_METRICS),
         worker=Worker(database_url=database_url(settings), work=background, settings=settings.worker),
         checks=checks,
+        counting=None if metrics is None else Counting(metrics=metrics, page=_metrics_page(metrics, services)),
     )
 
 
@@ -199,7 +175,11 @@ async def _tell_nobody(_events: Sequence[Event]) -> None:
 
 
 def _use_cases(
-    settings: Settings, services: _Services, units_of_work: UnitOfWorkFactory, sweep: SweepService
+    settings: Settings,
+    services: _Services,
+    units_of_work: UnitOfWorkFactory,
+    sweep: SweepService,
+    metrics: UploadMetrics,
 ) -> UseCases:
     storages = services.storages
     images, tags, albums = _readers(services.engine, services.cache)
@@ -217,24 +197,35 @@ def _use_cases(
             unit_of_work=units_of_work,
             storage=storages.objects,
             inspector=inspector,
-            intents=Intents(units_of_work, paths=ObjectPaths(), heartbeat=heartbeat),
+            intents=Intents(units_of_work, SqlIntentStore(services.engine), paths=ObjectPaths(), heartbeat=heartbeat),
             recorder=recorder,
             limits=UploadLimits(max_file_size_bytes=settings.uploads.max_file_size, head_bytes=HEAD_BYTES),
+            metrics=metrics,
         ),
         staged_uploads=StagedUploadService(
             unit_of_work=units_of_work,
             staging=storages.staging,
             paths=ObjectPaths(),
-            check=StagedFileCheck(
-                storage=storages.objects,
-                inspector=inspector,
-                verifier=VipsImageVerifier(max_pixels=settings.uploads.max_pixels),
-                head_bytes=HEAD_BYTES,
+            completion=StagedCompletion(
+                unit_of_work=units_of_work,
+                staging=storages.staging,
+                check=StagedFileCheck(
+                    storage=storages.objects,
+                    inspector=inspector,
+                    verifier=VipsImageVerifier(max_pixels=settings.uploads.max_pixels),
+                    head_bytes=HEAD_BYTES,
+                ),
+                recorder=recorder,
+                metrics=metrics,
             ),
-            recorder=recorder,
             limits=_staging_limits(settings),
         ),
-        idempotency=IdempotencyService(units_of_work, heartbeat=heartbeat, timing=_timing(settings)),
+        idempotency=IdempotencyService(
+            units_of_work,
+            heartbeat=heartbeat,
+            timing=_timing(settings),
+            quota=KeyQuota(settings.idempotency.max_keys),
+        ),
         answers=SqlAnswerStore(services.engine),
         progress=services.progress,
         sweep=sweep,
@@ -248,6 +239,8 @@ def _staging_limits(settings: Settings) -> StagingLimits:
         part_size_bytes=settings.storage.part_size_bytes,
         ttl=timedelta(seconds=settings.uploads.staged_ttl_seconds),
         url_ttl=timedelta(seconds=settings.uploads.part_url_ttl_seconds),
+        max_open_uploads=settings.uploads.max_open_uploads,
+        max_open_bytes=settings.uploads.max_open_bytes,
     )
 
 
@@ -277,7 +270,23 @@ def _sweep(engine: AsyncEngine, units_of_work: UnitOfWorkFactory, storages: Stor
             paths=ObjectPaths(),
         ),
         held_jobs=PgHeldJobs(engine),
+        last_reports=SqlLastReports(engine),
     )
+
+
+def _metrics_page(metrics: PrometheusMetrics, services: _Services) -> PrometheusPage:
+    engine, reports = services.engine, SqlLastReports(services.engine)
+    process = ProcessState(
+        cache=services.cache,
+        pool_use=lambda: pool_use(engine),
+        parts_in_flight=lambda: services.storages.objects.parts_in_flight,
+        received_bytes=lambda: metrics.received_bytes,
+    )
+
+    async def read_figures() -> DatabaseFigures:
+        return DatabaseFigures(jobs=await job_counts(engine), reports=await reports.all())
+
+    return PrometheusPage(metrics, process, DatabaseState(read_figures))
 
 
 def _renderer(settings: Settings) -> VipsImageRenderer:
@@ -292,24 +301,3 @@ def _renderer(settings: Settings) -> VipsImageRenderer:
         max_pixels=settings.uploads.max_pixels,
         parallel=settings.worker.concurrency,
     )
-
-
-def _with_endpoints(settings: Settings, endpoints: Endpoints) -> Settings:
-    """The settings with the addresses of embedded servers in the places that were empty."""
-    changes: dict[str, object] = {}
-    if endpoints.database_url is not None:
-        changes["database"] = settings.database.model_copy(update={"url": SecretStr(endpoints.database_url)})
-    if endpoints.cache_url is not None:
-        changes["cache"] = settings.cache.model_copy(update={"url": SecretStr(endpoints.cache_url)})
-    if (s3 := endpoints.s3) is not None:
-        changes["storage"] = settings.storage.model_copy(
-            update={
-                "endpoint_url": HttpUrl(s3.endpoint_url),
-                "bucket": s3.bucket,
-                "region": s3.region,
-                "addressing_style": AddressingStyle.PATH,
-                "access_key_id": SecretStr(s3.access_key_id),
-                "secret_access_key": SecretStr(s3.secret_access_key),
-            }
-        )
-    return settings.model_copy(update=changes)

@@ -97,5 +97,6 @@ def _parts(container: Container, stopping: asyncio.Event) -> WebParts:
         use_cases=container.use_cases,
         storage=container.storage,
         checks=container.checks,
+        counting=container.counting,
         stopping=stopping,
     )

@@ -7,47 +7,16 @@ setting from the environment.
 from __future__ import annotations
 
 from enum import StrEnum, unique
-from pathlib import Path
-from typing import Annotated, Self
+from typing import Self
 
 from platformdirs import user_data_path
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, HttpUrl, SecretStr, model_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic import Field, HttpUrl, SecretStr, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from gallery.settings_types import CommaSeparated, Folder, Section, check_scheme
 
 MEBIBYTE = 1024 * 1024
 LOOPBACK_HOSTS = frozenset({"127.0.0.1", "localhost", "::1"})
-
-
-def _split(value: object) -> object:
-    """A list that was written with commas."""
-    if isinstance(value, str):
-        return [item.strip() for item in value.split(",") if item.strip()]
-    return value
-
-
-def _absolute(value: object) -> object:
-    """An absolute path; the empty one, such as from a shell variable that is not set, means nothing."""
-    if isinstance(value, str) and not value.strip():
-        message = "it is empty"
-        raise ValueError(message)
-    return Path(value).expanduser().absolute() if isinstance(value, str | Path) else value
-
-
-Folder = Annotated[Path, BeforeValidator(_absolute)]
-
-
-def _check_scheme(variable: str, url: SecretStr | None, *schemes: str) -> None:
-    """Raises ValueError if the address begins otherwise; names what it begins with, never a password in it."""
-    if url is None:
-        return
-    scheme, separator, _ = url.get_secret_value().partition("://")
-    if not separator or scheme not in schemes:
-        begins = f"begins with {scheme}://" if separator else "has no scheme"
-        message = f"{variable} {begins}; it takes {' or '.join(f'{one}://…' for one in schemes)}"
-        raise ValueError(message)
-
-
-CommaSeparated = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
 
 
 @unique
@@ -86,11 +55,7 @@ class AddressingStyle(StrEnum):
     AUTO = "auto"
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
-
-
-class ServerSettings(_Section):
+class ServerSettings(Section):
     """The HTTP server."""
 
     host: str = "127.0.0.1"
@@ -110,7 +75,7 @@ class ServerSettings(_Section):
     https://app.example. None by default."""
 
 
-class DatabaseSettings(_Section):
+class DatabaseSettings(Section):
     """PostgreSQL."""
 
     url: SecretStr | None = None
@@ -124,11 +89,11 @@ class DatabaseSettings(_Section):
 
     @model_validator(mode="after")
     def _is_postgresql(self) -> Self:
-        _check_scheme("GALLERY_DATABASE__URL", self.url, "postgresql", "postgres", "postgresql+asyncpg")
+        check_scheme("GALLERY_DATABASE__URL", self.url, "postgresql", "postgres", "postgresql+asyncpg")
         return self
 
 
-class StorageSettings(_Section):
+class StorageSettings(Section):
     """The S3-compatible object storage."""
 
     endpoint_url: HttpUrl | None = None
@@ -168,7 +133,7 @@ class StorageSettings(_Section):
         return self
 
 
-class CacheSettings(_Section):
+class CacheSettings(Section):
     """Valkey, and how long it keeps what."""
 
     url: SecretStr | None = None
@@ -191,11 +156,11 @@ class CacheSettings(_Section):
 
     @model_validator(mode="after")
     def _is_valkey(self) -> Self:
-        _check_scheme("GALLERY_CACHE__URL", self.url, "redis", "rediss", "valkey", "valkeys", "unix")
+        check_scheme("GALLERY_CACHE__URL", self.url, "redis", "rediss", "valkey", "valkeys", "unix")
         return self
 
 
-class UploadSettings(_Section):
+class UploadSettings(Section):
     """What may be uploaded."""
 
     max_file_size: int = Field(default=2048 * MEBIBYTE, ge=1)
@@ -219,6 +184,11 @@ class UploadSettings(_Section):
     """How long a client may take to send a file to the storage by itself, in seconds, before the upload is given up."""
     part_url_ttl_seconds: int = Field(default=3600, ge=1, le=7 * 24 * 3600)
     """How long the URL of a part of such an upload can be used, in seconds."""
+    max_open_uploads: int = Field(default=1000, ge=1)
+    """How many such uploads one person may have open at once. One that has expired counts until the sweep, which runs
+    once an hour, has removed it."""
+    max_open_bytes: int = Field(default=MEBIBYTE**2, ge=1)
+    """How large the files of such uploads may be together, in bytes as announced; 1 TiB by default."""
     sweep_grace_seconds: int = Field(default=3600, ge=60)
     """What the sweep leaves alone: anything younger than this, and uploads that moved within it, in seconds."""
 
@@ -233,7 +203,7 @@ class UploadSettings(_Section):
         return self
 
 
-class IdempotencySettings(_Section):
+class IdempotencySettings(Section):
     """Requests that are sent again with the same idempotency key."""
 
     key_ttl_seconds: int = Field(default=24 * 3600, ge=60)
@@ -243,9 +213,11 @@ class IdempotencySettings(_Section):
     it anew. Processes give a sign every few seconds."""
     wait_seconds: float = Field(default=60, ge=0)
     """How long a repeat waits for the request that is still worked on, in seconds, before it is refused."""
+    max_keys: int = Field(default=1_000_000, ge=1)
+    """About how many keys of one person are remembered at once; requests with others are refused."""
 
 
-class ThumbnailSettings(_Section):
+class ThumbnailSettings(Section):
     """Renditions made of every image."""
 
     small_px: int = Field(default=320, ge=16, le=16_383)
@@ -268,7 +240,7 @@ class ThumbnailSettings(_Section):
         return self
 
 
-class WorkerSettings(_Section):
+class WorkerSettings(Section):
     """The worker that makes renditions."""
 
     embedded: bool = True
@@ -281,7 +253,7 @@ class WorkerSettings(_Section):
     """How long the first retry waits, in seconds; each further one waits twice as long."""
 
 
-class AuthSettings(_Section):
+class AuthSettings(Section):
     """Who may use the gallery."""
 
     mode: AuthMode = AuthMode.LOCAL
@@ -289,13 +261,23 @@ class AuthSettings(_Section):
     any address that the server listens on; only for networks that you trust wholly."""
 
 
-class LogSettings(_Section):
+class LogSettings(Section):
     """Log lines, on standard error."""
 
     level: LogLevel = LogLevel.INFO
     """Least severity: debug, info, warning or error."""
     format: LogFormat = LogFormat.AUTO
     """`json`, `console`, or `auto`: readable in a terminal, JSON elsewhere."""
+
+
+class MetricsSettings(Section):
+    """What the gallery counts, for Prometheus."""
+
+    enabled: bool = True
+    """Whether anything is counted and told under /metrics."""
+    token: SecretStr | None = Field(default=None, min_length=16)
+    """What scrapers send as a bearer token. Unset: the metrics are told to programs on the same machine only, and to
+    nobody if there are a public URL or allowed hosts: then the machine's own requests may be those of a proxy."""
 
 
 class Settings(BaseSettings):
@@ -321,6 +303,7 @@ class Settings(BaseSettings):
     worker: WorkerSettings = WorkerSettings()
     auth: AuthSettings = AuthSettings()
     log: LogSettings = LogSettings()
+    metrics: MetricsSettings = MetricsSettings()
 
     @property
     def storage_is_embedded(self) -> bool:

@@ -17,7 +17,8 @@ from gallery.cli.diagnosis import Finding, check_services, examine
 from gallery.cli.lines import ill, more, well
 from gallery.cli.running import DataDir, ExitCode, run, settings_of
 from gallery.cli.storage_check import StorageCheck, check_storage
-from gallery.container import HEARTBEAT_SECONDS, Container, embedded_services, open_container, running_services
+from gallery.container import HEARTBEAT_SECONDS, Container, open_container
+from gallery.embedding import embedded_services, running_services
 from gallery.logs import configure_logging
 from gallery.platform.jobs.held import held, requeue_held
 from gallery.settings import LogLevel, LogSettings, Settings

@@ -12,9 +12,10 @@ from gallery.cli.diagnosis import check_services
 from gallery.cli.import_bar import ImportBar
 from gallery.cli.remote_import import RemoteImport, gallery_url
 from gallery.cli.running import DataDir, ExitCode, end, run, settings_of
-from gallery.container import Container, embedded_services, open_container, running_services
+from gallery.container import Container, open_container
 from gallery.domain.access import LOCAL_ADMINISTRATOR
 from gallery.domain.pages import AlbumQuery
+from gallery.embedding import embedded_services, running_services
 from gallery.logs import configure_logging
 from gallery.platform.local_files import LocalFile, files_below
 from gallery.services.albums import NewAlbum

@@ -9,7 +9,8 @@ import typer
 from pydantic import HttpUrl
 
 from gallery.cli.running import DataDir, run, settings_of
-from gallery.container import database_url, running_services
+from gallery.container import database_url
+from gallery.embedding import running_services
 from gallery.logs import configure_logging
 from gallery.platform.database.migrate import head_revision, upgrade
 from gallery.platform.storage.s3 import connect_storages

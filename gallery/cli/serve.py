@@ -15,7 +15,8 @@ import uvicorn
 
 from gallery.cli.diagnosis import check_services
 from gallery.cli.running import DataDir, ExitCode, end, run, settings_of
-from gallery.container import open_container, running_services
+from gallery.container import open_container
+from gallery.embedding import running_services
 from gallery.logs import configure_logging
 from gallery.main import GalleryApp
 from gallery.platform.embedded import EmbeddedServers, ServerDiedError

@@ -9,7 +9,8 @@ import typer
 
 from gallery.cli.diagnosis import check_services
 from gallery.cli.running import DataDir, run, settings_of
-from gallery.container import open_container, running_services
+from gallery.container import open_container
+from gallery.embedding import running_services
 from gallery.logs import configure_logging
 from gallery.settings import Settings
 

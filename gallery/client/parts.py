@@ -21,7 +21,7 @@ class BegunUpload:
     """An upload that was begun, by this run or by one before. `arrived` has the size of each part by its number."""
 
     id: str
-    completed: bool
+    over: bool
     file_size_bytes: int
     part_size_bytes: int
     arrived: Mapping[int, int]
@@ -31,7 +31,7 @@ class BegunUpload:
         """The upload in an answer of the gallery."""
         return cls(
             id=answer["id"],
-            completed=answer["state"] == "COMPLETED",
+            over=answer["state"] != "OPEN",
             file_size_bytes=answer["fileSize"],
             part_size_bytes=answer["partSize"],
             arrived={part["number"]: part["size"] for part in answer["parts"]},
@@ -39,7 +39,7 @@ class BegunUpload:
 
     def missing(self) -> tuple[Part, ...]:
         """The parts that have not arrived, or not with the size that they must have, in order."""
-        if self.completed:
+        if self.over:
             return ()
         part_count = -(-self.file_size_bytes // self.part_size_bytes)
         parts = map(self._part, range(1, part_count + 1))

@@ -11,6 +11,7 @@
     │   ├── EmptyFileError, NotAnImageError, UnsupportedTypeError
     │   ├── ImageTooLargeError, TruncatedImageError, CorruptImageError
     │   └── FileTooLargeError, FileMismatchError
+    ├── RefusedUploadError       the file of a staged upload was refused, for any of these reasons or a like one
     ├── UploadInterruptedError   the bytes stopped coming before the end
     └── UnavailableError         a service that the gallery needs does not answer
 
@@ -54,11 +55,13 @@ class ErrorCode(StrEnum):
     UPLOAD_STALLED = "UPLOAD_STALLED"
     UPLOAD_INCOMPLETE = "UPLOAD_INCOMPLETE"
     UPLOAD_MISMATCH = "UPLOAD_MISMATCH"
+    TOO_MANY_UPLOADS = "TOO_MANY_UPLOADS"
     DUPLICATE_IMAGE = "DUPLICATE_IMAGE"
     INVALID_CHECKSUM = "INVALID_CHECKSUM"
     INVALID_IDEMPOTENCY_KEY = "INVALID_IDEMPOTENCY_KEY"
     IDEMPOTENCY_KEY_REUSED = "IDEMPOTENCY_KEY_REUSED"
     IDEMPOTENCY_KEY_IN_USE = "IDEMPOTENCY_KEY_IN_USE"
+    TOO_MANY_IDEMPOTENCY_KEYS = "TOO_MANY_IDEMPOTENCY_KEYS"
     SERVICE_UNAVAILABLE = "SERVICE_UNAVAILABLE"
 
 
@@ -91,7 +94,8 @@ class IncompleteUploadError(InvalidInputError):
 
     def __init__(self, missing: tuple[int, ...]) -> None:
         shown = ", ".join(map(str, missing[: self.SHOWN])) + (", …" if len(missing) > self.SHOWN else "")
-        message = f"{len(missing):,} parts are missing or of a wrong size: {shown}. Send them, then complete again."
+        which, them = ("1 part is", "it") if len(missing) == 1 else (f"{len(missing):,} parts are", "them")
+        message = f"{which} missing or of a wrong size: {shown}. Send {them}, then complete again."
         super().__init__(ErrorCode.UPLOAD_INCOMPLETE, message, field=("id",))
         self.missing = missing
 
@@ -211,6 +215,14 @@ class FileMismatchError(RefusedFileError):
 
     def __init__(self, what: str, announced: str, arrived: str) -> None:
         super().__init__(f"The {what} of the file is {arrived}, not {announced} as announced.", field=("id",))
+
+
+class RefusedUploadError(GalleryError):
+    """The file of a staged upload cannot become an image, now or ever. The code is that of the reason."""
+
+    def __init__(self, code: ErrorCode, message: str) -> None:
+        super().__init__(message, field=("id",))
+        self.code = code
 
 
 class UploadInterruptedError(GalleryError):

@@ -10,6 +10,7 @@ from gallery.domain.errors import ErrorCode, InvalidInputError
 NAME_MAX_CHARACTERS = 255
 DESCRIPTION_MAX_CHARACTERS = 10_000
 UNNAMED_FILE = "unnamed"
+QUOTED_MAX_CHARACTERS = 100
 
 # C0, DEL and C1 controls, the marks that reorder the text around them, line separators, and lone surrogates,
 # which no encoding can store. Joiners stay: emoji and several scripts need them.
@@ -89,3 +90,8 @@ def _shortened(filename: str) -> str:
     stem, dot, extension = filename.rpartition(".")
     keep = NAME_MAX_CHARACTERS - len(dot + extension)
     return stem[:keep] + dot + extension if stem and keep > 0 else filename[:NAME_MAX_CHARACTERS]
+
+
+def quoted(text: str) -> str:
+    """The text as a message repeats it: one that is longer than 100 characters is cut."""
+    return text if len(text) <= QUOTED_MAX_CHARACTERS else f"{text[: QUOTED_MAX_CHARACTERS - 1]}…"

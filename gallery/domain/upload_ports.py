@@ -10,9 +10,21 @@ from uuid import UUID
 
 from gallery.domain.idempotency import Claim
 from gallery.domain.ids import ImageId, UploadId, UserId
-from gallery.domain.uploads import Upload
+from gallery.domain.uploads import OpenUploads, Upload
 
 # Rows
+
+
+class IntentStore(Protocol):
+    """Where uploads are noted before any of their bytes are stored."""
+
+    async def add(self, upload: Upload) -> None:
+        """Stores a new upload in a transaction of its own, which does not wait for the disk.
+
+        Raises:
+            UnavailableError: if the database does not answer; the upload may be stored all the same.
+        """
+        ...
 
 
 class UploadRepository(Protocol):
@@ -23,6 +35,17 @@ class UploadRepository(Protocol):
 
         Raises:
             NotFoundError: if there is none, or it is somebody else's.
+        """
+        ...
+
+    async def find(self, owner: UserId, upload_id: UploadId) -> Upload | None:
+        """The owner's upload as it is at this moment, without a lock: for those who only look."""
+        ...
+
+    async def open_of(self, owner: UserId) -> OpenUploads:
+        """What the owner has open of staged uploads, expired ones too until they are removed.
+
+        Others who ask for the same owner wait until the transaction ends: so what is added in it is counted by them.
         """
         ...
 
@@ -77,6 +100,10 @@ class ClaimRepository(Protocol):
         """The claim of a key."""
         ...
 
+    async def count(self, owner: UserId, now: datetime) -> int:
+        """How many claims of the owner have not expired."""
+        ...
+
     async def complete(self, claim: Claim) -> None:
         """Stores the result of a claim.
 
@@ -105,7 +132,8 @@ class AnswerStore(Protocol):
         """Stores an answer, unless one is there for this key and request; answers with the one that is there now.
 
         `request` is a SHA-256 of what shapes the answer beside the input: the document and the operation's name. An
-        answer lives as long as its claim; without a claim it is not stored, and given back.
+        answer lives as long as its claim. Without a claim it is not stored, and given back; so is one that would be
+        more than `MAX_ANSWERS_OF_KEY` under its key.
         """
         ...
 
@@ -129,8 +157,13 @@ class StagingStorage(Protocol):
         """Begins a multipart upload; answers with its id."""
         ...
 
-    async def part_url(self, storage_path: str, multipart_id: str, number: int, *, expires_in_seconds: int) -> str:
-        """A presigned URL to which a part is PUT. It is of no use once the upload is finished or aborted."""
+    async def part_url(
+        self, storage_path: str, multipart_id: str, number: int, *, size_bytes: int, expires_in_seconds: int
+    ) -> str:
+        """A presigned URL to which a part of this size is PUT, and nothing larger or smaller.
+
+        It is of no use once the upload is finished or aborted.
+        """
         ...
 
     async def parts(self, storage_path: str, multipart_id: str) -> tuple[StoredPart, ...]:

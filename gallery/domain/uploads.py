@@ -7,6 +7,7 @@ from datetime import datetime  # dataclass fields are read at run time
 from enum import StrEnum, unique
 from typing import Self
 
+from gallery.domain.errors import ErrorCode, RefusedUploadError  # as above
 from gallery.domain.ids import AlbumId, ImageId, UploadId, UserId  # as above
 from gallery.domain.images import ContentType
 
@@ -25,6 +26,7 @@ class UploadState(StrEnum):
 
     OPEN = "OPEN"
     COMPLETED = "COMPLETED"
+    REFUSED = "REFUSED"
 
 
 @unique
@@ -58,12 +60,29 @@ class Announcement:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Refusal:
+    """Why the file of an upload cannot become an image: what everybody is told who completes it."""
+
+    code: ErrorCode
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenUploads:
+    """How many staged uploads an owner has open, and how large they will be together, as announced."""
+
+    count: int
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Upload:
     """An upload under way: the intent that is stored before any byte is.
 
     `image_id` is the id that the image will have, and `storage_path` where its bytes go. `touched_at` moves while a
     streamed upload lives; `expires_at` is when a staged one is given up, and None for a streamed one. A staged one has
-    what was announced, the id of its multipart upload in the storage and the size of its parts.
+    what was announced, the id of its multipart upload in the storage and the size of its parts. A refused one has its
+    `refusal`, until it expires.
     """
 
     id: UploadId
@@ -79,7 +98,21 @@ class Upload:
     created_at: datetime
     touched_at: datetime
     expires_at: datetime | None = None
+    refusal: Refusal | None = None
 
     def completed(self, image_id: ImageId, now: datetime) -> Self:
         """A copy that has become an image, which may be one that was there before."""
         return replace(self, state=UploadState.COMPLETED, image_id=image_id, touched_at=now)
+
+    def refused(self, refusal: Refusal, now: datetime) -> Self:
+        """A copy whose file was refused."""
+        return replace(self, state=UploadState.REFUSED, refusal=refusal, touched_at=now)
+
+    def check_not_refused(self) -> None:
+        """Passes if the file was not refused.
+
+        Raises:
+            RefusedUploadError: with the reason that was told first.
+        """
+        if self.refusal is not None:
+            raise RefusedUploadError(self.refusal.code, self.refusal.message)

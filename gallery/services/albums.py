@@ -12,13 +12,14 @@ from gallery.domain.access import Right, Viewer, require
 from gallery.domain.albums import Album, clean_album_title
 from gallery.domain.errors import ErrorCode, InvalidInputError, NotFoundError
 from gallery.domain.events import EntityKind, Event, EventKind, JsonValue
-from gallery.domain.idempotency import Claim
+from gallery.domain.idempotency import Claim, Snapshot
 from gallery.domain.ids import AlbumId, ImageId, new_album_id
 from gallery.domain.names import clean_description
 from gallery.domain.ports import Clock, UnitOfWork, UnitOfWorkFactory
 from gallery.services.bulk import BulkResult, distinct
 from gallery.services.changes import KEEP, Keep, kept
 from gallery.services.clock import utc_now
+from gallery.services.idempotency import complete_change
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,12 +81,15 @@ class AlbumService:
             await work.commit()
         return album
 
-    async def update(self, viewer: Viewer, change: AlbumChange) -> Album:
+    async def update(self, viewer: Viewer, change: AlbumChange, claim: Claim | None = None) -> Album:
         """Changes title, description and cover. A change that changes nothing is not recorded.
+
+        A claim is completed with it.
 
         Raises:
             NotFoundError: if there is no such album.
             InvalidInputError: if a value breaks its rule, or the cover is not in the album.
+            ConflictError: VERSION_CONFLICT if another request has taken over the claim.
         """
         require(viewer, Right.EDIT)
         async with self._unit_of_work() as work:
@@ -99,21 +103,17 @@ class AlbumService:
                 cover_id=kept(change.cover_id, before.cover_id),
                 now=now,
             )
-            changes = _changes(before, after)
-            if not changes:
-                return before
-            if "cover_id" in changes and after.cover_id is not None:
-                await _check_cover(work, before.id, after.cover_id)
-            await work.albums.save(after)
-            await work.events.append(_event(EventKind.ALBUM_UPDATED, viewer, after.id, now, changes))
+            album = await _changed(work, viewer, before, after, now)
+            await complete_change(work, claim, Snapshot(album=album))
             await work.commit()
-        return after
+        return album
 
-    async def delete(self, viewer: Viewer, album_id: AlbumId) -> Album:
-        """Deletes an album, never its images. Answers with the album as it was.
+    async def delete(self, viewer: Viewer, album_id: AlbumId, claim: Claim | None = None) -> Album:
+        """Deletes an album, never its images. Answers with the album as it was. A claim is completed with it.
 
         Raises:
             NotFoundError: if there is no such album.
+            ConflictError: VERSION_CONFLICT if another request has taken over the claim.
         """
         require(viewer, Right.EDIT)
         async with self._unit_of_work() as work:
@@ -121,17 +121,21 @@ class AlbumService:
             image_ids = await work.albums.delete(album_id)
             payload: dict[str, JsonValue] = {"title": album.title, "image_count": len(image_ids)}
             await work.events.append(_event(EventKind.ALBUM_DELETED, viewer, album_id, self._clock(), payload))
+            await complete_change(work, claim, Snapshot(album=album))
             await work.commit()
         return album
 
     async def add_images(
-        self, viewer: Viewer, album_id: AlbumId, image_ids: Sequence[ImageId]
+        self, viewer: Viewer, album_id: AlbumId, image_ids: Sequence[ImageId], claim: Claim | None = None
     ) -> tuple[Album, BulkResult]:
         """Puts images at the end of an album, in this order. Those that are in it already stay where they are.
+
+        A claim is completed with it.
 
         Raises:
             NotFoundError: if there is no such album.
             InvalidInputError: TOO_MANY_ITEMS for more than 100 images.
+            ConflictError: VERSION_CONFLICT if another request has taken over the claim.
         """
         require(viewer, Right.CONTRIBUTE)
         wanted = distinct(image_ids, field=("imageIds",))
@@ -142,17 +146,21 @@ class AlbumService:
             if await append_images(work, viewer, album_id, [id_ for id_ in wanted if id_ in images], now):
                 album = album.touched(now)
                 await work.albums.save(album)
-                await work.commit()
+            await complete_change(work, claim, Snapshot(album=album, image_ids=tuple(images)))
+            await work.commit()
         return album, BulkResult.of(wanted, images)
 
     async def remove_images(
-        self, viewer: Viewer, album_id: AlbumId, image_ids: Sequence[ImageId]
+        self, viewer: Viewer, album_id: AlbumId, image_ids: Sequence[ImageId], claim: Claim | None = None
     ) -> tuple[Album, BulkResult]:
         """Takes images out of an album; they stay in the gallery. Those that are not in it do not matter.
+
+        A claim is completed with it.
 
         Raises:
             NotFoundError: if there is no such album.
             InvalidInputError: TOO_MANY_ITEMS for more than 100 images.
+            ConflictError: VERSION_CONFLICT if another request has taken over the claim.
         """
         require(viewer, Right.CONTRIBUTE)
         wanted = distinct(image_ids, field=("imageIds",))
@@ -166,7 +174,8 @@ class AlbumService:
                 await work.albums.save(album)
                 payload: dict[str, JsonValue] = {"image_ids": [id_.hex for id_ in removed]}
                 await work.events.append(_event(EventKind.ALBUM_IMAGES_REMOVED, viewer, album_id, now, payload))
-                await work.commit()
+            await complete_change(work, claim, Snapshot(album=album, image_ids=tuple(images)))
+            await work.commit()
         return album, BulkResult.of(wanted, images)
 
 
@@ -182,6 +191,22 @@ async def append_images(
     payload: dict[str, JsonValue] = {"image_ids": [id_.hex for id_ in added]}
     await work.events.append(_event(EventKind.ALBUM_IMAGES_ADDED, viewer, album_id, now, payload))
     return True
+
+
+async def _changed(work: UnitOfWork, viewer: Viewer, before: Album, after: Album, now: datetime) -> Album:
+    """The album after a change, which is stored and recorded; as it was before if there is none.
+
+    Raises:
+        InvalidInputError: if the cover is not in the album.
+    """
+    changes = _changes(before, after)
+    if not changes:
+        return before
+    if "cover_id" in changes and after.cover_id is not None:
+        await _check_cover(work, before.id, after.cover_id)
+    await work.albums.save(after)
+    await work.events.append(_event(EventKind.ALBUM_UPDATED, viewer, after.id, now, changes))
+    return after
 
 
 async def _check_cover(work: UnitOfWork, album_id: AlbumId, cover_id: ImageId) -> None:

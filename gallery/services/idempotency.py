@@ -22,11 +22,12 @@ from uuid import uuid4
 from gallery.domain.access import Right, Viewer, require
 from gallery.domain.errors import ConflictError, ErrorCode, GalleryError, UploadInterruptedError
 from gallery.domain.events import JsonValue
-from gallery.domain.idempotency import Claim, clean_key, key_reused
-from gallery.domain.ports import Clock, UnitOfWorkFactory
+from gallery.domain.idempotency import Claim, Snapshot, clean_key, key_reused
+from gallery.domain.ports import Clock, UnitOfWork, UnitOfWorkFactory
 from gallery.services.clock import utc_now
 from gallery.services.finishing import Finishing
 from gallery.services.heartbeat import Heartbeat
+from gallery.services.key_quota import KeyQuota
 
 log = logging.getLogger(__name__)
 
@@ -94,11 +95,13 @@ class IdempotencyService:
         *,
         heartbeat: Heartbeat,
         timing: IdempotencyTiming,
+        quota: KeyQuota | None = None,
         clock: Clock = utc_now,
     ) -> None:
         self._unit_of_work = unit_of_work
         self._heartbeat = heartbeat
         self._timing = timing
+        self._quota = quota or KeyQuota()
         self._clock = clock
         self._finishing = Finishing()
 
@@ -108,7 +111,7 @@ class IdempotencyService:
         Raises:
             InvalidInputError: INVALID_IDEMPOTENCY_KEY.
             ConflictError: IDEMPOTENCY_KEY_REUSED if the key belongs to another request; IDEMPOTENCY_KEY_IN_USE if an
-                earlier one is still worked on and takes too long to wait for.
+                earlier one is still worked on and takes too long to wait for; TOO_MANY_IDEMPOTENCY_KEYS.
             GalleryError: whatever the work or the repeat raises.
         """
         require(viewer, Right.CONTRIBUTE)
@@ -141,6 +144,17 @@ class IdempotencyService:
             raise key_reused()
         return await repeat(stored)
 
+    async def complete(self, viewer: Viewer, claim: Claim) -> None:
+        """Stores the result of a claim whose work was done already, by a transaction that knew another key.
+
+        Raises:
+            ConflictError: VERSION_CONFLICT if another request has taken over the claim.
+        """
+        require(viewer, Right.CONTRIBUTE)
+        async with self._unit_of_work() as work:
+            await work.claims.complete(claim)
+            await work.commit()
+
     async def settle(self) -> None:
         """Waits for keys that are being given free."""
         await self._finishing.settle()
@@ -172,6 +186,8 @@ class IdempotencyService:
             stored = await work.claims.take(
                 replace(claim, touched_at=now), abandoned_before=now - self._timing.lease, now=now
             )
+            if stored.holder == claim.holder:
+                await self._quota.take(work, claim.owner, now)
             await work.commit()
         return stored
 
@@ -226,6 +242,16 @@ class _Pause:
         await asyncio.sleep(self._seconds)
         self._seconds = min(2 * self._seconds, self._longest_seconds)
         return True
+
+
+async def complete_change(work: UnitOfWork, claim: Claim | None, snapshot: Snapshot) -> None:
+    """Completes the claim of a change, if it has one, within the transaction of the change.
+
+    Raises:
+        ConflictError: VERSION_CONFLICT if another request has taken over the claim.
+    """
+    if claim is not None:
+        await work.claims.complete(claim.changed(snapshot))
 
 
 def fingerprint_of(value: JsonValue) -> str:

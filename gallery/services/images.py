@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Literal
 
 from gallery.domain.access import Right, Viewer, require
 from gallery.domain.errors import ConflictError, ErrorCode
 from gallery.domain.events import Event, EventKind, JsonValue
+from gallery.domain.idempotency import Claim, Snapshot
 from gallery.domain.ids import ImageId
 from gallery.domain.images import Image
 from gallery.domain.jobs import DeleteObjects
-from gallery.domain.ports import Clock, UnitOfWorkFactory
+from gallery.domain.ports import Clock, UnitOfWork, UnitOfWorkFactory
 from gallery.services.changes import KEEP, Keep, kept
 from gallery.services.clock import utc_now
+from gallery.services.idempotency import complete_change
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,13 +39,14 @@ class ImageService:
         self._unit_of_work = unit_of_work
         self._clock = clock
 
-    async def update(self, viewer: Viewer, change: ImageChange) -> Image:
-        """Changes title and description. A change that changes nothing is not recorded.
+    async def update(self, viewer: Viewer, change: ImageChange, claim: Claim | None = None) -> Image:
+        """Changes title and description. A change that changes nothing is not recorded. A claim is completed with it.
 
         Raises:
             NotFoundError: if there is no such image.
             InvalidInputError: if a value breaks its rule.
-            ConflictError: VERSION_CONFLICT if the image is at another version than expected.
+            ConflictError: VERSION_CONFLICT if the image is at another version than expected, or another request has
+                taken over the claim.
         """
         require(viewer, Right.EDIT)
         async with self._unit_of_work() as work:
@@ -54,27 +58,19 @@ class ImageService:
                 description=kept(change.description, before.description),
                 now=now,
             )
-            changes = _changes(before, after)
-            if not changes:
-                return before
-            await work.images.save(after)
-            await work.events.append(
-                Event(
-                    kind=EventKind.IMAGE_UPDATED,
-                    entity_id=after.id,
-                    actor=viewer.id,
-                    occurred_at=now,
-                    payload=changes,
-                )
-            )
+            image = await _changed(work, viewer, before, after, now)
+            await complete_change(work, claim, Snapshot(image=image))
             await work.commit()
-        return after
+        return image
 
-    async def delete(self, viewer: Viewer, image_id: ImageId) -> Image:
+    async def delete(self, viewer: Viewer, image_id: ImageId, claim: Claim | None = None) -> Image:
         """Deletes an image; a job removes its bytes afterwards. Answers with the image as it was.
+
+        A claim is completed with it.
 
         Raises:
             NotFoundError: if there is no such image.
+            ConflictError: VERSION_CONFLICT if another request has taken over the claim.
         """
         require(viewer, Right.EDIT)
         async with self._unit_of_work() as work:
@@ -99,6 +95,7 @@ class ImageService:
             await work.jobs.enqueue(
                 DeleteObjects((image.storage_path, *(rendition.storage_path for rendition in renditions)))
             )
+            await complete_change(work, claim, Snapshot(image=image))
             await work.commit()
         return image
 
@@ -110,6 +107,18 @@ def _check_version(image: Image, expected: int | None) -> None:
             "Read it again and repeat your change."
         )
         raise ConflictError(ErrorCode.VERSION_CONFLICT, message, field=("expectedVersion",))
+
+
+async def _changed(work: UnitOfWork, viewer: Viewer, before: Image, after: Image, now: datetime) -> Image:
+    """The image after a change, which is stored and recorded; as it was before if there is none."""
+    changes = _changes(before, after)
+    if not changes:
+        return before
+    await work.images.save(after)
+    await work.events.append(
+        Event(kind=EventKind.IMAGE_UPDATED, entity_id=after.id, actor=viewer.id, occurred_at=now, payload=changes)
+    )
+    return after
 
 
 def _changes(before: Image, after: Image) -> dict[str, JsonValue]:

@@ -10,6 +10,7 @@ from gallery.domain.errors import GalleryError, NotFoundError
 from gallery.domain.ids import new_image_id, new_upload_id
 from gallery.domain.images import ContentType, Image
 from gallery.domain.ports import Clock, StoragePaths, UnitOfWorkFactory
+from gallery.domain.upload_ports import IntentStore
 from gallery.domain.uploads import Draft, Transport, Upload
 from gallery.services.clock import utc_now
 from gallery.services.heartbeat import Heartbeat
@@ -23,12 +24,14 @@ class Intents:
     def __init__(
         self,
         unit_of_work: UnitOfWorkFactory,
+        store: IntentStore,
         *,
         paths: StoragePaths,
         heartbeat: Heartbeat,
         clock: Clock = utc_now,
     ) -> None:
         self._unit_of_work = unit_of_work
+        self._store = store
         self._paths = paths
         self._heartbeat = heartbeat
         self._clock = clock
@@ -53,16 +56,14 @@ class Intents:
         return self._heartbeat.uploading(upload.id)
 
     async def begin(self, upload: Upload) -> None:
-        """Stores the intent.
+        """Stores the intent, without waiting for the disk.
 
         A database that crashes may forget it: then the upload can no longer be recorded, and its bytes are swept.
 
         Raises:
             UnavailableError: if the database does not answer; the intent may be there all the same.
         """
-        async with self._unit_of_work() as work:
-            await work.uploads.add(upload)
-            await work.commit(durable=False)
+        await self._store.add(upload)
 
     async def own_image(self, upload: Upload) -> Image | None:
         """The image that the upload became, if it became one of its own. Waits for a transaction that may decide it.

@@ -94,6 +94,7 @@ class Recorder:
 
         Raises:
             UploadGoneError: if the upload is not there any more.
+            RefusedUploadError: if somebody else has refused its file.
             DuplicateImageError: if the owner has these bytes and wanted to be told.
             NotFoundError: if the album is not there any more.
             ConflictError: VERSION_CONFLICT if somebody else was faster twice, or has taken over the claim.
@@ -118,6 +119,7 @@ class Recorder:
     async def _record(self, viewer: Viewer, file: ArrivedFile) -> UploadResult:
         async with self._unit_of_work() as work:
             upload = await _taken(work, file.upload)
+            upload.check_not_refused()
             if upload.state is UploadState.COMPLETED:
                 return await result_within(work, upload)
             now = self._clock()

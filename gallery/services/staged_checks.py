@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -15,15 +16,25 @@ from gallery.services.incoming import followed, read_head
 
 
 class StagedFileCheck:
-    """Decides whether what a client has sent to the storage is what it announced, and an image."""
+    """Decides whether what a client has sent to the storage is what it announced, and an image.
+
+    At most `parallel` files are checked at once. The others wait without a connection to the storage.
+    """
 
     def __init__(
-        self, *, storage: ObjectStorage, inspector: ImageInspector, verifier: ImageVerifier, head_bytes: int
+        self,
+        *,
+        storage: ObjectStorage,
+        inspector: ImageInspector,
+        verifier: ImageVerifier,
+        head_bytes: int,
+        parallel: int = 2,
     ) -> None:
         self._storage = storage
         self._inspector = inspector
         self._verifier = verifier
         self._head_bytes = head_bytes
+        self._free = asyncio.Semaphore(parallel)
 
     async def check(self, storage_path: str, announced: Announcement) -> tuple[ImageInfo, StoredObject]:
         """What the file is. That it is another one goes before that it is damaged.
@@ -34,7 +45,7 @@ class StagedFileCheck:
             RefusedFileError: if it cannot become an image.
             UnavailableError: if the storage does not answer.
         """
-        async with self._opened(storage_path) as stored:
+        async with self._free, self._opened(storage_path) as stored:
             _compare("size", f"{announced.file_size_bytes:,} bytes", f"{stored.total_bytes:,} bytes")
             tally = Tally()
             chunks = tally.counted(stored.body)

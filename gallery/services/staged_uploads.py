@@ -7,35 +7,31 @@ upload names it; the row is stored first and goes last, so whatever is cut off i
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import replace
-from datetime import timedelta
 
 from gallery.domain.access import Right, Viewer, require
 from gallery.domain.errors import (
     ConflictError,
-    DuplicateImageError,
     ErrorCode,
     GalleryError,
     NotFoundError,
-    RefusedFileError,
 )
-from gallery.domain.idempotency import Claim
+from gallery.domain.idempotency import Claim, Snapshot
 from gallery.domain.ids import UploadId, new_image_id, new_upload_id
 from gallery.domain.jobs import DeleteObjects
-from gallery.domain.ports import Clock, StoragePaths, UnitOfWork, UnitOfWorkFactory
-from gallery.domain.upload_ports import StagingStorage, StoredPart
+from gallery.domain.ports import Clock, StoragePaths, UnitOfWorkFactory
+from gallery.domain.upload_ports import StagingStorage, StoredPart, UploadProgress
 from gallery.domain.uploads import Announcement, Draft, Transport, Upload, UploadState
 from gallery.services.bulk import distinct
 from gallery.services.clock import utc_now
 from gallery.services.drafts import check_album, clean_draft
 from gallery.services.finishing import Finishing
-from gallery.services.recording import ArrivedFile, Recorder, UploadResult, result_within
-from gallery.services.staged_checks import StagedFileCheck
+from gallery.services.idempotency import complete_change
+from gallery.services.recording import UploadResult
+from gallery.services.staged_completion import StagedCompletion
+from gallery.services.staged_progress import StagedProgress
 from gallery.services.staging import PartUrl, StagedUpload, StagingLimits, clean_announcement
-
-COMPLETION_TIME = timedelta(hours=1)
-"""How long an upload lives at least from when its client says that it is complete: longer than any check takes."""
 
 log = logging.getLogger(__name__)
 
@@ -43,25 +39,24 @@ log = logging.getLogger(__name__)
 class StagedUploadService:
     """Takes in files that clients send to the storage."""
 
-    def __init__(  # noqa: PLR0913 - what a file passes through
+    def __init__(
         self,
         *,
         unit_of_work: UnitOfWorkFactory,
         staging: StagingStorage,
         paths: StoragePaths,
-        check: StagedFileCheck,
-        recorder: Recorder,
+        completion: StagedCompletion,
         limits: StagingLimits,
         clock: Clock = utc_now,
     ) -> None:
         self._unit_of_work = unit_of_work
         self._staging = staging
         self._paths = paths
-        self._check = check
-        self._recorder = recorder
+        self._completion = completion
         self._limits = limits
         self._clock = clock
         self._finishing = Finishing()
+        self._progress = StagedProgress(self.find)
 
     async def create(self, viewer: Viewer, announced: Announcement, draft: Draft, claim: Claim | None = None) -> Upload:
         """Begins an upload. A claim is completed with it.
@@ -69,7 +64,8 @@ class StagedUploadService:
         Raises:
             InvalidInputError: if a value breaks its rule, or the file is empty or too large.
             NotFoundError: if there is no such album.
-            ConflictError: VERSION_CONFLICT if another request has taken over the claim.
+            ConflictError: TOO_MANY_UPLOADS if the viewer has too much open; VERSION_CONFLICT if another request has
+                taken over the claim.
             UnavailableError: if the storage or the database does not answer.
         """
         require(viewer, Right.CONTRIBUTE)
@@ -94,7 +90,7 @@ class StagedUploadService:
         return await self._finishing.run(self._begin(upload, announced, claim))
 
     async def find(self, viewer: Viewer, upload_id: UploadId) -> tuple[Upload, tuple[StoredPart, ...]]:
-        """An upload of the viewer, and the parts that have arrived; none once it is complete.
+        """An upload of the viewer, and the parts that have arrived; none once it is complete or refused.
 
         Raises:
             NotFoundError: if there is none, or it has expired.
@@ -102,12 +98,23 @@ class StagedUploadService:
         """
         require(viewer, Right.CONTRIBUTE)
         staged = await self._get(viewer, upload_id)
-        if staged.upload.state is UploadState.COMPLETED:
+        if staged.upload.state is not UploadState.OPEN:
             return staged.upload, ()
         try:
             return staged.upload, await self._staging.parts(staged.upload.storage_path, staged.multipart_id)
         except NotFoundError:  # it is being completed at this moment
             return staged.upload, ()
+
+    async def watch(self, viewer: Viewer, upload_id: UploadId) -> AsyncGenerator[UploadProgress]:
+        """How far an upload of the viewer is: at once, and after every change until it is over.
+
+        Raises:
+            NotFoundError: if there is no such upload, or it has expired.
+            UnavailableError: if the database does not answer; iterating too, and if the storage does not.
+        """
+        require(viewer, Right.CONTRIBUTE)
+        await self._get(viewer, upload_id)
+        return self._progress.watch(viewer, upload_id)
 
     async def part_urls(self, viewer: Viewer, upload_id: UploadId, numbers: Sequence[int]) -> tuple[PartUrl, ...]:
         """Where to PUT parts, each once, in the order of the numbers. Sending a part again replaces it.
@@ -115,7 +122,7 @@ class StagedUploadService:
         Raises:
             InvalidInputError: if there are no such parts, or more than 100 are asked for.
             NotFoundError: if there is no such upload, or it has expired.
-            ConflictError: VERSION_CONFLICT if it is complete.
+            ConflictError: VERSION_CONFLICT if it is complete or refused.
         """
         require(viewer, Right.CONTRIBUTE)
         wanted = distinct(numbers, field=("numbers",))
@@ -131,6 +138,7 @@ class StagedUploadService:
                         staged.upload.storage_path,
                         staged.multipart_id,
                         number,
+                        size_bytes=staged.size_of(number),
                         expires_in_seconds=int(self._limits.url_ttl.total_seconds()),
                     ),
                     first_byte=staged.first_byte_of(number),
@@ -144,40 +152,33 @@ class StagedUploadService:
     async def complete(self, viewer: Viewer, upload_id: UploadId) -> UploadResult:
         """Makes an image of the parts. Asked again, or by several at once, it gives the same answer.
 
-        A refused file is removed with its upload. After any other failure the upload stays and may be completed again.
+        A refused file is removed; that and why it was refused is the answer until the upload expires. After any other
+        failure the upload stays and may be completed again.
 
         Raises:
             NotFoundError: if there is no such upload, or it has expired, or its image was deleted since.
             IncompleteUploadError: if parts are missing or not of their size.
-            FileMismatchError: if the file is not the one that was announced.
-            RefusedFileError: if it cannot become an image.
-            DuplicateImageError: if the viewer has these bytes and wanted to be told.
+            RefusedUploadError: if the file is not the one that was announced, or cannot become an image, or its album
+                is gone, or the viewer has these bytes and wanted to be told.
             UnavailableError: if the storage or the database does not answer.
         """
         require(viewer, Right.CONTRIBUTE)
-        staged = await self._prolonged(viewer, upload_id)
-        if staged.upload.state is UploadState.COMPLETED:
-            return await self._recorder.result_of(staged.upload)
-        await self._assemble(staged)
-        try:
-            info, stored = await self._check.check(staged.upload.storage_path, staged.announced)
-            file = ArrivedFile(upload=staged.upload, info=info, stored=stored, filename=staged.announced.filename)
-            return await self._finishing.run(self._recorder.record(viewer, file))
-        except (RefusedFileError, DuplicateImageError, NotFoundError) as refusal:
-            return await self._finishing.run(self._refused(staged.upload, refusal))
+        return await self._completion.complete(viewer, upload_id)
 
-    async def abort(self, viewer: Viewer, upload_id: UploadId) -> None:
-        """Gives an upload up and removes what has arrived of it.
+    async def abort(self, viewer: Viewer, upload_id: UploadId, claim: Claim | None = None) -> None:
+        """Gives an upload up and removes what has arrived of it. A claim is completed with it.
 
         Raises:
             NotFoundError: if there is no such upload, or it has expired.
-            ConflictError: VERSION_CONFLICT if it is complete.
+            ConflictError: VERSION_CONFLICT if it is complete or refused, or another request has taken over the claim.
         """
         require(viewer, Right.CONTRIBUTE)
         async with self._unit_of_work() as work:
-            staged = await self._living(work, viewer, upload_id)
+            staged = StagedUpload.living(await work.uploads.get(viewer.id, upload_id), self._clock())
             _check_open(staged.upload)
-            await _remove(work, staged.upload)
+            await work.uploads.delete([upload_id])
+            await work.jobs.enqueue(DeleteObjects((staged.upload.storage_path,)))
+            await complete_change(work, claim, Snapshot())
             await work.commit()
         try:
             await self._staging.abort(staged.upload.storage_path, staged.multipart_id)
@@ -187,10 +188,12 @@ class StagedUploadService:
     async def settle(self) -> None:
         """Waits for uploads that are being begun or recorded."""
         await self._finishing.settle()
+        await self._completion.settle()
 
     async def _begin(self, upload: Upload, announced: Announcement, claim: Claim | None) -> Upload:
         """The row, the multipart upload, its id in the row: wherever this is cut off, the sweep finds what is left."""
         async with self._unit_of_work() as work:
+            self._limits.check_room(await work.uploads.open_of(upload.owner), announced)
             await work.uploads.add(upload)
             await work.commit()
         try:
@@ -216,59 +219,10 @@ class StagedUploadService:
 
     async def _get(self, viewer: Viewer, upload_id: UploadId) -> StagedUpload:
         async with self._unit_of_work() as work:
-            return await self._living(work, viewer, upload_id)
-
-    async def _living(self, work: UnitOfWork, viewer: Viewer, upload_id: UploadId) -> StagedUpload:
-        staged = StagedUpload.of(await work.uploads.get(viewer.id, upload_id))
-        if staged.upload.expires_at is not None and staged.upload.expires_at <= self._clock():
-            message = "The upload has expired. Begin a new one."
-            raise NotFoundError(message, field=("id",))
-        return staged
-
-    async def _prolonged(self, viewer: Viewer, upload_id: UploadId) -> StagedUpload:
-        """The upload, which from now on lives long enough to be completed."""
-        now = self._clock()
-        async with self._unit_of_work() as work:
-            staged = await self._living(work, viewer, upload_id)
-            expires_at = max(staged.upload.expires_at or now, now + COMPLETION_TIME)
-            upload = replace(staged.upload, touched_at=now, expires_at=expires_at)
-            await work.uploads.save(upload)
-            await work.commit()
-        return replace(staged, upload=upload)
-
-    async def _assemble(self, staged: StagedUpload) -> None:
-        path, multipart_id = staged.upload.storage_path, staged.multipart_id
-        try:
-            parts = staged.whole(await self._staging.parts(path, multipart_id))
-            await self._staging.finish(path, multipart_id, parts)
-        except NotFoundError:
-            log.info("the parts of an upload were put together before, or are gone: %s", path)
-
-    async def _refused(self, upload: Upload, refusal: GalleryError) -> UploadResult:
-        """Removes a refused upload, unless another call has completed it meanwhile: then that is the answer.
-
-        Raises:
-            GalleryError: the refusal.
-        """
-        async with self._unit_of_work() as work:
-            try:
-                current = await work.uploads.get(upload.owner, upload.id)
-            except NotFoundError:
-                raise refusal from None
-            if current.state is UploadState.COMPLETED:
-                return await result_within(work, current)
-            await _remove(work, upload)
-            await work.commit()
-        raise refusal
-
-
-async def _remove(work: UnitOfWork, upload: Upload) -> None:
-    """Removes the row, and with the same commit asks for the object to be removed."""
-    await work.uploads.delete([upload.id])
-    await work.jobs.enqueue(DeleteObjects((upload.storage_path,)))
+            return StagedUpload.living(await work.uploads.find(viewer.id, upload_id), self._clock())
 
 
 def _check_open(upload: Upload) -> None:
-    if upload.state is UploadState.COMPLETED:
-        message = "The upload is complete already."
+    if upload.state is not UploadState.OPEN:
+        message = "The upload is complete already, or its file was refused."
         raise ConflictError(ErrorCode.VERSION_CONFLICT, message, field=("id",))

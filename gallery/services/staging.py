@@ -8,10 +8,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Self
 
-from gallery.domain.errors import ErrorCode, IncompleteUploadError, InvalidInputError, NotFoundError
+from gallery.domain.errors import ConflictError, ErrorCode, IncompleteUploadError, InvalidInputError, NotFoundError
 from gallery.domain.names import clean_filename
 from gallery.domain.upload_ports import StoredPart
-from gallery.domain.uploads import Announcement, Upload
+from gallery.domain.uploads import Announcement, OpenUploads, Upload
 
 MAX_PARTS = 10_000
 """As many as S3 takes."""
@@ -21,12 +21,34 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StagingLimits:
-    """How large files and parts are, and how long an upload and the URL of a part live."""
+    """How large files and parts are, how long uploads and URLs of parts live, and what one owner may have open."""
 
     max_file_size_bytes: int
     part_size_bytes: int
     ttl: timedelta = timedelta(days=1)
     url_ttl: timedelta = timedelta(hours=1)
+    max_open_uploads: int = 1000
+    max_open_bytes: int = 1024**4
+
+    def check_room(self, there: OpenUploads, announced: Announcement) -> None:
+        """Passes if an owner may have another upload open beside those that are there.
+
+        Raises:
+            ConflictError: TOO_MANY_UPLOADS.
+        """
+        if there.count >= self.max_open_uploads:
+            message = (
+                f"You have {there.count:,} uploads open, and no more than {self.max_open_uploads:,} are taken at once. "
+                "Complete or abort some of them."
+            )
+            raise ConflictError(ErrorCode.TOO_MANY_UPLOADS, message)
+        size_bytes = there.size_bytes + announced.file_size_bytes
+        if size_bytes > self.max_open_bytes:
+            message = (
+                f"Your open uploads would have {size_bytes:,} bytes with this one, and no more than "
+                f"{self.max_open_bytes:,} are taken at once. Complete or abort some of them."
+            )
+            raise ConflictError(ErrorCode.TOO_MANY_UPLOADS, message, field=("fileSize",))
 
     def part_size_for(self, file_size_bytes: int) -> int:
         """The size of all parts but the last; larger than usual where there would be too many."""
@@ -61,14 +83,28 @@ class StagedUpload:
             NotFoundError: if it is a streamed one, or its beginning was cut off.
         """
         if upload.announced is None or upload.multipart_id is None or upload.part_size_bytes is None:
-            message = "There is no such upload. It may have been aborted."
-            raise NotFoundError(message, field=("id",))
+            raise _missing()
         return cls(
             upload=upload,
             announced=upload.announced,
             multipart_id=upload.multipart_id,
             part_size_bytes=upload.part_size_bytes,
         )
+
+    @classmethod
+    def living(cls, upload: Upload | None, now: datetime) -> Self:
+        """The same upload.
+
+        Raises:
+            NotFoundError: if there is none, or it is a streamed one, was cut off, or has expired.
+        """
+        if upload is None:
+            raise _missing()
+        staged = cls.of(upload)
+        if upload.expires_at is not None and upload.expires_at <= now:
+            message = "The upload has expired. Begin a new one."
+            raise NotFoundError(message, field=("id",))
+        return staged
 
     @property
     def part_count(self) -> int:
@@ -142,3 +178,8 @@ def clean_checksum(checksum: str, *, field: tuple[str, ...] = ("checksum",)) -> 
         message = "A checksum is the SHA-256 of the file: 64 hexadecimal digits."
         raise InvalidInputError(ErrorCode.INVALID_CHECKSUM, message, field=field)
     return cleaned
+
+
+def _missing() -> NotFoundError:
+    message = "There is no such upload. It may have been aborted, or has expired."
+    return NotFoundError(message, field=("id",))

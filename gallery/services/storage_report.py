@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum, unique
+from typing import Protocol
 
 
 @unique
@@ -65,6 +66,46 @@ class StorageReport:
     held_jobs: int
     is_repaired: bool = False
     held_back: str | None = None
+
+
+@unique
+class Depth(StrEnum):
+    """What of every file a report has compared."""
+
+    SIZES = "sizes"
+    CHECKSUMS = "checksums"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportSummary:
+    """What is kept of a report for those who watch over the gallery."""
+
+    depth: Depth
+    checked_at: datetime
+    duration_seconds: float
+    objects: int
+    objects_bytes: int
+    counts: Mapping[FindingKind, int]
+
+
+class LastReports(Protocol):
+    """The last report of each depth, wherever in the gallery it was made."""
+
+    async def keep(self, summary: ReportSummary) -> None:
+        """Keeps a report in place of an older one of its depth.
+
+        Raises:
+            UnavailableError: if the database does not answer.
+        """
+        ...
+
+    async def all(self) -> tuple[ReportSummary, ...]:
+        """At most one of each depth, in the order of `Depth`.
+
+        Raises:
+            UnavailableError: if the database does not answer.
+        """
+        ...
 
 
 class Findings:

@@ -7,15 +7,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from gallery.domain.access import Right, Viewer, require
+from gallery.domain.errors import GalleryError
 from gallery.domain.ports import Clock
 from gallery.domain.upload_ports import HeldJobs
 from gallery.services.abandoned_uploads import AbandonedUploads
 from gallery.services.clock import utc_now
 from gallery.services.storage_comparison import StorageComparison
-from gallery.services.storage_report import FindingKind, Findings, StorageReport
+from gallery.services.storage_report import Depth, FindingKind, Findings, LastReports, ReportSummary, StorageReport
 
 PLAUSIBLE_LEFTOVERS = 100
 """So many objects without a row are believed in any gallery; more of them only if more objects have a row."""
@@ -32,11 +33,13 @@ class SweepService:
         comparison: StorageComparison,
         abandoned: AbandonedUploads,
         held_jobs: HeldJobs,
+        last_reports: LastReports,
         clock: Clock = utc_now,
     ) -> None:
         self._comparison = comparison
         self._abandoned = abandoned
         self._held_jobs = held_jobs
+        self._last_reports = last_reports
         self._clock = clock
         self._reporting = asyncio.Lock()
 
@@ -52,9 +55,11 @@ class SweepService:
         require(viewer, Right.EDIT)
         async with self._reporting:
             findings = Findings()
-            before = self._clock() - grace
+            started = self._clock()
+            before = started - grace
             await self._abandoned.find(before, findings)
             await self._comparison.compare(before, findings, verify=verify, repair=False)
+            await self._keep(findings, started, Depth.CHECKSUMS if verify else Depth.SIZES)
             return await self._reported(findings)
 
     async def repair(self, viewer: Viewer, grace: timedelta, *, verify: bool = False) -> StorageReport:
@@ -88,13 +93,31 @@ class SweepService:
         Raises:
             UnavailableError: if the storage or the database does not answer.
         """
-        before = self._clock() - grace
+        started = self._clock()
+        before = started - grace
         findings = Findings()
         await self._comparison.compare(before, findings, verify=False, repair=False)
         await self._abandoned.end(before, findings, with_unnamed=_why_to_hold_back(findings) is None)
+        await self._keep(findings, started, Depth.SIZES)
         if findings.counts:
             counts = ", ".join(f"{count} {kind.value}" for kind, count in findings.counts.items())
             log.warning("the sweep has found %s; `gallery doctor` tells more", counts)
+
+    async def _keep(self, findings: Findings, started: datetime, depth: Depth) -> None:
+        """Keeps what was found for those who watch; what a repair has put right is not told to them as wrong."""
+        now = self._clock()
+        summary = ReportSummary(
+            depth=depth,
+            checked_at=now,
+            duration_seconds=(now - started).total_seconds(),
+            objects=findings.objects,
+            objects_bytes=findings.objects_bytes,
+            counts=dict(findings.counts),
+        )
+        try:
+            await self._last_reports.keep(summary)
+        except GalleryError:
+            log.warning("a report of the storage could not be kept", exc_info=True)
 
     async def _reported(
         self, findings: Findings, *, is_repaired: bool = False, held_back: str | None = None

@@ -8,12 +8,13 @@ from datetime import datetime
 from gallery.domain.access import Right, Viewer, require
 from gallery.domain.errors import ConflictError, ErrorCode
 from gallery.domain.events import Event, EventKind
-from gallery.domain.idempotency import Claim
+from gallery.domain.idempotency import Claim, Snapshot
 from gallery.domain.ids import ImageId, TagId, new_tag_id
 from gallery.domain.ports import Clock, UnitOfWork, UnitOfWorkFactory
 from gallery.domain.tags import Tag, clean_tag_name, tag_key
 from gallery.services.bulk import BulkResult, check_count, distinct
 from gallery.services.clock import utc_now
+from gallery.services.idempotency import complete_change
 
 
 class TagService:
@@ -44,11 +45,16 @@ class TagService:
             await work.commit()
         return tag
 
-    async def tag_images(self, viewer: Viewer, image_ids: Sequence[ImageId], names: Sequence[str]) -> BulkResult:
+    async def tag_images(
+        self, viewer: Viewer, image_ids: Sequence[ImageId], names: Sequence[str], claim: Claim | None = None
+    ) -> BulkResult:
         """Gives every image every tag, making tags that do not exist. Tags that an image has already stay.
+
+        A claim is completed with it.
 
         Raises:
             InvalidInputError: if a name breaks its rule, or more than 100 images or names are given.
+            ConflictError: VERSION_CONFLICT if another request has taken over the claim.
         """
         require(viewer, Right.CONTRIBUTE)
         wanted = distinct(image_ids, field=("imageIds",))
@@ -57,14 +63,20 @@ class TagService:
             images = await work.images.get_many(wanted)
             if images and cleaned:
                 await attach_tags(work, viewer, list(images), cleaned, self._clock())
-                await work.commit()
+            await complete_change(work, claim, Snapshot(image_ids=tuple(images)))
+            await work.commit()
         return BulkResult.of(wanted, images)
 
-    async def untag_images(self, viewer: Viewer, image_ids: Sequence[ImageId], names: Sequence[str]) -> BulkResult:
+    async def untag_images(
+        self, viewer: Viewer, image_ids: Sequence[ImageId], names: Sequence[str], claim: Claim | None = None
+    ) -> BulkResult:
         """Takes the tags from the images. Tags that do not exist, or that an image does not have, do not matter.
+
+        A claim is completed with it.
 
         Raises:
             InvalidInputError: if a name breaks its rule, or more than 100 images or names are given.
+            ConflictError: VERSION_CONFLICT if another request has taken over the claim.
         """
         require(viewer, Right.CONTRIBUTE)
         wanted = distinct(image_ids, field=("imageIds",))
@@ -76,14 +88,16 @@ class TagService:
             if pairs:
                 now = self._clock()
                 await work.events.append(*_tagging_events(EventKind.IMAGE_UNTAGGED, viewer, pairs, tags, now))
-                await work.commit()
+            await complete_change(work, claim, Snapshot(image_ids=tuple(images)))
+            await work.commit()
         return BulkResult.of(wanted, images)
 
-    async def delete(self, viewer: Viewer, tag_id: TagId) -> Tag:
-        """Takes a tag from all images and removes it. Answers with the tag as it was.
+    async def delete(self, viewer: Viewer, tag_id: TagId, claim: Claim | None = None) -> Tag:
+        """Takes a tag from all images and removes it. Answers with the tag as it was. A claim is completed with it.
 
         Raises:
             NotFoundError: if there is no such tag.
+            ConflictError: VERSION_CONFLICT if another request has taken over the claim.
         """
         require(viewer, Right.EDIT)
         async with self._unit_of_work() as work:
@@ -98,6 +112,7 @@ class TagService:
                     payload={"name": tag.name, "image_count": len(images)},
                 )
             )
+            await complete_change(work, claim, Snapshot(tag=tag))
             await work.commit()
         return tag
 

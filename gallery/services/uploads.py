@@ -15,8 +15,10 @@ from gallery.domain.errors import EmptyFileError, GalleryError, UnavailableError
 from gallery.domain.idempotency import Claim
 from gallery.domain.ids import AlbumId
 from gallery.domain.images import ImageInfo
+from gallery.domain.metrics import NO_METRICS, UploadMetrics
 from gallery.domain.ports import ImageInspector, IncomingFile, ObjectStorage, StoredObject, UnitOfWorkFactory
-from gallery.domain.uploads import Draft, OnDuplicate, Upload
+from gallery.domain.uploads import Draft, OnDuplicate, Transport, Upload
+from gallery.services.counting import counted
 from gallery.services.drafts import check_album, clean_draft
 from gallery.services.finishing import Finishing
 from gallery.services.incoming import followed, limited, read_head
@@ -59,7 +61,7 @@ class UploadLimits:
 class UploadService:
     """Takes files in."""
 
-    def __init__(  # what a file passes through
+    def __init__(  # noqa: PLR0913 - what a file passes through
         self,
         *,
         unit_of_work: UnitOfWorkFactory,
@@ -68,6 +70,7 @@ class UploadService:
         intents: Intents,
         recorder: Recorder,
         limits: UploadLimits,
+        metrics: UploadMetrics = NO_METRICS,
     ) -> None:
         self._unit_of_work = unit_of_work
         self._storage = storage
@@ -75,6 +78,7 @@ class UploadService:
         self._intents = intents
         self._recorder = recorder
         self._limits = limits
+        self._metrics = metrics
         self._finishing = Finishing()
 
     async def upload(self, viewer: Viewer, new: NewImage, claim: Claim | None = None) -> UploadResult:
@@ -93,6 +97,13 @@ class UploadService:
             UnavailableError: if the storage or the database does not answer.
         """
         require(viewer, Right.CONTRIBUTE)
+        return await counted(self._metrics, Transport.STREAMED, self._upload(viewer, new, claim))
+
+    async def settle(self) -> None:
+        """Waits for uploads whose bytes are stored and whose rows are being written."""
+        await self._finishing.settle()
+
+    async def _upload(self, viewer: Viewer, new: NewImage, claim: Claim | None) -> UploadResult:
         draft = clean_draft(new.draft())
         await check_album(self._unit_of_work, draft)
         chunks = limited(new.file.chunks(), self._limits.max_file_size_bytes)
@@ -105,10 +116,6 @@ class UploadService:
             stored = await self._stored(upload, followed(head, chunks, self._inspector.follow(info)), info)
             file = ArrivedFile(upload=upload, info=info, stored=stored, filename=new.file.filename, claim=claim)
             return await self._finishing.run(self._record_or_discard(viewer, file))
-
-    async def settle(self) -> None:
-        """Waits for uploads whose bytes are stored and whose rows are being written."""
-        await self._finishing.settle()
 
     async def _stored(self, upload: Upload, chunks: AsyncIterator[bytes], info: ImageInfo) -> StoredObject:
         """Sends the bytes to the storage, which keeps all of them or none."""

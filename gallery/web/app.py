@@ -13,6 +13,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
+from gallery.domain.metrics import NO_METRICS
 from gallery.domain.ports import ObjectStorage
 from gallery.settings import Settings
 from gallery.web.base_url import base_url_for
@@ -22,6 +23,7 @@ from gallery.web.graphql.endpoint import GraphQLEndpoint
 from gallery.web.graphql.schema import schema, schema_text
 from gallery.web.health import Check, Health
 from gallery.web.media import Media
+from gallery.web.metrics import Counting, Metrics
 from gallery.web.middleware.stack import middleware
 from gallery.web.paths import GRAPHQL_PATH, MEDIA_PATH, SCHEMA_PATH
 from gallery.web.responses import ERROR_HANDLERS
@@ -31,21 +33,25 @@ from gallery.web.responses import ERROR_HANDLERS
 class WebParts:
     """What the web application is made of.
 
-    `checks` say how each dependency is, by its name. Setting `stopping` makes the gallery unready, so that a load
-    balancer sends it nothing new before it stops.
+    `checks` say how each dependency is, by its name. Without `counting` nothing is counted. Setting `stopping` makes
+    the gallery unready, so that a load balancer sends it nothing new before it stops.
     """
 
     use_cases: UseCases
     storage: ObjectStorage
     checks: Mapping[str, Check]
     settings: Settings
+    counting: Counting | None = None
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
 
 
 def create_web_app(parts: WebParts) -> Starlette:
     """The application, for an ASGI server. The end of its lifespan waits for mutations whose clients went away."""
     base_url = base_url_for(parts.settings.server)
-    graphql = GraphQLEndpoint(schema, parts.use_cases, parts.settings.uploads, base_url, stopping=parts.stopping)
+    metrics = NO_METRICS if parts.counting is None else parts.counting.metrics
+    graphql = GraphQLEndpoint(
+        schema, parts.use_cases, parts.settings.uploads, base_url, stopping=parts.stopping, metrics=metrics
+    )
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
@@ -54,7 +60,7 @@ def create_web_app(parts: WebParts) -> Starlette:
 
     app = Starlette(
         routes=_routes(parts, graphql),
-        middleware=middleware(parts.settings.server),
+        middleware=middleware(parts.settings.server, metrics),
         exception_handlers=ERROR_HANDLERS,
         lifespan=lifespan,
     )
@@ -70,7 +76,12 @@ def _routes(parts: WebParts, graphql: GraphQLEndpoint) -> list[BaseRoute]:
         Route(SCHEMA_PATH, _schema),
         Route(MEDIA_PATH, Media(parts.use_cases.image_reader, parts.storage), methods=["GET"]),
         *Health(parts.checks, stopping=parts.stopping).routes(),
+        *_metrics_routes(parts),
     ]
+
+
+def _metrics_routes(parts: WebParts) -> list[BaseRoute]:
+    return [] if parts.counting is None else [Metrics(parts.counting.page, parts.settings).route()]
 
 
 async def _to_graphql(request: Request) -> Response:

@@ -14,6 +14,7 @@ class RequestCode(StrEnum):
     """What is wrong with a request, for programs: `extensions.code` of a top-level error."""
 
     BAD_REQUEST = "BAD_REQUEST"
+    UNAUTHENTICATED = "UNAUTHENTICATED"
     HOST_NOT_ALLOWED = "HOST_NOT_ALLOWED"
     RANGE_NOT_SATISFIABLE = "RANGE_NOT_SATISFIABLE"
     INVALID_JSON = "INVALID_JSON"

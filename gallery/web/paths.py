@@ -10,6 +10,7 @@ MEDIA_PATH: Final = "/media/{image}/{file}"
 LIVE_PATH: Final = "/livez"
 READY_PATH: Final = "/readyz"
 HEALTH_PATH: Final = "/healthz"
+METRICS_PATH: Final = "/metrics"
 
-PROBE_PATHS: Final = frozenset({LIVE_PATH, READY_PATH})
-"""Where orchestrators look whether a process is well: often, and by address rather than by name."""
+PROBE_PATHS: Final = frozenset({LIVE_PATH, READY_PATH, METRICS_PATH})
+"""Where programs look how a process is: often, and by address rather than by name."""

@@ -21,6 +21,7 @@ from gallery.platform.database.claims import SqlAnswerStore
 from gallery.platform.database.engine import create_engine
 from gallery.platform.database.images import SqlImageReader
 from gallery.platform.database.named_objects import SqlNamedObjects
+from gallery.platform.database.storage_reports import SqlLastReports
 from gallery.platform.database.tags import SqlTagReader
 from gallery.platform.database.unit_of_work import sql_units_of_work
 from gallery.platform.jobs.messages import decode
@@ -34,6 +35,7 @@ from tests.fakes.database import MemoryDatabase
 from tests.fakes.images import MemoryImageReader
 from tests.fakes.named_objects import MemoryNamedObjects
 from tests.fakes.storage import MemoryObjectStorage, MemoryStorageInventory
+from tests.fakes.storage_reports import MemoryLastReports
 from tests.fakes.tags import MemoryTagReader
 from tests.fakes.unit_of_work import memory_units_of_work
 from tests.services import S3Access
@@ -73,6 +75,7 @@ def memory_database() -> Database:
         albums=MemoryAlbumReader(memory),
         answers=MemoryAnswerStore(memory),
         named_objects=MemoryNamedObjects(memory),
+        last_reports=MemoryLastReports(),
         events=events,
         jobs=jobs,
         told=told.commits,
@@ -90,6 +93,7 @@ async def sql_database(database_url: str) -> AsyncIterator[Database]:
         albums=SqlAlbumReader(engine),
         answers=SqlAnswerStore(engine),
         named_objects=SqlNamedObjects(engine),
+        last_reports=SqlLastReports(engine),
         events=lambda: _committed_events(engine),
         jobs=lambda: _committed_jobs(engine),
         told=told.commits,
@@ -161,7 +165,9 @@ async def s3_storage(s3: S3Access, s3_client: S3Client, shared_bucket: str) -> A
             return {path for path, _ in await _contents(s3_client, shared_bucket)}
 
         async def send_part(path: str, multipart_id: str, number: int, content: bytes) -> bool:
-            url = await storages.staging.part_url(path, multipart_id, number, expires_in_seconds=60)
+            url = await storages.staging.part_url(
+                path, multipart_id, number, size_bytes=len(content), expires_in_seconds=60
+            )
             return (await http.put(url, content=content)).is_success
 
         yield Storage(

@@ -9,10 +9,10 @@ from uuid import uuid4
 import pytest
 
 from gallery.domain.errors import ConflictError, ErrorCode
-from gallery.domain.idempotency import Claim
+from gallery.domain.idempotency import MAX_ANSWERS_OF_KEY, Claim, Snapshot
 from gallery.domain.ids import new_image_id
 from tests.contracts.under_test import Database
-from tests.entities import ADA, BOB, a_claim, after, checksum_of
+from tests.entities import ADA, BOB, a_claim, a_tag, after, an_album, an_image, checksum_of
 
 REQUEST, OTHER_REQUEST = checksum_of(b"document"), checksum_of(b"another document")
 
@@ -57,6 +57,21 @@ async def test_a_second_claim_of_a_key_gets_the_first(database: Database) -> Non
     assert await find(database, first) == first
 
 
+async def test_the_claims_of_an_owner_are_counted_until_they_expire(database: Database) -> None:
+    for claim in (
+        a_claim("one"),
+        a_claim("other").completed(new_image_id()),
+        a_claim("expired", expires_at=after(60)),
+        a_claim("one", owner=BOB.id),
+    ):
+        await take(database, claim)
+
+    async with database.unit_of_work() as work:
+        assert await work.claims.count(ADA.id, after(59)) == 3
+        assert await work.claims.count(ADA.id, after(60)) == 2
+        assert await work.claims.count(BOB.id, after(60)) == 1
+
+
 async def test_keys_are_told_apart_by_their_letters_and_their_owners(database: Database) -> None:
     claims = [a_claim("key"), a_claim("KEY"), a_claim("key", owner=BOB.id)]
 
@@ -73,6 +88,30 @@ async def test_a_completed_claim_has_its_result_and_gives_way_to_none_before_it_
 
     assert await find(database, claim) == completed
     assert await take(database, a_claim()) == completed
+
+
+async def test_the_claim_of_a_change_keeps_what_it_answered_with(database: Database) -> None:
+    image, tag, album = an_image(title="Größe \U0001f30a"), a_tag("Sea"), an_album(description=None)
+    claims = [a_claim("everything"), a_claim("nothing")]
+    await database.store(*claims)
+    everything = Snapshot(image=image.deleted(after(1)), tag=tag, album=album, image_ids=(image.id, new_image_id()))
+    changed = [claim.changed(was) for claim, was in zip(claims, (everything, Snapshot()), strict=True)]
+
+    for claim in changed:
+        await complete(database, claim)
+
+    assert [await find(database, claim) for claim in claims] == changed
+    assert [claim.result_id for claim in changed] == [claim.holder for claim in claims]
+
+
+async def test_who_takes_the_expired_key_of_a_change_inherits_nothing(database: Database) -> None:
+    old, new = a_claim(expires_at=after(0)), a_claim()
+    await take(database, old, now=-1)
+    await complete(database, old.changed(Snapshot(tag=a_tag())))
+
+    await take(database, new, now=0)
+
+    assert await find(database, new) == new
 
 
 async def test_an_expired_claim_gives_way(database: Database) -> None:
@@ -272,3 +311,13 @@ async def test_of_many_answers_at_the_same_time_everybody_gets_the_same(database
 
     [answer] = set(kept)
     assert answer in answers
+
+
+async def test_a_key_has_so_many_answers_and_no_more(database: Database) -> None:
+    await take(database, a_claim())
+    requests = [checksum_of(f"document {number}".encode()) for number in range(MAX_ANSWERS_OF_KEY + 1)]
+    for request in requests:
+        assert await database.answers.keep(ADA.id, "key-1", request, b"first") == b"first"
+
+    again = [await database.answers.keep(ADA.id, "key-1", request, b"second") for request in requests]
+    assert again == [b"first"] * MAX_ANSWERS_OF_KEY + [b"second"]

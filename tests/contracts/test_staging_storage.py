@@ -131,7 +131,8 @@ async def test_urls_of_parts_differ(under_test: Storage) -> None:
     multipart_id = await begun(under_test)
 
     urls = {
-        await under_test.staging.part_url(ORIGINAL, multipart_id, number, expires_in_seconds=60) for number in (1, 2)
+        await under_test.staging.part_url(ORIGINAL, multipart_id, number, size_bytes=7, expires_in_seconds=60)
+        for number in (1, 2)
     }
 
     assert len(urls) == 2

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 
 import pytest
 
-from gallery.domain.errors import NotFoundError
+from gallery.domain.errors import ErrorCode, NotFoundError
 from gallery.domain.ids import new_album_id, new_image_id, new_upload_id
 from gallery.domain.images import ContentType
-from gallery.domain.uploads import Announcement, Draft, OnDuplicate, Upload, UploadState
+from gallery.domain.uploads import Announcement, Draft, OnDuplicate, OpenUploads, Refusal, Upload, UploadState
 from tests.contracts.under_test import Database
-from tests.entities import ADA, BOB, a_staged_upload, after, an_upload, checksum_of
+from tests.entities import ADA, BOB, NOBODY, a_staged_upload, after, an_upload, checksum_of
 
 
 async def stored(database: Database, upload: Upload) -> Upload | None:
@@ -65,6 +66,49 @@ async def test_an_upload_is_its_owners_alone(database: Database) -> None:
             await work.uploads.get(ADA.id, new_upload_id())
 
 
+async def test_an_upload_is_found_by_its_owner_alone_and_without_waiting_for_those_who_change_it(
+    database: Database,
+) -> None:
+    upload = a_staged_upload(owner=ADA.id)
+    await database.store(upload)
+
+    async with database.unit_of_work() as holder:
+        await holder.uploads.save(upload.completed(new_image_id(), after(1)))
+        async with database.unit_of_work() as work:
+            assert await work.uploads.find(ADA.id, upload.id) == upload
+            assert await work.uploads.find(BOB.id, upload.id) is None
+            assert await work.uploads.find(ADA.id, new_upload_id()) is None
+
+
+async def test_what_an_owner_has_open_is_counted(database: Database) -> None:
+    largest = Announcement(filename="a.jpg", file_size_bytes=5_000_000_000, content_type=ContentType.JPEG)
+    await database.store(
+        a_staged_upload(owner=ADA.id, announced=largest),
+        a_staged_upload(owner=ADA.id, announced=largest, multipart_id=None, expires_at=after(-1)),
+        a_staged_upload(owner=ADA.id, announced=largest, state=UploadState.COMPLETED),
+        a_staged_upload(owner=BOB.id),
+        an_upload(owner=ADA.id),
+    )
+
+    async with database.unit_of_work() as work:
+        assert await work.uploads.open_of(ADA.id) == OpenUploads(count=2, size_bytes=10_000_000_000)
+        assert await work.uploads.open_of(BOB.id) == OpenUploads(count=1, size_bytes=1000)
+        assert await work.uploads.open_of(NOBODY.id) == OpenUploads(count=0, size_bytes=0)
+
+
+async def test_those_who_count_what_an_owner_has_open_wait_for_each_other(database: Database) -> None:
+    async def add_if_there_are_less_than_three() -> None:
+        async with database.unit_of_work() as work:
+            if (await work.uploads.open_of(ADA.id)).count < 3:
+                await work.uploads.add(a_staged_upload(owner=ADA.id))
+                await work.commit()
+
+    await asyncio.gather(*(add_if_there_are_less_than_three() for _ in range(12)))
+
+    async with database.unit_of_work() as work:
+        assert (await work.uploads.open_of(ADA.id)).count == 3
+
+
 async def test_a_changed_upload_is_stored(database: Database) -> None:
     upload, other = a_staged_upload(), a_staged_upload()
     await database.store(upload, other)
@@ -76,6 +120,21 @@ async def test_a_changed_upload_is_stored(database: Database) -> None:
 
     assert await stored(database, upload) == completed
     assert await stored(database, other) == other
+
+
+async def test_a_refusal_is_stored_and_such_an_upload_is_not_open_any_more(database: Database) -> None:
+    upload = a_staged_upload(owner=ADA.id, created_at=after(-90), expires_at=after(0))
+    await database.store(upload)
+    refused = upload.refused(Refusal(code=ErrorCode.NOT_AN_IMAGE, message="Kein Bild: „港“"), after(1))
+
+    async with database.unit_of_work() as work:
+        await work.uploads.save(refused)
+        await work.commit()
+
+    assert await stored(database, upload) == refused
+    assert await stale_ids(database) == [upload.id]
+    async with database.unit_of_work() as work:
+        assert await work.uploads.open_of(ADA.id) == OpenUploads(count=0, size_bytes=0)
 
 
 async def test_an_upload_that_is_not_there_is_not_saved(database: Database) -> None:

@@ -21,6 +21,7 @@ from gallery.domain.ports import (
 from gallery.domain.tags import Tag
 from gallery.domain.upload_ports import AnswerStore, NamedObjects, StagingStorage, StorageInventory
 from gallery.domain.uploads import Upload
+from gallery.services.storage_report import LastReports
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +32,7 @@ class Database:
     albums: AlbumReader
     answers: AnswerStore
     named_objects: NamedObjects
+    last_reports: LastReports
     events: Callable[[], Awaitable[list[Event]]]
     """The events that are committed, in the order of recording."""
     jobs: Callable[[], Awaitable[list[Job]]]

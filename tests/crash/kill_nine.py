@@ -23,7 +23,7 @@ import asyncpg
 import httpx
 
 from gallery.cli.doctor import SHORTEST_GRACE_SECONDS
-from gallery.container import running_services
+from gallery.embedding import running_services
 from gallery.platform.database.engine import driver_dsn
 from gallery.settings import Settings
 from tests.crash.clients import Acknowledged, Clients

@@ -8,7 +8,7 @@ from datetime import datetime
 from uuid import UUID
 
 from gallery.domain.errors import ConflictError, ErrorCode, UnavailableError
-from gallery.domain.idempotency import Claim
+from gallery.domain.idempotency import MAX_ANSWERS_OF_KEY, Claim
 from gallery.domain.ids import UserId
 from tests.fakes.database import MemoryDatabase, Tables, Transaction, holds_transaction
 
@@ -34,6 +34,10 @@ class MemoryClaimRepository:
 
     async def find(self, owner: UserId, key: str) -> Claim | None:
         return self._transaction.tables.claims.get((owner, key))
+
+    async def count(self, owner: UserId, now: datetime) -> int:
+        claims = self._transaction.tables.claims.values()
+        return sum(claim.owner == owner and claim.expires_at > now for claim in claims)
 
     async def complete(self, claim: Claim) -> None:
         key = await self._locked(claim)
@@ -95,6 +99,9 @@ class MemoryAnswerStore:
         tables = self._database.committed
         if (owner, key) not in tables.claims:
             return answer
+        there = [answered for answered in tables.answers if answered[:2] == (owner, key)]
+        if len(there) == MAX_ANSWERS_OF_KEY:
+            return tables.answers.get((owner, key, request), answer)
         return tables.answers.setdefault((owner, key, request), answer)
 
 

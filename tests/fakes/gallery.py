@@ -27,6 +27,7 @@ from gallery.services.intents import Intents
 from gallery.services.recording import Recorder
 from gallery.services.renditions import RenditionService
 from gallery.services.staged_checks import StagedFileCheck
+from gallery.services.staged_completion import StagedCompletion
 from gallery.services.staged_uploads import StagedUploadService
 from gallery.services.staging import StagingLimits
 from gallery.services.storage_comparison import StorageComparison
@@ -40,14 +41,19 @@ from tests.fakes.database import MemoryDatabase, Tables
 from tests.fakes.images import MemoryImageReader
 from tests.fakes.imaging import ObedientInspector, ObedientRenderer, ObedientVerifier
 from tests.fakes.jobs import MemoryHeldJobs
+from tests.fakes.metrics import MemoryUploadMetrics
 from tests.fakes.named_objects import MemoryNamedObjects
 from tests.fakes.progress import MemoryProgressBoard
 from tests.fakes.storage import MemoryObject, MemoryObjectStorage, MemoryStorageInventory, MemoryStoragePaths
+from tests.fakes.storage_reports import MemoryLastReports
 from tests.fakes.unit_of_work import memory_units_of_work
+from tests.fakes.uploads import MemoryIntentStore
 
 MAX_FILE_SIZE_BYTES = 100
 HEAD_BYTES = 10
 PART_SIZE_BYTES = 40
+MAX_OPEN_UPLOADS = 5
+MAX_OPEN_BYTES = 400
 QUICK = IdempotencyTiming(patience_seconds=0, first_pause_seconds=0, longest_pause_seconds=0)
 TURNS_OF_THE_LOOP = 50  # far more than any use case takes in memory
 
@@ -75,8 +81,13 @@ class MemoryGallery:
         self.heartbeat = Heartbeat(self.unit_of_work, interval_seconds=3600, clock=self.clock)
         self.recorder = Recorder(self.unit_of_work, clock=self.clock)
         self.intents = Intents(
-            self.unit_of_work, paths=MemoryStoragePaths(), heartbeat=self.heartbeat, clock=self.clock
+            self.unit_of_work,
+            MemoryIntentStore(self.unit_of_work),
+            paths=MemoryStoragePaths(),
+            heartbeat=self.heartbeat,
+            clock=self.clock,
         )
+        self.metrics = MemoryUploadMetrics()
         self.uploads = UploadService(
             unit_of_work=self.unit_of_work,
             storage=self.storage,
@@ -84,22 +95,14 @@ class MemoryGallery:
             intents=self.intents,
             recorder=self.recorder,
             limits=UploadLimits(max_file_size_bytes=MAX_FILE_SIZE_BYTES, head_bytes=HEAD_BYTES),
+            metrics=self.metrics,
         )
-        self.staged_uploads = StagedUploadService(
-            unit_of_work=self.unit_of_work,
-            staging=self.storage,
-            paths=MemoryStoragePaths(),
-            check=StagedFileCheck(
-                storage=self.storage, inspector=self.inspector, verifier=self.verifier, head_bytes=HEAD_BYTES
-            ),
-            recorder=self.recorder,
-            limits=StagingLimits(max_file_size_bytes=MAX_FILE_SIZE_BYTES, part_size_bytes=PART_SIZE_BYTES),
-            clock=self.clock,
-        )
+        self.staged_uploads = self.new_staged_uploads()
         self.idempotency = IdempotencyService(
             self.unit_of_work, heartbeat=self.heartbeat, timing=QUICK, clock=self.clock
         )
         self.held_jobs = MemoryHeldJobs()
+        self.last_reports = MemoryLastReports()
         self.sweep = SweepService(
             comparison=StorageComparison(
                 unit_of_work=self.unit_of_work,
@@ -118,6 +121,7 @@ class MemoryGallery:
                 clock=self.clock,
             ),
             held_jobs=self.held_jobs,
+            last_reports=self.last_reports,
             clock=self.clock,
         )
         self.imports = ImportService(MemoryImageReader(self.database), self.uploads)
@@ -126,6 +130,31 @@ class MemoryGallery:
             storage=self.storage,
             paths=MemoryStoragePaths(),
             renderer=self.renderer,
+            clock=self.clock,
+        )
+
+    def new_staged_uploads(self) -> StagedUploadService:
+        """The use cases as another process has them: what is shared within one is not shared with these."""
+        return StagedUploadService(
+            unit_of_work=self.unit_of_work,
+            staging=self.storage,
+            paths=MemoryStoragePaths(),
+            completion=StagedCompletion(
+                unit_of_work=self.unit_of_work,
+                staging=self.storage,
+                check=StagedFileCheck(
+                    storage=self.storage, inspector=self.inspector, verifier=self.verifier, head_bytes=HEAD_BYTES
+                ),
+                recorder=self.recorder,
+                metrics=self.metrics,
+                clock=self.clock,
+            ),
+            limits=StagingLimits(
+                max_file_size_bytes=MAX_FILE_SIZE_BYTES,
+                part_size_bytes=PART_SIZE_BYTES,
+                max_open_uploads=MAX_OPEN_UPLOADS,
+                max_open_bytes=MAX_OPEN_BYTES,
+            ),
             clock=self.clock,
         )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, AsyncIterator, Collection, Sequence
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Collection, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -49,6 +49,10 @@ class MemoryObjectStorage:
         """How many objects were stored, whether or not they are still there."""
         self.broken: set[str] = set()
         """The methods that do not answer."""
+        self.on_open: Callable[[str], object] = lambda _path: None
+        """Told of the path of every object that is opened."""
+        self.on_parts: Callable[[], object] = lambda: None
+        """Told when parts have been listed."""
 
     async def put(self, storage_path: str, chunks: AsyncIterable[bytes], *, content_type: str) -> StoredObject:
         self.check("put")
@@ -76,13 +80,18 @@ class MemoryObjectStorage:
         )
         return multipart_id
 
-    async def part_url(self, storage_path: str, multipart_id: str, number: int, *, expires_in_seconds: int) -> str:
+    async def part_url(
+        self, storage_path: str, multipart_id: str, number: int, *, size_bytes: int, expires_in_seconds: int
+    ) -> str:
         self.check("part_url")
-        return f"memory:{storage_path}?upload={multipart_id}&part={number}&expires={expires_in_seconds}"
+        return (
+            f"memory:{storage_path}?upload={multipart_id}&part={number}&size={size_bytes}&expires={expires_in_seconds}"
+        )
 
     async def parts(self, storage_path: str, multipart_id: str) -> tuple[StoredPart, ...]:
         self.check("parts")
         parts = sorted(self._under_way(storage_path, multipart_id).parts.items())
+        self.on_parts()
         return tuple(StoredPart(number=number, size_bytes=len(part), etag=_etag(part)) for number, part in parts)
 
     async def finish(self, storage_path: str, multipart_id: str, parts: Sequence[StoredPart]) -> None:
@@ -108,6 +117,7 @@ class MemoryObjectStorage:
     @asynccontextmanager
     async def _open(self, storage_path: str, first_byte: int, last_byte: int | None) -> AsyncIterator[ObjectStream]:
         self.check("open")
+        self.on_open(storage_path)
         stored = self.objects.get(storage_path)
         if stored is None:
             message = "There is no such object."

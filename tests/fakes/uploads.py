@@ -8,8 +8,21 @@ from datetime import datetime
 
 from gallery.domain.errors import NotFoundError
 from gallery.domain.ids import UploadId, UserId
-from gallery.domain.uploads import Transport, Upload, UploadState
+from gallery.domain.ports import UnitOfWorkFactory
+from gallery.domain.uploads import OpenUploads, Transport, Upload, UploadState
 from tests.fakes.database import Tables, Transaction
+
+
+class MemoryIntentStore:
+    """Its transaction may fail as any other."""
+
+    def __init__(self, unit_of_work: UnitOfWorkFactory) -> None:
+        self._unit_of_work = unit_of_work
+
+    async def add(self, upload: Upload) -> None:
+        async with self._unit_of_work() as work:
+            await work.uploads.add(upload)
+            await work.commit(durable=False)
 
 
 class MemoryUploadRepository:
@@ -20,6 +33,19 @@ class MemoryUploadRepository:
         self._check_owned(owner, upload_id)
         await self._transaction.lock(upload_id)
         return self._check_owned(owner, upload_id)
+
+    async def find(self, owner: UserId, upload_id: UploadId) -> Upload | None:
+        upload = self._transaction.tables.uploads.get(upload_id)
+        return None if upload is None or upload.owner != owner else upload
+
+    async def open_of(self, owner: UserId) -> OpenUploads:
+        await self._transaction.lock(("open uploads", owner))
+        sizes = [
+            upload.announced.file_size_bytes
+            for upload in self._transaction.tables.uploads.values()
+            if upload.owner == owner and upload.state is UploadState.OPEN and upload.announced is not None
+        ]
+        return OpenUploads(count=len(sizes), size_bytes=sum(sizes))
 
     async def add(self, upload: Upload) -> None:
         self._transaction.change(lambda tables: tables.uploads.update({upload.id: upload}))

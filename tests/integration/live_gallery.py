@@ -91,7 +91,11 @@ async def live_gallery(place: Place, **uploads: object) -> AsyncIterator[LiveGal
     async with open_container(settings) as container, listening() as listener:
         web = create_web_app(
             WebParts(
-                settings=settings, use_cases=container.use_cases, storage=container.storage, checks=container.checks
+                settings=settings,
+                use_cases=container.use_cases,
+                storage=container.storage,
+                checks=container.checks,
+                counting=container.counting,
             )
         )
         listener.app = web

@@ -17,10 +17,11 @@ from gallery.domain.ports import UnitOfWork
 from gallery.platform.database.albums import SqlAlbumReader
 from gallery.platform.database.engine import create_engine
 from gallery.platform.database.images import SqlImageReader
+from gallery.platform.database.intents import SqlIntentStore
 from gallery.platform.database.tags import SqlTagReader
 from gallery.platform.database.unit_of_work import SqlUnitOfWork
 from gallery.settings import DatabaseSettings
-from tests.entities import ADA, BOB, a_rendition, a_tag, after, an_album, an_event, an_image, checksum_of
+from tests.entities import ADA, BOB, a_rendition, a_tag, after, an_album, an_event, an_image, an_upload, checksum_of
 from tests.integration.database_support import Database, JobNotes, open_database
 from tests.statements import recorded_statements
 
@@ -444,3 +445,28 @@ async def test_only_a_durable_commit_waits_for_the_disk(database: Database, dura
 
     assert ("SET LOCAL synchronous_commit = off" in statements) is not durable
     assert await image_count(database) == 1
+
+
+async def test_an_intent_is_stored_in_one_trip_that_does_not_wait_for_the_disk(database: Database) -> None:
+    async with database.engine.begin() as connection:
+        await connection.exec_driver_sql("CREATE TABLE seen (setting text)")
+        await connection.exec_driver_sql(
+            "CREATE FUNCTION see() RETURNS trigger LANGUAGE plpgsql AS"
+            " $$ BEGIN INSERT INTO seen VALUES (current_setting('synchronous_commit')); RETURN NULL; END $$"
+        )
+        # Deferred to the commit, which is when the setting counts.
+        await connection.exec_driver_sql(
+            "CREATE CONSTRAINT TRIGGER see AFTER INSERT ON uploads"
+            " DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION see()"
+        )
+    upload = an_upload()
+
+    with recorded_statements(database.engine) as statements:
+        await SqlIntentStore(database.engine).add(upload)
+
+    assert len(statements) == 1
+    async with database.engine.begin() as connection:
+        assert (await connection.exec_driver_sql("SELECT setting FROM seen")).all() == [("off",)]
+        assert (await connection.exec_driver_sql("SHOW synchronous_commit")).all() == [("on",)]
+    async with database.work() as work:
+        assert await work.uploads.get(upload.owner, upload.id) == upload

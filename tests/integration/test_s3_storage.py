@@ -18,7 +18,7 @@ from pydantic import HttpUrl, SecretStr
 from gallery.domain.errors import ConflictError, FileTooLargeError, InvalidInputError, NotFoundError, UnavailableError
 from gallery.platform.storage import parts
 from gallery.platform.storage.errors import BucketMissingError, StorageRefusedError, StorageUnreachableError
-from gallery.platform.storage.parts import filled_parts
+from gallery.platform.storage.parts import PartBuffers, filled_parts
 from gallery.platform.storage.s3 import S3ObjectStorage, connect_storage
 from gallery.settings import StorageSettings
 from tests.integration.scripted_s3 import http_server
@@ -304,9 +304,10 @@ async def test_a_part_that_fails_ends_the_upload_though_the_source_waits(setting
 
 async def test_a_stream_of_more_parts_than_s3_takes_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(parts, "MAX_PARTS", 3)
-    assert [len(part) async for part in filled_parts(chunks_of(b"123456", 2), 2)] == [2, 2, 2]
+    buffers = PartBuffers(2)
+    assert [part.size_bytes async for part in filled_parts(chunks_of(b"123456", 2), buffers)] == [2, 2, 2]
     with pytest.raises(FileTooLargeError):
-        [part async for part in filled_parts(chunks_of(b"1234567", 2), 2)]
+        [part async for part in filled_parts(chunks_of(b"1234567", 2), buffers)]
 
 
 # Reading

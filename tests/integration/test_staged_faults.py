@@ -253,14 +253,25 @@ async def test_a_refused_file_goes_by_a_job_and_otherwise_by_the_sweep(product: 
 
     assert await product.complete(upload_id) == (200, "NOT_AN_IMAGE")
     assert await product.left() == Left(objects=1, jobs=1)
-    assert await product.complete(upload_id) == (200, "NOT_FOUND")
+    assert await product.complete(upload_id) == (200, "NOT_AN_IMAGE")
+    assert await product.left() == Left(objects=1, jobs=1)
 
 
 async def test_a_refusal_that_cannot_be_stored_is_told_the_next_time(product: Product) -> None:
     upload_id = await product.staged(NO_IMAGE)
-    product.database.lose_request(b"DELETE FROM uploads")
+    product.database.lose_request(b"INSERT INTO pgqueuer")
 
     assert await product.complete(upload_id) == UNAVAILABLE
     assert await product.left() == OBJECT
+    assert await product.complete(upload_id) == (200, "NOT_AN_IMAGE")
+    assert await product.left() == Left(objects=1, jobs=1)
+
+
+async def test_a_refusal_whose_answer_was_lost_is_told_the_next_time(product: Product) -> None:
+    upload_id = await product.staged(NO_IMAGE)
+    product.database.lose_answer(b"INSERT INTO pgqueuer", b"COMMIT")
+
+    assert await product.complete(upload_id) == UNAVAILABLE
+    assert await product.left() == Left(objects=1, jobs=1)
     assert await product.complete(upload_id) == (200, "NOT_AN_IMAGE")
     assert await product.left() == Left(objects=1, jobs=1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections.abc import AsyncIterator
 from hashlib import sha256
 from typing import Any
@@ -21,6 +22,7 @@ from tests.services import Services
 PHOTO = jpeg(640, 480)
 LARGE = PHOTO + bytes(2 * PART_SIZE_BYTES)
 """Of three parts: what follows the end of a JPEG is no fault."""
+MAX_OPEN_BYTES = 20 * len(LARGE)
 LAST_PART_BYTES = len(LARGE) - 2 * PART_SIZE_BYTES
 
 UPLOAD = """id state filename fileSize contentType partSize partCount
@@ -31,7 +33,8 @@ CREATE = f"""mutation ($input: CreateUploadInput!) {{
 FIND = f"query ($id: ID!) {{ upload(id: $id) {{ {UPLOAD} }} }}"
 COMPLETE = """mutation ($input: CompleteUploadInput!) {
   completeUpload(input: $input) {
-    outcome image { id originalFilename fileSize checksum title tags { name } albums { title } } errors { code message }
+    outcome image { id originalFilename fileSize checksum title tags { name } albums { title } }
+    errors { code message field }
   }
 }"""
 ABORT = "mutation ($input: AbortUploadInput!) { abortUpload(input: $input) { id errors { code field } } }"
@@ -39,7 +42,10 @@ ABORT = "mutation ($input: AbortUploadInput!) { abortUpload(input: $input) { id 
 
 @pytest.fixture(scope="module")
 async def running(services: Services, migrated_template: str) -> AsyncIterator[LiveGallery]:
-    async with fresh_place(services, migrated_template, cache_database=3) as place, live_gallery(place) as gallery:
+    async with (
+        fresh_place(services, migrated_template, cache_database=3) as place,
+        live_gallery(place, max_open_bytes=MAX_OPEN_BYTES) as gallery,
+    ):
         yield gallery
 
 
@@ -84,6 +90,10 @@ async def uploaded(gallery: LiveGallery, file: bytes, **given: object) -> Any:  
 async def found(gallery: LiveGallery, upload_id: str) -> dict[str, Any]:
     upload: dict[str, Any] = data_of(await gallery.send(FIND, {"id": upload_id}))["upload"]
     return upload
+
+
+def without_urls(answer: bytes) -> bytes:
+    return re.sub(rb'"url":"[^"]*"', b"", answer)
 
 
 def codes(payload: Any) -> list[str]:  # noqa: ANN401  # any JSON
@@ -220,23 +230,95 @@ async def test_what_cannot_be_taken_is_refused_before_it_is_sent(
     assert await gallery.place.objects.open_uploads() == []
 
 
+async def test_one_upload_too_many_is_refused_and_its_key_stays_free(gallery: LiveGallery) -> None:
+    large, key = {"fileSize": MAX_OPEN_BYTES // 2 + 1}, "harbour"
+    first = await created(gallery, PHOTO, **large)
+    refused = data_of(await create(gallery, PHOTO, key=key, **large))["createUpload"]
+    assert refused == {"upload": None, "errors": [{"code": "TOO_MANY_UPLOADS", "field": ["fileSize"]}]}
+    assert len(await gallery.place.objects.open_uploads()) == 1
+
+    await gallery.send(ABORT, {"input": {"id": first["id"]}})
+    again = data_of(await create(gallery, PHOTO, key=key, **large))["createUpload"]
+    assert again["errors"] == []
+
+
+async def test_a_refusal_does_not_repeat_a_long_type(gallery: LiveGallery) -> None:
+    document = "mutation ($input: CreateUploadInput!) { createUpload(input: $input) { errors { code message } } }"
+    announced = {"filename": "harbour.jpg", "fileSize": len(PHOTO), "contentType": "image/" + "x" * 100_000}
+    [error] = data_of(await gallery.send(document, {"input": announced}))["createUpload"]["errors"]
+
+    assert error["code"] == "UNSUPPORTED_TYPE"
+    assert len(error["message"]) < 200
+
+
 async def test_a_file_that_is_not_the_one_announced_is_refused_and_removed(gallery: LiveGallery) -> None:
-    payload = await uploaded(gallery, PHOTO, checksum=sha256(b"another").hexdigest())
+    upload = await created(gallery, PHOTO, checksum=sha256(b"another").hexdigest())
+    await put(PHOTO, *upload["partUrls"])
+    payload = await complete(gallery, upload["id"])
 
     assert codes(payload) == ["UPLOAD_MISMATCH"]
+    assert payload["errors"][0]["field"] == ["id"]
     assert payload["image"] is None
-    assert await gallery.place.count("images", "uploads") == [0, 0]
+    assert await gallery.place.count("images", "pgqueuer") == [0, 1]
+    assert await complete(gallery, upload["id"]) == payload
+    refused = await found(gallery, upload["id"])
+    assert (refused["state"], refused["parts"], refused["partUrls"], refused["image"]) == ("REFUSED", [], [], None)
+    assert [moment(answer) async for answer in progress_of(gallery, upload["id"])] == [(len(PHOTO), len(PHOTO), True)]
+
+
+async def test_an_upload_that_was_refused_is_not_begun_again_by_its_key(gallery: LiveGallery) -> None:
+    no_image, key = b"Dear gallery, " * 1000, "harbour"
+    upload = data_of(await create(gallery, no_image, key=key))["createUpload"]["upload"]
+    await put(no_image, *upload["partUrls"])
+    assert codes(await complete(gallery, upload["id"])) == ["NOT_AN_IMAGE"]
+
+    again = data_of(await create(gallery, no_image, key=key))["createUpload"]
+    assert again == {"upload": None, "errors": [{"code": "NOT_FOUND", "field": ["idempotencyKey"]}]}
 
 
 async def test_an_upload_that_is_begun_again_with_the_same_key_is_the_same_upload(gallery: LiveGallery) -> None:
     key = str(uuid4())
     answers = await asyncio.gather(*(create(gallery, LARGE, key=key) for _ in range(10)))
 
-    assert len({answer.content for answer in answers}) == 1
+    assert len({without_urls(answer.content) for answer in answers}) == 1
     assert await gallery.place.count("uploads") == [1]
     assert len(await gallery.place.objects.open_uploads()) == 1
     other = data_of(await create(gallery, PHOTO, key=key))["createUpload"]
     assert codes(other) == ["IDEMPOTENCY_KEY_REUSED"]
+
+
+async def test_a_repeat_gets_urls_that_are_new_and_the_rest_as_it_was(gallery: LiveGallery) -> None:
+    key = str(uuid4())
+    first = await create(gallery, LARGE, key=key)
+    [one, *rest] = data_of(first)["createUpload"]["upload"]["partUrls"]
+    await put(LARGE, one)
+    await asyncio.sleep(1.1)  # signatures count whole seconds
+
+    again = await create(gallery, LARGE, key=key)
+
+    assert without_urls(again.content) == without_urls(first.content)
+    upload = data_of(again)["createUpload"]["upload"]
+    assert [part["number"] for part in upload["partUrls"]] == [1, 2, 3]
+    assert {part["url"] for part in upload["partUrls"]}.isdisjoint(part["url"] for part in [one, *rest])
+    assert await gallery.place.count("idempotent_answers") == [0]
+    await put(LARGE, *upload["partUrls"][1:])
+    assert (await complete(gallery, upload["id"]))["outcome"] == "CREATED"
+
+    over = data_of(await create(gallery, LARGE, key=key))["createUpload"]["upload"]
+    assert (over["id"], over["state"], over["partUrls"]) == (upload["id"], "COMPLETED", [])
+
+
+async def test_a_repeat_that_asks_for_no_urls_gets_the_first_answer_byte_for_byte(gallery: LiveGallery) -> None:
+    document = """mutation ($input: CreateUploadInput!) {
+      createUpload(input: $input) { upload { id state parts { number } } errors { code } }
+    }"""
+    announced = {"filename": "harbour.jpg", "fileSize": len(PHOTO), "contentType": "image/jpeg"}
+    first = await gallery.send(document, {"input": announced}, key="harbour")
+    upload_id = data_of(first)["createUpload"]["upload"]["id"]
+    await put(PHOTO, *(await found(gallery, upload_id))["partUrls"])
+    await complete(gallery, upload_id)
+
+    assert (await gallery.send(document, {"input": announced}, key="harbour")).content == first.content
 
 
 # Duplicates and checksums
@@ -252,6 +334,7 @@ async def test_bytes_that_are_there_are_told_copied_or_refused_as_the_client_lik
     assert copied["outcome"] == "CREATED"
     assert copied["image"]["id"] != first["image"]["id"]
     assert codes(rejected) == ["DUPLICATE_IMAGE"]
+    assert rejected["errors"][0]["field"] == ["id"]
     assert first["image"]["id"] in rejected["errors"][0]["message"]
     assert await gallery.place.count("images") == [2]
 

@@ -64,11 +64,13 @@ class Sender:
         self._staging = storages.staging
         self._http = http
 
-    async def url(self, number: int, *, expires_in_seconds: int = 600) -> str:
-        return await self._staging.part_url(PATH, self.multipart_id, number, expires_in_seconds=expires_in_seconds)
+    async def url(self, number: int, size_bytes: int, *, expires_in_seconds: int = 600) -> str:
+        return await self._staging.part_url(
+            PATH, self.multipart_id, number, size_bytes=size_bytes, expires_in_seconds=expires_in_seconds
+        )
 
     async def send(self, number: int, content: bytes) -> httpx.Response:
-        return await self._http.put(await self.url(number), content=content)
+        return await self._http.put(await self.url(number, len(content)), content=content)
 
     async def send_all(self, numbers: Sequence[int]) -> None:
         for number in numbers:
@@ -160,7 +162,7 @@ async def test_a_part_whose_sender_hung_up_is_not_there(sender: Sender) -> None:
 
     async with httpx.AsyncClient() as http:
         with pytest.raises(ConnectionAbortedError):
-            await http.put(await sender.url(1), content=breaking(), headers={"Content-Length": str(PART)})
+            await http.put(await sender.url(1, PART), content=breaking(), headers={"Content-Length": str(PART)})
 
     assert await sender.parts() == ()
 
@@ -239,7 +241,7 @@ async def test_a_url_is_of_no_use_after_the_upload_was_aborted(storages: Storage
 
 
 async def test_a_url_expires(sender: Sender, http: httpx.AsyncClient) -> None:
-    url = await sender.url(1, expires_in_seconds=1)
+    url = await sender.url(1, len(b"late"), expires_in_seconds=1)
     await asyncio.sleep(2.1)  # longer than a second, whole ones of which the signature counts
 
     assert (await http.put(url, content=b"late")).status_code == 403
@@ -252,7 +254,7 @@ async def test_a_url_expires(sender: Sender, http: httpx.AsyncClient) -> None:
 async def test_a_url_is_good_for_what_it_was_made_for_alone(
     storages: Storages, sender: Sender, http: httpx.AsyncClient, old: str, new: str
 ) -> None:
-    url = await sender.url(1)
+    url = await sender.url(1, len(b"elsewhere"))
     assert old in url
 
     answer = await http.put(url.replace(old, new), content=b"elsewhere")
@@ -262,6 +264,24 @@ async def test_a_url_is_good_for_what_it_was_made_for_alone(
     assert [listed async for listed in storages.inventory.objects()] == []
 
 
+@pytest.mark.parametrize("content", [b"", b"the en", b"the end!", b"the end" * 1_000_000])
+async def test_a_url_takes_no_part_of_another_size(sender: Sender, http: httpx.AsyncClient, content: bytes) -> None:
+    answer = await http.put(await sender.url(1, len(b"the end")), content=content)
+
+    assert answer.status_code == 403
+    assert await sender.parts() == ()
+
+
+async def test_a_url_takes_no_part_whose_size_is_not_said(sender: Sender, http: httpx.AsyncClient) -> None:
+    async def content() -> AsyncIterator[bytes]:
+        yield b"the end"
+
+    answer = await http.put(await sender.url(1, len(b"the end")), content=content())
+
+    assert answer.is_client_error
+    assert await sender.parts() == ()
+
+
 async def test_urls_name_the_public_endpoint_and_hold_there_alone(
     settings: StorageSettings, http: httpx.AsyncClient
 ) -> None:
@@ -269,7 +289,7 @@ async def test_urls_name_the_public_endpoint_and_hold_there_alone(
     public = f"http://localhost:{inside.port}"
     async with connect_storages(settings.model_copy(update={"public_endpoint_url": HttpUrl(public)})) as storages:
         sender = Sender(storages, http, await storages.staging.begin(PATH, content_type="image/jpeg"))
-        url = await sender.url(1)
+        url = await sender.url(1, len(b"the end"))
 
         at_another_host = await http.put(url.replace("localhost", "127.0.0.1"), content=b"the end")
         assert at_another_host.status_code == 403
@@ -292,7 +312,7 @@ async def test_pages_of_the_origins_that_were_allowed_may_send_parts_and_read_th
     storages: Storages, sender: Sender, http: httpx.AsyncClient
 ) -> None:
     assert await storages.origins.allow([PAGE])
-    url = await sender.url(1)
+    url = await sender.url(1, len(b"the end"))
 
     asked = await preflight(http, url, PAGE)
     answer = await http.put(url, content=b"the end", headers={"Origin": PAGE})

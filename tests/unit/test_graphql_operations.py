@@ -7,6 +7,8 @@ import pytest
 from gallery.web.graphql.execution import Documents, shaping_variables
 from gallery.web.graphql.schema import schema
 
+STATS = "a: stats { tagCount }"
+
 
 @pytest.mark.parametrize(
     ("document", "fields"),
@@ -14,9 +16,11 @@ from gallery.web.graphql.schema import schema
         ("{ stats { imageCount } }", ("stats",)),
         ("{ a: stats { imageCount } b: stats { tagCount } }", ("a", "b")),
         ("{ stats { imageCount } stats { tagCount } }", ("stats",)),
-        ("{ ... { a: stats { tagCount } } ... on Query { __typename } }", ("a", "__typename")),
-        ("{ ...all } fragment all on Query { ...some } fragment some on Query { a: __typename }", ("a",)),
-        ("{ a: __typename @skip(if: true) b: __typename }", ("a", "b")),
+        ('{ ... { a: stats { tagCount } } ... on Query { tag(id: "") { id } } }', ("a", "tag")),
+        (f"{{ ...all }} fragment all on Query {{ ...some }} fragment some on Query {{ {STATS} }}", ("a",)),
+        ("{ a: stats @skip(if: true) { tagCount } b: stats { tagCount } }", ("a", "b")),
+        ("{ __typename }", ()),
+        ("{ stats { tagCount } __typename ... { what: __typename } }", ("stats",)),
     ],
 )
 def test_fields_of_the_root_are_found_wherever_they_stand(document: str, fields: tuple[str, ...]) -> None:
@@ -25,13 +29,13 @@ def test_fields_of_the_root_are_found_wherever_they_stand(document: str, fields:
 
 def test_fragments_that_stand_for_two_more_each_are_looked_into_once() -> None:
     doubling = " ".join(f"fragment F{place} on Query {{ ...F{place + 1} ...F{place + 1} }}" for place in range(60))
-    document = f"{{ ...F0 }} {doubling} fragment F60 on Query {{ a: __typename }}"
+    document = f"{{ ...F0 }} {doubling} fragment F60 on Query {{ {STATS} }}"
 
     assert Documents(schema).prepare(document, None).root_fields == ("a",)
 
 
 def test_fields_are_those_of_the_chosen_operation() -> None:
-    document = "query A { a: __typename } query B { b: __typename }"
+    document = "query A { a: stats { tagCount } } query B { b: stats { tagCount } }"
 
     assert Documents(schema).prepare(document, "B").root_fields == ("b",)
 

@@ -9,11 +9,12 @@ import pytest
 from sqlalchemy import Table
 
 from gallery.domain.albums import Album
+from gallery.domain.errors import ErrorCode
 from gallery.domain.events import Event
-from gallery.domain.idempotency import Claim
+from gallery.domain.idempotency import Claim, Snapshot
 from gallery.domain.images import Image, Rendition
 from gallery.domain.tags import Tag
-from gallery.domain.uploads import Upload
+from gallery.domain.uploads import Refusal, Upload
 from gallery.platform.database.rows import (
     album_values,
     claim_values,
@@ -23,7 +24,7 @@ from gallery.platform.database.rows import (
     upload_values,
 )
 from gallery.platform.database.tables import ALBUMS, CLAIMS, EVENTS, IMAGES, RENDITIONS, TAGS, UPLOADS
-from tests.entities import a_claim, a_rendition, a_staged_upload, a_tag, an_album, an_image
+from tests.entities import NOON, a_claim, a_rendition, a_staged_upload, a_tag, an_album, an_image
 
 
 @pytest.mark.parametrize(
@@ -61,6 +62,19 @@ def test_values_of_rows_are_those_of_their_entities() -> None:
     }
 
 
+def test_what_a_change_answered_with_is_kept_as_json() -> None:
+    tag, image_id = a_tag("Sea"), an_image().id
+
+    values = claim_values(a_claim().changed(Snapshot(tag=tag, image_ids=(image_id,))))
+
+    assert values["snapshot"] == {
+        "image": None,
+        "tag": {"id": str(tag.id), "owner": str(tag.owner), "name": "Sea", "created_at": "2026-05-01T12:00:00Z"},
+        "album": None,
+        "image_ids": [str(image_id)],
+    }
+
+
 def test_what_is_said_of_an_upload_is_kept_as_json() -> None:
     upload = a_staged_upload()
 
@@ -80,3 +94,12 @@ def test_what_is_said_of_an_upload_is_kept_as_json() -> None:
         "checksum": None,
     }
     assert values == {name: getattr(upload, name) for name in values}
+
+
+def test_a_refused_upload_is_over_for_releases_that_know_no_refusals() -> None:
+    refusal = Refusal(code=ErrorCode.NOT_AN_IMAGE, message="The file is not an image.")
+
+    values = upload_values(a_staged_upload().refused(refusal, NOON))
+
+    assert values["state"] == "COMPLETED"
+    assert values["refusal"] == {"code": "NOT_AN_IMAGE", "message": "The file is not an image."}

@@ -82,7 +82,7 @@ class Cache:
             try:
                 seen = await self._valkey.call(lambda: self._look_up(kind, pending, lease))  # noqa: B023  # at once
             except CacheUnavailableError:
-                self.metrics.misses += len(pending)
+                self.metrics.misses_by_kind[kind.name] += len(pending)
                 return values | dict(await load(list(pending)))
             values |= seen.values
             values |= await self._load(kind, seen, lease, load)
@@ -126,7 +126,7 @@ class Cache:
             taken = await self._entries.take_leases(list(seen.missing.values()), lease)
             now = _sort(kind, dict(zip(seen.missing, taken, strict=True)))
             seen = _Seen(seen.values | now.values, now.missing, seen.leased | now.leased, now.unreadable)
-        self.metrics.hits += len(seen.values)
+        self.metrics.hits_by_kind[kind.name] += len(seen.values)
         return seen
 
     async def _load(self, kind: Kind[V], seen: _Seen[K, V], lease: bytes, load: Load[K, V]) -> dict[K, V]:
@@ -134,13 +134,13 @@ class Cache:
         reads: dict[K, asyncio.Task[Loaded[V]]] = {}
         if seen.missing:
             reads = dict.fromkeys(seen.missing, self._loads.begin(kind, seen.missing, lease, load))
-            self.metrics.misses += len(seen.missing)
+            self.metrics.misses_by_kind[kind.name] += len(seen.missing)
         entries = dict(seen.missing)
         for key, entry in tuple(seen.leased.items()):
             if (read := self._loads.find(entry)) is not None:
                 reads[key] = read
                 entries[key] = seen.leased.pop(key)
-                self.metrics.hits += 1
+                self.metrics.hits_by_kind[kind.name] += 1
         loaded = {key: await asyncio.shield(read) for key, read in reads.items()}
         return {key: loaded[key][entry.key] for key, entry in entries.items() if entry.key in loaded[key]}
 

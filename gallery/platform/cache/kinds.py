@@ -34,20 +34,21 @@ class Lifetime(Enum):
 class Kind(Generic[V]):
     """What values of one kind have in common."""
 
+    name: str
     codec: Codec[V]
     lifetime: Lifetime = Lifetime.DEFAULT
 
 
-IMAGE: Final = Kind(Codec(TypeAdapter(Image)), Lifetime.IMAGE)
-RENDITIONS: Final = Kind(Codec(TypeAdapter(tuple[Rendition, ...])))
-TAG: Final = Kind(Codec(TypeAdapter(Tag)))
-TAGS: Final = Kind(Codec(TypeAdapter(tuple[Tag, ...])))
-ALBUM: Final = Kind(Codec(TypeAdapter(Album)))
-PAGE: Final = Kind(Codec(TypeAdapter(Outline)), Lifetime.LIST)
-COUNT: Final = Kind(Codec(TypeAdapter(int)))
-ID_OR_NONE: Final = Kind(Codec(TypeAdapter(UUID | None)))
-IDS: Final = Kind(Codec(TypeAdapter(tuple[UUID, ...])))
-STATS: Final = Kind(Codec(TypeAdapter(GalleryStats)), Lifetime.STATS)
+IMAGE: Final = Kind("image", Codec(TypeAdapter(Image)), Lifetime.IMAGE)
+RENDITIONS: Final = Kind("renditions", Codec(TypeAdapter(tuple[Rendition, ...])))
+TAG: Final = Kind("tag", Codec(TypeAdapter(Tag)))
+TAGS: Final = Kind("tags", Codec(TypeAdapter(tuple[Tag, ...])))
+ALBUM: Final = Kind("album", Codec(TypeAdapter(Album)))
+PAGE: Final = Kind("page", Codec(TypeAdapter(Outline)), Lifetime.LIST)
+COUNT: Final = Kind("count", Codec(TypeAdapter(int)))
+ID_OR_NONE: Final = Kind("id_or_none", Codec(TypeAdapter(UUID | None)))
+IDS: Final = Kind("ids", Codec(TypeAdapter(tuple[UUID, ...])))
+STATS: Final = Kind("stats", Codec(TypeAdapter(GalleryStats)), Lifetime.STATS)
 
 
 class Lifetimes:

@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, field
 
 
 @dataclass(slots=True)
 class CacheMetrics:
-    """Counts values, apart from `errors`, which counts calls of Valkey that failed.
+    """Counts values by the names of their kinds, apart from `errors`, which counts calls of Valkey that failed.
 
     A hit is a value for which the database was not asked, a miss one for which it was. A value is refused if something
     was written while it was read: it is given to who asked, but not kept.
     """
 
-    hits: int = 0
-    misses: int = 0
+    hits_by_kind: Counter[str] = field(default_factory=Counter)
+    misses_by_kind: Counter[str] = field(default_factory=Counter)
     refused: int = 0
     errors: int = 0
+
+    @property
+    def hits(self) -> int:
+        """Those of all kinds."""
+        return self.hits_by_kind.total()
+
+    @property
+    def misses(self) -> int:
+        """Those of all kinds."""
+        return self.misses_by_kind.total()

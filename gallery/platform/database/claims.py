@@ -7,13 +7,13 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import LargeBinary, Text, Update, and_, bindparam, delete, or_, select, update
+from sqlalchemy import LargeBinary, Text, Update, and_, bindparam, delete, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlalchemy.sql.dml import ReturningInsert
 
 from gallery.domain.errors import ConflictError, ErrorCode
-from gallery.domain.idempotency import Claim
+from gallery.domain.idempotency import MAX_ANSWERS_OF_KEY, Claim
 from gallery.domain.ids import UserId
 from gallery.platform.database.rows import CLAIM_COLUMNS, claim_from_row, claim_values
 from gallery.platform.database.statements import Reading, Transaction, among_ids, ids
@@ -21,6 +21,11 @@ from gallery.platform.database.tables import ANSWERS, CLAIMS
 
 _OF_KEY: Final = and_(CLAIMS.c.owner == bindparam("of_owner"), CLAIMS.c.key == bindparam("of_key"))
 _FIND: Final = select(*CLAIM_COLUMNS).where(_OF_KEY)
+_COUNT: Final = (
+    select(func.count())
+    .select_from(CLAIMS)
+    .where(CLAIMS.c.owner == bindparam("of_owner"), CLAIMS.c.expires_at > bindparam("now"))
+)
 _RELEASE: Final = delete(CLAIMS).where(_OF_KEY, CLAIMS.c.holder == bindparam("holder"), CLAIMS.c.result_id.is_(None))
 _FREE: Final = (
     select(CLAIMS.c.holder).where(among_ids(CLAIMS.c.holder)).with_for_update(key_share=True, skip_locked=True)
@@ -29,6 +34,7 @@ _TOUCH: Final = update(CLAIMS).where(CLAIMS.c.holder.in_(_FREE)).values(touched_
 _DELETE_EXPIRED: Final = delete(CLAIMS).where(CLAIMS.c.expires_at <= bindparam("now"))
 
 _ANSWERS_OF_KEY: Final = and_(ANSWERS.c.owner == bindparam("of_owner"), ANSWERS.c.key == bindparam("of_key"))
+_ANSWERS_THERE: Final = select(func.count()).select_from(ANSWERS).where(_ANSWERS_OF_KEY).scalar_subquery()
 _FORGET: Final = delete(ANSWERS).where(_ANSWERS_OF_KEY)
 _ANSWER: Final = select(ANSWERS.c.body).where(_ANSWERS_OF_KEY, ANSWERS.c.request == bindparam("of_request"))
 _KEEP: Final = (
@@ -41,7 +47,7 @@ _KEEP: Final = (
             bindparam("of_request", type_=Text),
             bindparam("answer", type_=LargeBinary),
         )
-        .where(_OF_KEY)
+        .where(_OF_KEY, _ANSWERS_THERE < MAX_ANSWERS_OF_KEY)
         .with_for_update(read=True, key_share=True),  # a claim that goes at this moment takes no answer any more
     )
     .on_conflict_do_nothing()
@@ -67,6 +73,11 @@ class SqlClaimRepository:
         """As the port says."""
         rows = await self._transaction.rows(_FIND, _key(owner, key))
         return claim_from_row(rows[0]) if rows else None
+
+    async def count(self, owner: UserId, now: datetime) -> int:
+        """As the port says."""
+        rows = await self._transaction.rows(_COUNT, {"of_owner": owner, "now": now})
+        return int(rows[0][0])
 
     async def complete(self, claim: Claim) -> None:
         """As the port says."""

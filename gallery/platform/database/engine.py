@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Final
 from urllib.parse import parse_qsl, urlencode, urlsplit
 from uuid import UUID
@@ -12,7 +13,7 @@ from sqlalchemy import event
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import InvalidatePoolError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
-from sqlalchemy.pool import ConnectionPoolEntry
+from sqlalchemy.pool import AsyncAdaptedQueuePool, ConnectionPoolEntry
 
 from gallery.platform.database.errors import translated_errors
 from gallery.settings import DatabaseSettings
@@ -91,6 +92,8 @@ def create_engine(url: str, settings: DatabaseSettings) -> AsyncEngine:
                 "idle_in_transaction_session_timeout": "60s",
                 "timezone": "UTC",
                 "jit": "off",  # costs more than it saves on statements of a few milliseconds
+                "plan_cache_mode": "force_custom_plan",  # what is rare and what is common asks for different plans
+                "random_page_cost": "1.1",  # indexes are in memory, or on a disk without a head to move
             },
         },
         pool_size=settings.pool_size,
@@ -117,8 +120,8 @@ async def ping(engine: AsyncEngine) -> None:
             await connection.exec_driver_sql("SELECT 1")
 
 
-def reading(engine: AsyncEngine) -> AsyncEngine:
-    """The same pool for reading: every statement stands alone, without BEGIN and ROLLBACK around it."""
+def single_statements(engine: AsyncEngine) -> AsyncEngine:
+    """The same pool for statements that stand alone, without BEGIN and COMMIT around each."""
     return engine.execution_options(isolation_level="AUTOCOMMIT")
 
 
@@ -153,3 +156,19 @@ def _refuse_closed_connections(dbapi_connection: DBAPIConnection, _record: Conne
     """Replaces the pool's connections after a restart of the database, without asking the server on each use."""
     if dbapi_connection.driver_connection.is_closed():
         raise InvalidatePoolError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PoolUse:
+    """The connections of a pool at present. `size` is how many there may be."""
+
+    size: int
+    in_use: int
+    idle: int
+
+
+def pool_use(engine: AsyncEngine) -> PoolUse:
+    """What the pool of the engine says of its connections, without asking the database."""
+    pool = engine.pool
+    assert isinstance(pool, AsyncAdaptedQueuePool)  # noqa: S101  # so `create_engine` makes it
+    return PoolUse(size=pool.size(), in_use=pool.checkedout(), idle=pool.checkedin())

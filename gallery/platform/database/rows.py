@@ -12,10 +12,10 @@ from pydantic import TypeAdapter
 from sqlalchemy import Column, Row
 
 from gallery.domain.albums import Album
-from gallery.domain.idempotency import Claim
+from gallery.domain.idempotency import Claim, Snapshot
 from gallery.domain.images import ContentType, Image, ProcessingState, Rendition, RenditionSize
 from gallery.domain.tags import Tag, tag_key
-from gallery.domain.uploads import Announcement, Draft, Transport, Upload, UploadState
+from gallery.domain.uploads import Announcement, Draft, Refusal, Transport, Upload, UploadState
 from gallery.platform.database.tables import ALBUMS, CLAIMS, IMAGES, RENDITIONS, TAGS, UPLOADS
 
 Columns = tuple[Column[Any], ...]
@@ -34,6 +34,8 @@ _IMAGE_FIELDS, _RENDITION_FIELDS, _TAG_FIELDS, _ALBUM_FIELDS, _UPLOAD_FIELDS, _C
 
 _DRAFT: Final = TypeAdapter(Draft)
 _ANNOUNCED: Final = TypeAdapter(Announcement | None)
+_REFUSAL: Final = TypeAdapter(Refusal | None)
+_SNAPSHOT: Final = TypeAdapter(Snapshot | None)
 """What is kept as JSON. A field that an older release did not write has its default."""
 
 
@@ -66,7 +68,8 @@ def upload_from_row(row: Row[Any]) -> Upload:
     """The upload of a row that begins with `UPLOAD_COLUMNS`."""
     values = dict(zip(_UPLOAD_FIELDS, row, strict=False))
     values["transport"] = Transport(values["transport"])
-    values["state"] = UploadState(values["state"])
+    values["refusal"] = _REFUSAL.validate_python(values["refusal"])
+    values["state"] = UploadState(values["state"]) if values["refusal"] is None else UploadState.REFUSED
     values["draft"] = _DRAFT.validate_python(values["draft"])
     values["announced"] = _ANNOUNCED.validate_python(values["announced"])
     return Upload(**values)
@@ -74,7 +77,9 @@ def upload_from_row(row: Row[Any]) -> Upload:
 
 def claim_from_row(row: Row[Any]) -> Claim:
     """The claim of a row that begins with `CLAIM_COLUMNS`."""
-    return Claim(**dict(zip(_CLAIM_FIELDS, row, strict=False)))
+    values = dict(zip(_CLAIM_FIELDS, row, strict=False))
+    values["snapshot"] = _SNAPSHOT.validate_python(values["snapshot"])
+    return Claim(**values)
 
 
 def image_values(image: Image) -> dict[str, Any]:
@@ -100,6 +105,8 @@ def album_values(album: Album) -> dict[str, Any]:
 def upload_values(upload: Upload) -> dict[str, Any]:
     """The values of an upload's row."""
     return _values(upload, UPLOAD_COLUMNS) | {
+        "state": UploadState.COMPLETED if upload.state is UploadState.REFUSED else upload.state,
+        "refusal": _REFUSAL.dump_python(upload.refusal, mode="json"),
         "draft": _DRAFT.dump_python(upload.draft, mode="json"),
         "announced": _ANNOUNCED.dump_python(upload.announced, mode="json"),
     }
@@ -107,7 +114,7 @@ def upload_values(upload: Upload) -> dict[str, Any]:
 
 def claim_values(claim: Claim) -> dict[str, Any]:
     """The values of a claim's row."""
-    return _values(claim, CLAIM_COLUMNS)
+    return _values(claim, CLAIM_COLUMNS) | {"snapshot": _SNAPSHOT.dump_python(claim.snapshot, mode="json")}
 
 
 def _values(entity: object, columns: Columns) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from gallery.platform.database.engine import reading
+from gallery.platform.database.engine import single_statements
 from gallery.platform.database.errors import translated_errors
 
 Parameters = Mapping[str, Any] | Sequence[Mapping[str, Any]]
@@ -58,7 +58,7 @@ class Reading:
     """
 
     def __init__(self, engine: AsyncEngine) -> None:
-        self._engine = reading(engine)
+        self._engine = single_statements(engine)
 
     async def rows(self, statement: Executable, parameters: Parameters | None = None) -> Sequence[Row[Any]]:
         """What the statement answers."""

@@ -16,6 +16,7 @@ from sqlalchemy import (
     Column,
     Computed,
     DateTime,
+    Double,
     ForeignKey,
     ForeignKeyConstraint,
     Identity,
@@ -50,7 +51,14 @@ _TIMESTAMP = DateTime(timezone=True)
 _LIVING = text("deleted_at IS NULL")
 UPLOADS_STREAMING: Final = text("transport = 'STREAMED' AND state = 'OPEN'")
 UPLOADS_STAGED: Final = text("transport = 'STAGED'")
+UPLOADS_STAGED_OPEN: Final = text("transport = 'STAGED' AND state = 'OPEN'")
 """Written as the indexes for them are: PostgreSQL does not use one whose condition comes as a parameter."""
+
+IMAGE_CHARACTERS: Final = text("string_to_array(lower((title || ' ') || original_filename), NULL)")
+"""Each character of an image's names, for text that is too short for trigrams.
+
+Its index holds deleted images too: PostgreSQL does not use what it knows of an expression if it is of some rows only.
+"""
 
 _AT_ONCE: Final = {"fastupdate": "off"}
 """New rows enter a GIN index at once, for 0.2 ms each: while a list of them waits, PostgreSQL avoids the index."""
@@ -92,7 +100,21 @@ class ImageRow(_Row, table=True):
         Index("ix_images_uploaded_at_id", "uploaded_at", "id", postgresql_where=_LIVING),
         Index("ix_images_sort_title_id", "sort_title", "id", postgresql_where=_LIVING),
         Index("ix_images_file_size_bytes_id", "file_size_bytes", "id", postgresql_where=_LIVING),
-        Index("ix_images_content_type_uploaded_at_id", "content_type", "uploaded_at", "id", postgresql_where=_LIVING),
+        Index(
+            "ix_images_content_type_uploaded_at_id",
+            "content_type",
+            "uploaded_at",
+            "id",
+            postgresql_include=["file_size_bytes"],
+            postgresql_where=_LIVING,
+        ),
+        Index(
+            "ix_images_uploaded_at_id_names",
+            "uploaded_at",
+            "id",
+            postgresql_include=["title", "original_filename"],
+            postgresql_where=_LIVING,
+        ),
         Index(
             "ix_images_text",
             "title",
@@ -102,6 +124,7 @@ class ImageRow(_Row, table=True):
             postgresql_where=_LIVING,
             postgresql_with=_AT_ONCE,
         ),
+        Index("ix_images_characters", IMAGE_CHARACTERS, postgresql_using="gin", postgresql_with=_AT_ONCE),
     )
 
     id: UUID = Field(sa_column=_id_column(primary_key=True))
@@ -215,12 +238,18 @@ class AlbumImageRow(_Row, table=True):
     """An album holds an image, at a place of its own. Places have gaps where images were taken out."""
 
     __tablename__ = "album_images"
-    __table_args__ = (UniqueConstraint("album_id", "position"), Index("ix_album_images_image_id", "image_id"))
+    __table_args__ = (
+        UniqueConstraint("album_id", "position"),
+        Index("ix_album_images_image_id", "image_id"),
+        Index("ix_album_images_album_id_uploaded_at_image_id", "album_id", "uploaded_at", "image_id"),
+    )
 
     album_id: UUID = Field(sa_column=_id_column(references="albums.id", primary_key=True))
     image_id: UUID = Field(sa_column=_id_column(references="images.id", primary_key=True))
     position: int = Field(sa_type=BigInteger)
     added_at: datetime = Field(sa_column=Column(_TIMESTAMP, server_default=text("now()"), nullable=False))
+    uploaded_at: datetime = Field(sa_type=_TIMESTAMP)
+    """That of the image, as in `ImageTagRow`."""
 
 
 class EventRow(_Row, table=True):
@@ -245,7 +274,11 @@ class EventRow(_Row, table=True):
 
 
 class UploadRow(_Row, table=True):
-    """An upload under way. It refers to no image: there is none before it ends."""
+    """An upload under way. It refers to no image: there is none before it ends.
+
+    One with a refusal has the state COMPLETED: releases that know no refusals take it for what it is, an upload that is
+    over.
+    """
 
     __tablename__ = "uploads"
     __table_args__ = (
@@ -253,6 +286,7 @@ class UploadRow(_Row, table=True):
         CheckConstraint("state IN ('OPEN', 'COMPLETED')", name="state"),
         Index("ix_uploads_touched_at", "touched_at", postgresql_where=UPLOADS_STREAMING),
         Index("ix_uploads_expires_at", "expires_at", postgresql_where=UPLOADS_STAGED),
+        Index("ix_uploads_owner", "owner", postgresql_where=UPLOADS_STAGED_OPEN),
         _path_index("uploads"),
     )
 
@@ -269,6 +303,7 @@ class UploadRow(_Row, table=True):
     created_at: datetime = Field(sa_type=_TIMESTAMP)
     touched_at: datetime = Field(sa_type=_TIMESTAMP)
     expires_at: datetime | None = Field(default=None, sa_type=_TIMESTAMP)
+    refusal: dict[str, Any] | None = Field(default=None, sa_column=Column(JSONB(none_as_null=True), nullable=True))
 
 
 class ClaimRow(_Row, table=True):
@@ -290,6 +325,7 @@ class ClaimRow(_Row, table=True):
     result_id: UUID | None = Field(default=None, sa_column=Column(Uuid, nullable=True))
     outcome: str | None = Field(default=None, sa_type=Text)
     file_checksum: str | None = Field(default=None, sa_type=Text)
+    snapshot: dict[str, Any] | None = Field(default=None, sa_column=Column(JSONB(none_as_null=True), nullable=True))
 
 
 class AnswerRow(_Row, table=True):
@@ -307,6 +343,19 @@ class AnswerRow(_Row, table=True):
     body: bytes = Field(sa_type=LargeBinary)
 
 
+class StorageReportRow(_Row, table=True):
+    """The last report of the storage of each depth."""
+
+    __tablename__ = "storage_reports"
+
+    depth: str = Field(sa_type=Text, primary_key=True)
+    checked_at: datetime = Field(sa_type=_TIMESTAMP)
+    duration_seconds: float = Field(sa_type=Double)
+    objects: int = Field(sa_type=BigInteger)
+    objects_bytes: int = Field(sa_type=BigInteger)
+    counts: dict[str, int] = Field(sa_column=Column(JSONB, nullable=False))
+
+
 IMAGES: Final[Table] = metadata.tables["images"]
 RENDITIONS: Final[Table] = metadata.tables["renditions"]
 TAGS: Final[Table] = metadata.tables["tags"]
@@ -317,3 +366,4 @@ EVENTS: Final[Table] = metadata.tables["events"]
 UPLOADS: Final[Table] = metadata.tables["uploads"]
 CLAIMS: Final[Table] = metadata.tables["idempotency_keys"]
 ANSWERS: Final[Table] = metadata.tables["idempotent_answers"]
+STORAGE_REPORTS: Final[Table] = metadata.tables["storage_reports"]

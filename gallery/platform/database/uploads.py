@@ -6,20 +6,40 @@ from collections.abc import Collection
 from datetime import datetime
 from typing import Final
 
-from sqlalchemy import Executable, and_, bindparam, delete, insert, or_, select, update
+from sqlalchemy import (
+    BigInteger,
+    Executable,
+    Text,
+    Uuid,
+    and_,
+    bindparam,
+    cast,
+    delete,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
 
 from gallery.domain.errors import NotFoundError
 from gallery.domain.ids import UploadId, UserId
-from gallery.domain.uploads import Upload
+from gallery.domain.uploads import OpenUploads, Upload
 from gallery.platform.database.rows import UPLOAD_COLUMNS, upload_from_row, upload_values
 from gallery.platform.database.statements import Transaction, among_ids, ids
-from gallery.platform.database.tables import UPLOADS, UPLOADS_STAGED, UPLOADS_STREAMING
+from gallery.platform.database.tables import UPLOADS, UPLOADS_STAGED, UPLOADS_STAGED_OPEN, UPLOADS_STREAMING
 
-_LOCKED: Final = (
-    select(*UPLOAD_COLUMNS)
-    .where(UPLOADS.c.id == bindparam("id"), UPLOADS.c.owner == bindparam("owner"))
-    .with_for_update()
+_FIND: Final = select(*UPLOAD_COLUMNS).where(UPLOADS.c.id == bindparam("id"), UPLOADS.c.owner == bindparam("owner"))
+_LOCKED: Final = _FIND.with_for_update()
+_OPEN_UPLOADS_LOCK: Final = 1
+"""First key of the advisory locks on what an owner has open; the owner is the second. Others have a single key."""
+_LOCK_OPEN: Final = select(
+    func.pg_advisory_xact_lock(_OPEN_UPLOADS_LOCK, func.hashtext(cast(bindparam("owner", type_=Uuid), Text)))
 )
+_OPEN: Final = select(
+    func.count().label("uploads"),
+    func.coalesce(func.sum(cast(UPLOADS.c.announced["file_size_bytes"].astext, BigInteger)), 0).label("size_bytes"),
+).where(UPLOADS_STAGED_OPEN, UPLOADS.c.owner == bindparam("owner"))
 _TAKEN: Final = (
     delete(UPLOADS)
     .where(UPLOADS.c.id == bindparam("id"), UPLOADS.c.owner == bindparam("owner"))
@@ -50,6 +70,17 @@ class SqlUploadRepository:
     async def get(self, owner: UserId, upload_id: UploadId) -> Upload:
         """As the port says."""
         return await self._one(_LOCKED, owner, upload_id)
+
+    async def find(self, owner: UserId, upload_id: UploadId) -> Upload | None:
+        """As the port says."""
+        rows = await self._transaction.rows(_FIND, {"id": upload_id, "owner": owner})
+        return upload_from_row(rows[0]) if rows else None
+
+    async def open_of(self, owner: UserId) -> OpenUploads:
+        """As the port says. A lock of its own comes first: a statement sees what was committed before it began."""
+        await self._transaction.rows(_LOCK_OPEN, {"owner": owner})
+        [row] = await self._transaction.rows(_OPEN, {"owner": owner})
+        return OpenUploads(count=row.uploads, size_bytes=int(row.size_bytes))
 
     async def add(self, upload: Upload) -> None:
         """As the port says."""

@@ -35,13 +35,12 @@ def verify_image(source: Path, *, max_pixels: int = DEFAULT_MAX_PIXELS) -> None:
 
 
 class VipsImageVerifier:
-    """`verify_image` in threads, for at most `parallel` images at once."""
+    """`verify_image` in threads, as many at once as are asked for."""
 
-    def __init__(self, *, max_pixels: int = DEFAULT_MAX_PIXELS, parallel: int = 2) -> None:
+    def __init__(self, *, max_pixels: int = DEFAULT_MAX_PIXELS) -> None:
         self._max_pixels = max_pixels
-        self._free = asyncio.Semaphore(parallel)
 
     async def verify(self, chunks: AsyncIterable[bytes]) -> None:
         """As the port says. The bytes wait in a temporary file, which is gone afterwards."""
-        async with self._free, spooled(chunks) as source:
+        async with spooled(chunks) as source:
             await asyncio.to_thread(verify_image, source, max_pixels=self._max_pixels)

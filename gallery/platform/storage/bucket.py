@@ -21,7 +21,7 @@ from gallery.platform.storage.errors import (
     translated_errors,
 )
 from gallery.platform.storage.keys import is_written_once
-from gallery.platform.storage.parts import PartBody
+from gallery.platform.storage.parts import Part, PartBody
 from gallery.platform.storage.silence import silence_limit
 
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ class Bucket:
                     if error_code(error) not in {"BucketAlreadyOwnedByYou", "BucketAlreadyExists"}:
                         raise
 
-    async def put_object(self, new: NewObject, data: bytearray, crc32: str) -> None:
+    async def put_object(self, new: NewObject, part: Part, crc32: str) -> None:
         """Stores an object in one call.
 
         Raises:
@@ -115,7 +115,7 @@ class Bucket:
                 await self._client.put_object(
                     Bucket=self._name,
                     Key=new.path,
-                    Body=PartBody(data, progress) if data else b"",
+                    Body=PartBody(part, progress) if part.size_bytes else b"",
                     ContentType=new.content_type,
                     ChecksumCRC32=crc32,
                     Metadata={_WRITER: new.writer},
@@ -137,9 +137,7 @@ class Bucket:
                 )
         return answer["UploadId"]
 
-    async def upload_part(
-        self, path: str, upload_id: str, number: int, data: bytearray, crc32: str
-    ) -> CompletedPartTypeDef:
+    async def upload_part(self, path: str, upload_id: str, number: int, part: Part, crc32: str) -> CompletedPartTypeDef:
         """Sends a part of a multipart upload, numbered from 1; answers with what completing it takes."""
         with translated_errors():
             async with silence_limit(self._silence_seconds) as progress:
@@ -148,7 +146,7 @@ class Bucket:
                     Key=path,
                     UploadId=upload_id,
                     PartNumber=number,
-                    Body=PartBody(data, progress),
+                    Body=PartBody(part, progress),
                     ChecksumCRC32=crc32,
                 )
         return {"PartNumber": number, "ETag": answer["ETag"], "ChecksumCRC32": crc32}

@@ -8,10 +8,23 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from gallery.platform.storage.bucket import Bucket, NewObject
-from gallery.platform.storage.parts import Digests
+from gallery.platform.storage.parts import Digests, Part
 
 if TYPE_CHECKING:
     from types_aiobotocore_s3.type_defs import CompletedPartTypeDef
+
+
+class PartSlots(asyncio.Semaphore):
+    """Places for parts in flight, which tell how many are taken."""
+
+    def __init__(self, count: int) -> None:
+        super().__init__(count)
+        self._count = count
+
+    @property
+    def taken(self) -> int:
+        """How many parts are in flight."""
+        return self._count - self._value
 
 
 class MultipartUpload:
@@ -32,7 +45,7 @@ class MultipartUpload:
         self._completed: dict[int, CompletedPartTypeDef] = {}
         self._creating = asyncio.create_task(bucket.create_upload(new))
 
-    async def send(self, parts: AsyncIterator[bytearray]) -> None:
+    async def send(self, parts: AsyncIterator[Part]) -> None:
         """Sends parts as they come. The first failure, of a part or of its source, ends everything and is raised."""
         with _first_error():
             async with asyncio.TaskGroup() as sending:
@@ -60,10 +73,11 @@ class MultipartUpload:
         if self._creating.exception() is None:
             await self._bucket.abort_upload(self._new.path, self._creating.result())
 
-    async def _send_part(self, number: int, part: bytearray) -> None:
+    async def _send_part(self, number: int, part: Part) -> None:
         crc32 = await self._digests.add(part)
         upload_id = await asyncio.shield(self._creating)
         self._completed[number] = await self._bucket.upload_part(self._new.path, upload_id, number, part, crc32)
+        part.sent()
 
     def _make_room(self, _sent: asyncio.Task[None]) -> None:
         self._slots.release()

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from base64 import b64encode
-from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable, Iterator
+from contextlib import contextmanager
+from mmap import mmap
 from zlib import crc32
 
 from gallery.domain.errors import FileTooLargeError
@@ -16,29 +18,106 @@ MAX_PARTS = 10_000
 _SLICE_BYTES = 256 * 1024
 
 
-async def filled_parts(chunks: AsyncIterable[bytes], part_size_bytes: int) -> AsyncGenerator[bytearray, None]:
-    """Parts of exactly the given size, and a last one that may be smaller. An empty stream is one empty part.
+class PartBuffers:
+    """Memory for parts, used again and again while anything is uploaded, and given back to the system after that.
 
-    A part is given away: it is not changed any more.
+    Growing and freeing parts of many MiB takes time, and leaves holes in the memory of the process.
+    """
+
+    def __init__(self, size_bytes: int) -> None:
+        self.size_bytes = size_bytes
+        self._free: list[mmap] = []
+        self._users = 0
+
+    @contextmanager
+    def in_use(self) -> Iterator[None]:
+        """Keeps buffers for whoever comes next, until nobody is left."""
+        self._users += 1
+        try:
+            yield
+        finally:
+            self._users -= 1
+            if not self._users:
+                self._free.clear()
+
+    def empty_part(self) -> Part:
+        """A part to be filled."""
+        return Part(self, self._free.pop() if self._free else mmap(-1, self.size_bytes))
+
+    def take_back(self, buffer: mmap) -> None:
+        """Has a buffer used again."""
+        if self._users:
+            self._free.append(buffer)
+
+
+class Part:
+    """The bytes of one request. Once it is given away it is not changed any more."""
+
+    __slots__ = ("_attempts", "_buffer", "_buffers", "size_bytes")
+
+    def __init__(self, buffers: PartBuffers, buffer: mmap) -> None:
+        self._buffers = buffers
+        self._buffer = buffer
+        self._attempts = 0
+        self.size_bytes = 0
+
+    @property
+    def view(self) -> memoryview:
+        """The bytes."""
+        return memoryview(self._buffer)[: self.size_bytes]
+
+    def fill(self, data: memoryview) -> memoryview:
+        """Takes as much of the data as there is room for; answers with the rest."""
+        taken = data[: self._buffers.size_bytes - self.size_bytes]
+        end = self.size_bytes + len(taken)
+        self._buffer[self.size_bytes : end] = taken
+        self.size_bytes = end
+        return data[len(taken) :]
+
+    @property
+    def is_full(self) -> bool:
+        """Whether it is as large as a part may be."""
+        return self.size_bytes == self._buffers.size_bytes
+
+    def begin_attempt(self) -> memoryview:
+        """The bytes, for one more attempt to send them."""
+        self._attempts += 1
+        return self.view
+
+    def sent(self) -> None:
+        """Says that the storage has all of it.
+
+        After more than one attempt, the connection of an earlier one may still be reading: then its memory is used
+        by nobody else.
+        """
+        if self._attempts == 1:
+            self._buffers.take_back(self._buffer)
+
+
+async def filled_parts(chunks: AsyncIterable[bytes], buffers: PartBuffers) -> AsyncGenerator[Part, None]:
+    """Parts as large as the buffers, and a last one that may be smaller. An empty stream is one empty part.
 
     Raises:
         FileTooLargeError: if the stream is longer than a multipart upload may be.
     """
     count = 0
-    part = bytearray()
+    part: Part | None = None
     async for chunk in chunks:
         rest = memoryview(chunk)
-        while len(rest) >= (room := part_size_bytes - len(part)):
-            part += rest[:room]
-            rest = rest[room:]
-            yield part
-            count += 1
-            part = bytearray()
-        if rest and count == MAX_PARTS:
-            raise FileTooLargeError(MAX_PARTS * part_size_bytes)
-        part += rest
-    if part or not count:
+        while rest:
+            if count == MAX_PARTS:
+                raise FileTooLargeError(MAX_PARTS * buffers.size_bytes)
+            if part is None:
+                part = buffers.empty_part()
+            rest = part.fill(rest)
+            if part.is_full:
+                yield part
+                count += 1
+                part = None
+    if part is not None:
         yield part
+    elif not count:
+        yield buffers.empty_part()
 
 
 class PartBody:
@@ -48,22 +127,22 @@ class PartBody:
     a store answers early, the attempt that it cut off may still be reading while the next one starts.
     """
 
-    def __init__(self, data: bytearray, on_progress: Callable[[], None]) -> None:
-        self._data = data
+    def __init__(self, part: Part, on_progress: Callable[[], None]) -> None:
+        self._part = part
         self._on_progress = on_progress
 
     def __len__(self) -> int:
-        return len(self._data)
+        return self._part.size_bytes
 
     async def __aiter__(self) -> AsyncIterator[memoryview]:
-        view = memoryview(self._data)
+        view = self._part.begin_attempt()
         for start in range(0, len(view), _SLICE_BYTES):
             self._on_progress()
             yield view[start : start + _SLICE_BYTES]
 
     def read(self, _size: int = -1) -> bytes:
         """Everything. botocore takes a body for a file if it can be read, and sends it by iterating."""
-        return bytes(self._data)
+        return bytes(self._part.view)
 
     def seek(self, _offset: int, _whence: int = 0) -> int:
         """Nothing to do: botocore rewinds before it tries again, and each attempt begins at the start."""
@@ -86,7 +165,7 @@ class Digests:
         self._turn = asyncio.Lock()
         self.size_bytes = 0
 
-    async def add(self, part: bytearray) -> str:
+    async def add(self, part: Part) -> str:
         """The CRC-32 of the next part in base64, as S3 takes it. Parts are taken in the order of the calls."""
         async with self._turn:  # wakes in the order of asking
             return await asyncio.to_thread(self._update, part)
@@ -95,7 +174,7 @@ class Digests:
         """The SHA-256 of all parts so far in lower-case hexadecimal."""
         return self._sha256.hexdigest()
 
-    def _update(self, part: bytearray) -> str:
-        self._sha256.update(part)
-        self.size_bytes += len(part)
-        return b64encode(crc32(part).to_bytes(4, "big")).decode("ascii")
+    def _update(self, part: Part) -> str:
+        self._sha256.update(part.view)
+        self.size_bytes += part.size_bytes
+        return b64encode(crc32(part.view).to_bytes(4, "big")).decode("ascii")

@@ -18,9 +18,9 @@ from gallery.platform.storage.bucket import DELETE_BATCH, Bucket, NewObject
 from gallery.platform.storage.cleanup import Cleanups
 from gallery.platform.storage.errors import BucketMissingError, is_refusal, translated_errors
 from gallery.platform.storage.inventory import S3Inventory
-from gallery.platform.storage.multipart import MultipartUpload
+from gallery.platform.storage.multipart import MultipartUpload, PartSlots
 from gallery.platform.storage.origins import BucketOrigins
-from gallery.platform.storage.parts import Digests, filled_parts
+from gallery.platform.storage.parts import Digests, Part, PartBuffers, filled_parts
 from gallery.platform.storage.staging import S3StagingStorage
 from gallery.settings import StorageSettings
 
@@ -112,10 +112,15 @@ class S3ObjectStorage:
 
     def __init__(self, bucket: Bucket, *, part_size_bytes: int, parts_in_flight: int) -> None:
         self._bucket = bucket
-        self._part_size_bytes = part_size_bytes
+        self._buffers = PartBuffers(part_size_bytes)
         self._parts_in_flight = parts_in_flight
-        self._room = asyncio.Semaphore(max(parts_in_flight, _ALL_PARTS_IN_FLIGHT))
+        self._room = PartSlots(max(parts_in_flight, _ALL_PARTS_IN_FLIGHT))
         self._cleanups = Cleanups(timeout_seconds=_CLEANUP_TIMEOUT_SECONDS)
+
+    @property
+    def parts_in_flight(self) -> int:
+        """How many parts of all uploads are being sent."""
+        return self._room.taken
 
     async def ping(self) -> None:
         """Passes if the bucket is there and may be used.
@@ -151,15 +156,15 @@ class S3ObjectStorage:
         """
         new = NewObject(path=storage_path, content_type=content_type)
         digests = Digests()
-        async with aclosing(filled_parts(chunks, self._part_size_bytes)) as parts:
-            first = await anext(parts)
-            if len(first) < self._part_size_bytes:
-                crc32 = await digests.add(first)
-                await self._decide(new, self._bucket.put_object(new, first, crc32))
-            else:
-                all_parts = _preceded(first, parts)
-                del first  # sent parts make room for others
-                await self._put_in_parts(new, all_parts, digests)
+        with self._buffers.in_use():
+            async with aclosing(filled_parts(chunks, self._buffers)) as parts:
+                first = await anext(parts)
+                if first.is_full:
+                    await self._put_in_parts(new, _preceded(first, parts), digests)
+                else:
+                    crc32 = await digests.add(first)
+                    await self._decide(new, self._bucket.put_object(new, first, crc32))
+                    first.sent()
         return StoredObject(storage_path=storage_path, size_bytes=digests.size_bytes, checksum=digests.sha256())
 
     def open(
@@ -190,7 +195,7 @@ class S3ObjectStorage:
         """Waits for what is still being tidied up after uploads that were cancelled."""
         await self._cleanups.settle()
 
-    async def _put_in_parts(self, new: NewObject, parts: AsyncIterator[bytearray], digests: Digests) -> None:
+    async def _put_in_parts(self, new: NewObject, parts: AsyncIterator[Part], digests: Digests) -> None:
         upload = MultipartUpload(self._bucket, new, digests, parts_in_flight=self._parts_in_flight, room=self._room)
         try:
             await upload.send(parts)
@@ -251,9 +256,8 @@ def _client_config(settings: StorageSettings) -> AioConfig:
     )
 
 
-async def _preceded(first: bytearray, rest: AsyncIterator[bytearray]) -> AsyncIterator[bytearray]:
+async def _preceded(first: Part, rest: AsyncIterator[Part]) -> AsyncIterator[Part]:
     yield first
-    del first
     async for part in rest:
         yield part
 

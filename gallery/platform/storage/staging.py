@@ -52,12 +52,23 @@ class S3StagingStorage:
                 )
         return answer["UploadId"]
 
-    async def part_url(self, storage_path: str, multipart_id: str, number: int, *, expires_in_seconds: int) -> str:
-        """A presigned URL to which a part is PUT, at the public endpoint. Nothing is sent to make it."""
+    async def part_url(
+        self, storage_path: str, multipart_id: str, number: int, *, size_bytes: int, expires_in_seconds: int
+    ) -> str:
+        """A presigned URL to which a part is PUT, at the public endpoint. Nothing is sent to make it.
+
+        `Content-Length` is signed with it, which every client sends by itself: a body of another size is refused.
+        """
         with translated_errors():
             return await self._signer.generate_presigned_url(
                 "upload_part",
-                Params={"Bucket": self._bucket, "Key": storage_path, "UploadId": multipart_id, "PartNumber": number},
+                Params={
+                    "Bucket": self._bucket,
+                    "Key": storage_path,
+                    "UploadId": multipart_id,
+                    "PartNumber": number,
+                    "ContentLength": size_bytes,
+                },
                 ExpiresIn=expires_in_seconds,
             )
 

@@ -6,17 +6,20 @@ from typing import Annotated
 
 import strawberry
 
+from gallery.domain import albums
 from gallery.domain.errors import NotFoundError
 from gallery.domain.events import EntityKind
+from gallery.domain.idempotency import Snapshot
 from gallery.domain.ids import AlbumId, ImageId
 from gallery.domain.names import clean_search_text
 from gallery.domain.pages import AlbumQuery, AlbumSortField, Direction
 from gallery.services.albums import AlbumChange, NewAlbum
+from gallery.services.bulk import BulkResult
 from gallery.services.changes import KEEP
-from gallery.web.graphql.bulk import BulkImageResult, bulk_results
+from gallery.web.graphql.bulk import BulkImageResult, bulk_results, changed_images
 from gallery.web.graphql.context import Info
 from gallery.web.graphql.errors import UserError, answer
-from gallery.web.graphql.idempotency import KEY_DESCRIPTION, once
+from gallery.web.graphql.idempotency import KEY_DESCRIPTION, change_once, once
 from gallery.web.graphql.ids import parse_album_id, parse_image_id, parse_image_ids
 from gallery.web.graphql.pagination import After, Before, Connection, First, Last, Listing
 from gallery.web.graphql.types import Album
@@ -220,7 +223,10 @@ class AlbumMutations:
     ) -> UpdateAlbumPayload:
         """Title, description and cover."""
         albums, viewer = info.context.use_cases.albums, info.context.viewer
-        album, errors = await answer(info, lambda: albums.update(viewer, input.change()))
+        album, errors = await answer(
+            info,
+            lambda: change_once(info, input, lambda claim: albums.update(viewer, input.change(), claim), _changed),
+        )
         return UpdateAlbumPayload(album=Album.of(album) if album else None, errors=errors)
 
     @strawberry.mutation(description="Deletes an album. Its images stay in the gallery.")
@@ -229,7 +235,12 @@ class AlbumMutations:
     ) -> DeleteAlbumPayload:
         """The images stay."""
         albums, viewer = info.context.use_cases.albums, info.context.viewer
-        album, errors = await answer(info, lambda: albums.delete(viewer, parse_album_id(input.id)))
+        album, errors = await answer(
+            info,
+            lambda: change_once(
+                info, input, lambda claim: albums.delete(viewer, parse_album_id(input.id), claim), _changed
+            ),
+        )
         return DeleteAlbumPayload(album=Album.of(album) if album else None, errors=errors)
 
     @strawberry.mutation(description="Puts images at the end of an album. Those in it already stay where they are.")
@@ -240,8 +251,11 @@ class AlbumMutations:
         albums, viewer = info.context.use_cases.albums, info.context.viewer
         done, errors = await answer(
             info,
-            lambda: albums.add_images(
-                viewer, parse_album_id(input.album_id, field=("albumId",)), parse_image_ids(input.image_ids)
+            lambda: change_once(
+                info,
+                input,
+                lambda claim: albums.add_images(viewer, *_parsed(input), claim),
+                lambda then: _filled(info, then),
             ),
             subject="albumId",
         )
@@ -258,8 +272,11 @@ class AlbumMutations:
         albums, viewer = info.context.use_cases.albums, info.context.viewer
         done, errors = await answer(
             info,
-            lambda: albums.remove_images(
-                viewer, parse_album_id(input.album_id, field=("albumId",)), parse_image_ids(input.image_ids)
+            lambda: change_once(
+                info,
+                input,
+                lambda claim: albums.remove_images(viewer, *_parsed(input), claim),
+                lambda then: _filled(info, then),
             ),
             subject="albumId",
         )
@@ -267,3 +284,15 @@ class AlbumMutations:
         return RemoveImagesFromAlbumPayload(
             album=Album.of(album) if album else None, results=bulk_results(input.image_ids, images), errors=errors
         )
+
+
+def _parsed(input: AddImagesToAlbumInput | RemoveImagesFromAlbumInput) -> tuple[AlbumId, list[ImageId]]:
+    return parse_album_id(input.album_id, field=("albumId",)), parse_image_ids(input.image_ids)
+
+
+async def _changed(then: Snapshot) -> albums.Album | None:
+    return then.album
+
+
+async def _filled(info: Info, then: Snapshot) -> tuple[albums.Album | None, BulkResult]:
+    return then.album, await changed_images(info, then)

@@ -8,7 +8,9 @@ import strawberry
 
 from gallery.domain.errors import NotFoundError
 from gallery.domain.events import EntityKind
+from gallery.domain.idempotency import Snapshot
 from gallery.services.bulk import BulkResult
+from gallery.web.graphql.context import Info
 from gallery.web.graphql.errors import UserError
 from gallery.web.graphql.ids import parse_image_id
 from gallery.web.graphql.types import Image
@@ -21,6 +23,12 @@ class BulkImageResult:
     id: strawberry.ID = strawberry.field(description="The id as it was given.")
     image: Image | None = strawberry.field(description="The image; null if `errors` is not empty.")
     errors: list[UserError] = strawberry.field(description="Why this image was left out; empty if it was not.")
+
+
+async def changed_images(info: Info, then: Snapshot) -> BulkResult:
+    """The images that were there when a change was made, as they are now; those deleted since are missing."""
+    found = await info.context.loaders.image_by_id.load_many(list(then.image_ids))
+    return BulkResult.of(then.image_ids, {image.id: image for image in found if image is not None})
 
 
 def bulk_results(global_ids: Sequence[strawberry.ID], done: BulkResult | None) -> list[BulkImageResult]:

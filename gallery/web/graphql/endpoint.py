@@ -19,11 +19,13 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from gallery.domain.access import LOCAL_ADMINISTRATOR
+from gallery.domain.metrics import NO_METRICS, WebMetrics
 from gallery.settings import UploadSettings
 from gallery.web.body import ClientDisconnectedError, RequestBody
-from gallery.web.errors import InternalError, RequestCode, RequestError, error_body
+from gallery.web.errors import InternalError, RequestCode, RequestError
 from gallery.web.graphiql.assets import ASSETS_PATH
 from gallery.web.graphiql.page import graphiql_page
+from gallery.web.graphql.answers import Answer, MethodNotAllowedError, refusal, response_of, with_error
 from gallery.web.graphql.compiled import CompiledOperations
 from gallery.web.graphql.context import Context, UseCases
 from gallery.web.graphql.execution import (
@@ -35,6 +37,7 @@ from gallery.web.graphql.execution import (
     run_subscription,
 )
 from gallery.web.graphql.idempotency import first_answer, key_in
+from gallery.web.graphql.measuring import MeasuredOperation
 from gallery.web.graphql.negotiation import MediaType, negotiate, prefers_html, takes_events
 from gallery.web.graphql.request import (
     MULTIPART,
@@ -69,26 +72,10 @@ class _Exchange:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Answer:
-    """What a client is told."""
-
-    content: dict[str, Any]
-    status: HTTPStatus = HTTPStatus.OK
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class _Subscription:
     """What a client is told again and again, as JSON."""
 
     results: AsyncGenerator[bytes]
-
-
-class _MethodNotAllowedError(RequestError):
-    """`allow` are the methods that would have been right (RFC 9110, 15.5.6)."""
-
-    def __init__(self, message: str, allow: str) -> None:
-        super().__init__(RequestCode.METHOD_NOT_ALLOWED, message, HTTPStatus.METHOD_NOT_ALLOWED)
-        self.allow = allow
 
 
 class GraphQLEndpoint:
@@ -99,7 +86,7 @@ class GraphQLEndpoint:
     finished. Setting `stopping` ends all subscriptions.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - all that answers are made of
         self,
         schema: strawberry.Schema,
         use_cases: UseCases,
@@ -108,6 +95,7 @@ class GraphQLEndpoint:
         *,
         graphiql: bool = True,
         stopping: asyncio.Event | None = None,
+        metrics: WebMetrics = NO_METRICS,
     ) -> None:
         self._schema = schema
         self._documents = Documents(schema)
@@ -117,6 +105,7 @@ class GraphQLEndpoint:
         self._base_url = base_url
         self._graphiql = graphiql
         self._stopping = stopping or asyncio.Event()
+        self._metrics = metrics
         self._mutations: set[asyncio.Task[ExecutionResult]] = set()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -149,16 +138,16 @@ class GraphQLEndpoint:
                 return EventStream(answer.results, self._stopping)
             if media_type is MediaType.EVENTS:
                 return EventStream(only(orjson.dumps(answer.content)), self._stopping)
-            return _response(answer, media_type)
+            return response_of(answer, media_type)
         except ClientDisconnectedError:
             raise
         except RequestError as error:
-            return _refusal(error, request_id, media_type)
+            return refusal(error, request_id, media_type)
         except Exception:
             log.exception("a request failed: %s", request_id)
-            return _refusal(InternalError(request_id), request_id, media_type)
+            return refusal(InternalError(request_id), request_id, media_type)
 
-    async def _answer(self, exchange: _Exchange) -> _Answer | _Subscription:
+    async def _answer(self, exchange: _Exchange) -> Answer | _Subscription:
         request, body = exchange.request, exchange.body
         if request.method == "GET":
             parameters = parameters_in_url(request.query_params)
@@ -167,7 +156,7 @@ class GraphQLEndpoint:
             return await self._execute(exchange, parameters)
         if request.method != "POST":
             message = "Send a GraphQL operation by POST, or a query by GET."
-            raise _MethodNotAllowedError(message, "GET, POST")
+            raise MethodNotAllowedError(message, "GET, POST")
         body.check_announced_size()
         if require_content_type(request.headers) == MULTIPART:
             require_csrf_header(request.headers)
@@ -175,31 +164,41 @@ class GraphQLEndpoint:
         parameters = parameters_in_json(await body.read_all(self._uploads.max_field_size))
         return await self._execute(exchange, parameters)
 
-    async def _answer_multipart(self, exchange: _Exchange) -> _Answer | _Subscription:
+    async def _answer_multipart(self, exchange: _Exchange) -> Answer | _Subscription:
         """Executes while the files arrive."""
         incoming = MultipartRequest(exchange.body, exchange.request.headers["content-type"], self._uploads)
-        async with incoming:
-            parameters = parameters_of(await incoming.operations())
-            file_bytes = exchange.body.announced_bytes if incoming.file_count == 1 else None
-            answer = await self._execute(replace(exchange, file_bytes=file_bytes), parameters)
+        with self._metrics.receiving(lambda: exchange.body.received_bytes):
+            async with incoming:
+                parameters = parameters_of(await incoming.operations())
+                file_bytes = exchange.body.announced_bytes if incoming.file_count == 1 else None
+                answer = await self._execute(replace(exchange, file_bytes=file_bytes), parameters)
         if isinstance(incoming.error, ClientDisconnectedError):
             raise incoming.error
-        if incoming.error is not None and isinstance(answer, _Answer):
-            return _with_error(answer, incoming.error, exchange.request_id)
+        if incoming.error is not None and isinstance(answer, Answer):
+            return with_error(answer, incoming.error, exchange.request_id)
         return answer
 
-    async def _execute(self, exchange: _Exchange, parameters: Parameters) -> _Answer | _Subscription:
+    async def _execute(self, exchange: _Exchange, parameters: Parameters) -> Answer | _Subscription:
+        with MeasuredOperation(self._metrics) as measured:
+            return await self._execute_measured(exchange, parameters, measured)
+
+    async def _execute_measured(
+        self, exchange: _Exchange, parameters: Parameters, measured: MeasuredOperation
+    ) -> Answer | _Subscription:
         try:
             operation = self._documents.prepare(parameters.query, parameters.operation_name)
         except RefusedDocumentError as refused:
+            measured.refused()
             result = ExecutionResult(None, refused.errors)
             return _answer(exchange, result, format_result(result, exchange.request_id))
+        measured.is_a(operation.kind)
         _check_method(exchange, operation.kind)
         context = self._context(exchange, idempotency_key=key_in(exchange.request.headers, operation))
         if operation.kind is OperationType.SUBSCRIPTION:
             results = run_subscription(self._schema, operation, parameters.variables, context)
-            return _Subscription(results=_encoded(results, exchange.request_id))
+            return _Subscription(results=_encoded(results, context, measured))
         result = await self._run(exchange, operation, parameters.variables, context)
+        measured.ended(result, context)
         content = format_result(result, exchange.request_id)
         return _answer(exchange, result, await first_answer(context, parameters, operation, content))
 
@@ -224,9 +223,9 @@ class GraphQLEndpoint:
         return await _unless_disconnected(running, exchange.body)
 
 
-def _answer(exchange: _Exchange, result: ExecutionResult, content: dict[str, Any]) -> _Answer:
+def _answer(exchange: _Exchange, result: ExecutionResult, content: dict[str, Any]) -> Answer:
     is_bad = is_request_error(result) and exchange.media_type is MediaType.GRAPHQL
-    return _Answer(content=content, status=HTTPStatus.BAD_REQUEST if is_bad else HTTPStatus.OK)
+    return Answer(content=content, status=HTTPStatus.BAD_REQUEST if is_bad else HTTPStatus.OK)
 
 
 async def _unless_disconnected(running: asyncio.Task[ExecutionResult], body: RequestBody) -> ExecutionResult:
@@ -249,10 +248,14 @@ async def _unless_disconnected(running: asyncio.Task[ExecutionResult], body: Req
         await asyncio.wait({running, watching})
 
 
-async def _encoded(results: AsyncGenerator[ExecutionResult], request_id: str) -> AsyncGenerator[bytes]:
-    async with aclosing(results):
-        async for result in results:
-            yield orjson.dumps(format_result(result, request_id))
+async def _encoded(
+    results: AsyncGenerator[ExecutionResult], context: Context, measured: MeasuredOperation
+) -> AsyncGenerator[bytes]:
+    with measured:
+        async with aclosing(results):
+            async for result in results:
+                measured.ended(result, context)
+                yield orjson.dumps(format_result(result, context.request_id))
 
 
 def _check_method(exchange: _Exchange, kind: OperationType) -> None:
@@ -261,7 +264,7 @@ def _check_method(exchange: _Exchange, kind: OperationType) -> None:
         raise RequestError(RequestCode.BAD_REQUEST, message)
     if exchange.request.method == "GET" and kind is OperationType.MUTATION:
         message = "A GET request may only read. Send the mutation by POST."
-        raise _MethodNotAllowedError(message, "POST")
+        raise MethodNotAllowedError(message, "POST")
 
 
 def _accept(request: Request) -> str:
@@ -277,23 +280,3 @@ def _request_id(scope: Scope) -> str:
 def _page(scope: Scope) -> Response:
     prefix = scope.get("app_root_path", scope.get("root_path", ""))
     return graphiql_page(scope["path"], assets_path=f"{prefix}{ASSETS_PATH}")
-
-
-def _with_error(answer: _Answer, error: RequestError, request_id: str) -> _Answer:
-    """The answer to an operation that ran although the rest of its request turned out to be refused."""
-    errors = [*answer.content.get("errors", []), *error_body(error, request_id)["errors"]]
-    return _Answer(content={**answer.content, "errors": errors}, status=error.status)
-
-
-def _refusal(error: RequestError, request_id: str, media_type: MediaType) -> Response:
-    """A request that is refused as a whole is told so by its status, also to those who wait for events."""
-    answer = _Answer(content=error_body(error, request_id), status=error.status)
-    response = _response(answer, MediaType.JSON if media_type is MediaType.EVENTS else media_type)
-    if isinstance(error, _MethodNotAllowedError):
-        response.headers["Allow"] = error.allow
-    return response
-
-
-def _response(answer: _Answer, media_type: MediaType) -> Response:
-    headers = {"Content-Type": f"{media_type}; charset=utf-8", "Cache-Control": "no-store", "Vary": "Accept"}
-    return Response(orjson.dumps(answer.content), status_code=answer.status, headers=headers)

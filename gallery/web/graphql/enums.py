@@ -104,6 +104,7 @@ describe(
     {
         "OPEN": "Its parts are being sent.",
         "COMPLETED": "It has become an image.",
+        "REFUSED": "Its file cannot become an image and was removed. `completeUpload` says why.",
     },
 )
 describe(
@@ -143,11 +144,13 @@ describe(
         "UPLOAD_STALLED": "Nothing of the file arrived for too long.",
         "UPLOAD_INCOMPLETE": "Parts of the file have not arrived yet. Send them, then complete the upload.",
         "UPLOAD_MISMATCH": "The file is not what was announced: its size, type or checksum is another.",
+        "TOO_MANY_UPLOADS": "You have more uploads open than the gallery takes at once, by their number or their size.",
         "DUPLICATE_IMAGE": "You have an image of the same bytes already, and asked for no second one.",
         "INVALID_CHECKSUM": "A checksum is no SHA-256 in hexadecimal.",
         "INVALID_IDEMPOTENCY_KEY": "An idempotency key is empty, longer than 255 characters, or not printable ASCII.",
         "IDEMPOTENCY_KEY_REUSED": "The idempotency key was used with another input. Make a new key for a new request.",
         "IDEMPOTENCY_KEY_IN_USE": "An earlier request with this idempotency key is still at work. Repeat it later.",
+        "TOO_MANY_IDEMPOTENCY_KEYS": "You have used more idempotency keys lately than the gallery remembers.",
         "SERVICE_UNAVAILABLE": "A service that the gallery needs does not answer. Try again later.",
     },
 )

@@ -60,7 +60,10 @@ class PreparedOperation:
     name: str | None
     kind: OperationType
     root_fields: tuple[str, ...]
-    """The names of the fields of the root type under which they are answered, whether or not they are skipped."""
+    """The names of the fields of the root type under which they are answered, whether or not they are skipped.
+
+    `__typename`, which does nothing, is none.
+    """
 
 
 class Documents:
@@ -102,7 +105,7 @@ def _prepare(schema: strawberry.Schema, query: str, operation_name: str | None) 
         text_hash=sha256(query.encode("utf-8", "surrogatepass")).digest(),
         name=operation_name,
         kind=operation.operation,
-        root_fields=tuple(dict.fromkeys(map(_response_name, _root_fields(document, operation.selection_set)))),
+        root_fields=tuple(dict.fromkeys(_response_names(_root_fields(document, operation.selection_set)))),
     )
 
 
@@ -220,8 +223,8 @@ def _root_fields(
                 yield from _root_fields(document, _fragment(document, selection.name.value).selection_set, seen)
 
 
-def _response_name(field: FieldNode) -> str:
-    return (field.alias or field.name).value
+def _response_names(fields: Iterable[FieldNode]) -> Iterator[str]:
+    return ((field.alias or field.name).value for field in fields if field.name.value != "__typename")
 
 
 def _fragment(document: DocumentNode, name: str) -> FragmentDefinitionNode:

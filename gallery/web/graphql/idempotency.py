@@ -1,6 +1,6 @@
 """Requests that may be sent again: their keys, and the answers that were given to them.
 
-A key comes in an input, or for the only field of a mutation in a header.
+A key comes in an input that has a place for it, or for the only field of a mutation in a header.
 """
 
 from __future__ import annotations
@@ -14,14 +14,13 @@ from typing import Any, ClassVar, Final, Protocol, TypeVar
 from uuid import UUID
 
 import orjson
+import strawberry
 from graphql import OperationType
 from starlette.datastructures import Headers
 
 from gallery.domain.errors import GalleryError, NotFoundError
-from gallery.domain.idempotency import Claim
-from gallery.domain.ports import IncomingFile
-from gallery.services.hashing import checksum_of
-from gallery.services.idempotency import KeyedRequest, fingerprint_of
+from gallery.domain.idempotency import Claim, Snapshot
+from gallery.services.idempotency import FileChecksum, KeyedRequest, fingerprint_of
 from gallery.web.errors import RequestCode, RequestError
 from gallery.web.graphql.context import Context, Info
 from gallery.web.graphql.execution import PreparedOperation, shaping_variables
@@ -36,22 +35,23 @@ KEY_DESCRIPTION: Final = (
     "printable ASCII characters, such as a UUID; a new one for every new request. It is remembered for a day, or "
     f"whatever the gallery is set to. By default that of the header `{IDEMPOTENCY_HEADER}`."
 )
+KEPT_ANSWER_MAX_BYTES: Final = 1024 * 1024
+"""How large an answer may be to be kept. A repeat whose first answer was larger does nothing, and is answered anew."""
 
 _NO_PART_OF_IT: Final = frozenset({"file", "files", "idempotency_key", "progress_id"})
 """Fields of inputs that may differ in a repeat. Files are compared by their checksums."""
 
 
-class KeyedInput(Protocol):
-    """An input that may have a key: any such class of Strawberry's."""
+class MutationInput(Protocol):
+    """An input, with or without a place for a key: any such class of Strawberry's."""
 
     __dataclass_fields__: ClassVar[dict[str, Any]]
-    idempotency_key: str | None
 
 
 async def once(
     info: Info,
     operation: str,
-    input: KeyedInput,
+    input: MutationInput,
     work: Callable[[Claim | None], Awaitable[T]],
     find: Callable[[UUID], Awaitable[T | None]],
 ) -> T:
@@ -70,10 +70,31 @@ async def once(
     return await info.context.use_cases.idempotency.once(info.context.viewer, request, work, repeat)
 
 
+async def change_once(
+    info: Info,
+    input: MutationInput,
+    work: Callable[[Claim | None], Awaitable[T]],
+    repeat: Callable[[Snapshot], Awaitable[T]],
+) -> T:
+    """What the work changes, or what an earlier request with the same key has changed, as it was then.
+
+    Raises:
+        GalleryError: as `IdempotencyService.once`.
+    """
+    request = keyed_request(info, info.field_name, input)
+    if request is None:
+        return await work(None)
+
+    async def repeat_claim(claim: Claim) -> T:
+        return await repeat(claim.snapshot or Snapshot())
+
+    return await info.context.use_cases.idempotency.once(info.context.viewer, request, work, repeat_claim)
+
+
 async def once_with_file(
     info: Info,
     request: KeyedRequest | None,
-    file: IncomingFile,
+    checksum: FileChecksum,
     work: Callable[[Claim | None], Awaitable[T]],
     repeat: Callable[[Claim], Awaitable[T]],
 ) -> T:
@@ -85,10 +106,10 @@ async def once_with_file(
     if request is None:
         return await work(None)
     idempotency, viewer = info.context.use_cases.idempotency, info.context.viewer
-    return await idempotency.once_with_file(viewer, request, lambda: checksum_of(file.chunks()), work, repeat)
+    return await idempotency.once_with_file(viewer, request, checksum, work, repeat)
 
 
-def keyed_request(info: Info, operation: str, input: KeyedInput, *, item: int | None = None) -> KeyedRequest | None:
+def keyed_request(info: Info, operation: str, input: MutationInput, *, item: int | None = None) -> KeyedRequest | None:
     """What is asked for, if it has a key; `item` is the place among several that have the same.
 
     Files are compared one by one, and only how many there are is part of the fingerprint: the answer tells of them all.
@@ -97,11 +118,14 @@ def keyed_request(info: Info, operation: str, input: KeyedInput, *, item: int | 
         InvalidInputError: INVALID_IDEMPOTENCY_KEY.
     """
     context = info.context
-    key = context.idempotency_key if input.idempotency_key is None else input.idempotency_key
+    given = {field.name: getattr(input, field.name) for field in dataclasses.fields(input)}
+    key = given.get("idempotency_key")
+    key = context.idempotency_key if key is None else key
     if key is None:
         return None
-    given = {field.name: getattr(input, field.name) for field in dataclasses.fields(input)}
-    compared = {name: value for name, value in given.items() if name not in _NO_PART_OF_IT}
+    compared = {
+        name: value for name, value in given.items() if name not in _NO_PART_OF_IT and value is not strawberry.UNSET
+    }
     if item is not None:
         compared["file_count"] = len(given["files"])
     request = KeyedRequest(key=key, operation=operation, fingerprint=fingerprint_of(compared))
@@ -151,6 +175,8 @@ async def first_answer(
     if key is None or context.has_user_errors or "errors" in answer:
         return answer
     body = orjson.dumps(answer)
+    if len(body) > KEPT_ANSWER_MAX_BYTES:
+        return answer
     try:
         first = await context.use_cases.answers.keep(context.viewer.id, key, _digest(parameters, operation), body)
     except GalleryError:

@@ -7,8 +7,10 @@ from typing import Annotated
 
 import strawberry
 
+from gallery.domain import images
 from gallery.domain.errors import NotFoundError
 from gallery.domain.events import EntityKind
+from gallery.domain.idempotency import Snapshot
 from gallery.domain.images import ContentType
 from gallery.domain.names import clean_search_text
 from gallery.domain.pages import Direction, ImageFilter, ImageQuery, ImageSortField, TagMode
@@ -19,6 +21,7 @@ from gallery.services.staging import clean_checksum
 from gallery.services.tags import clean_tag_names
 from gallery.web.graphql.context import Info
 from gallery.web.graphql.errors import UserError, answer
+from gallery.web.graphql.idempotency import change_once
 from gallery.web.graphql.ids import parse_album_id, parse_image_id
 from gallery.web.graphql.pagination import After, Before, Connection, First, Last, Listing
 from gallery.web.graphql.types import Image
@@ -211,7 +214,10 @@ class ImageMutations:
     ) -> UpdateImagePayload:
         """Title and description."""
         images, viewer = info.context.use_cases.images, info.context.viewer
-        image, errors = await answer(info, lambda: images.update(viewer, input.change()))
+        image, errors = await answer(
+            info,
+            lambda: change_once(info, input, lambda claim: images.update(viewer, input.change(), claim), _changed),
+        )
         return UpdateImagePayload(image=Image.of(image) if image else None, errors=errors)
 
     @strawberry.mutation(description="Deletes an image with its thumbnails, and takes it out of all albums.")
@@ -220,5 +226,14 @@ class ImageMutations:
     ) -> DeleteImagePayload:
         """For good: the bytes go too."""
         images, viewer = info.context.use_cases.images, info.context.viewer
-        image, errors = await answer(info, lambda: images.delete(viewer, parse_image_id(input.id)))
+        image, errors = await answer(
+            info,
+            lambda: change_once(
+                info, input, lambda claim: images.delete(viewer, parse_image_id(input.id), claim), _changed
+            ),
+        )
         return DeleteImagePayload(image=Image.of(image) if image else None, errors=errors)
+
+
+async def _changed(then: Snapshot) -> images.Image | None:
+    return then.image

@@ -1,8 +1,7 @@
-"""How uploads go on: told while streamed files pass, and looked up for those that go past the server."""
+"""How uploads go on: told while streamed files pass, and watched for those that go past the server."""
 
 from __future__ import annotations
 
-import asyncio
 import re
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
 from contextlib import aclosing, contextmanager
@@ -12,10 +11,8 @@ from typing import Annotated, Final
 import strawberry
 
 from gallery.domain import upload_ports
-from gallery.domain.errors import ErrorCode, InvalidInputError, NotFoundError
-from gallery.domain.ids import UploadId
+from gallery.domain.errors import ErrorCode, InvalidInputError
 from gallery.domain.ports import IncomingFile
-from gallery.domain.uploads import UploadState
 from gallery.web.graphql.context import Info
 from gallery.web.graphql.ids import is_upload_id, parse_upload_id
 from gallery.web.graphql.scalars import ByteSize
@@ -26,8 +23,6 @@ PROGRESS_ID_DESCRIPTION: Final = (
 )
 
 _NAME: Final = re.compile(r"[\x21-\x7e]{1,255}")
-_POLL_SECONDS = 1.0
-"""How often the storage is asked which parts of a staged upload it has."""
 
 
 @strawberry.type(description="How far an upload is.")
@@ -73,7 +68,8 @@ class ProgressSubscriptions:
     ) -> AsyncGenerator[UploadProgress]:
         """From the board, or from the storage."""
         if is_upload_id(id):
-            source = _staged(info, parse_upload_id(id))
+            uploads, viewer = info.context.use_cases.staged_uploads, info.context.viewer
+            source = await uploads.watch(viewer, parse_upload_id(id))
         else:
             source = info.context.use_cases.progress.watch(info.context.viewer.id, _clean_name(id, field="id"))
         async with aclosing(source) as moments:
@@ -129,34 +125,6 @@ class _FollowedFile:
             received_bytes += len(chunk)
             self._report(received_bytes)
             yield chunk
-
-
-async def _staged(info: Info, upload_id: UploadId) -> AsyncGenerator[upload_ports.UploadProgress]:
-    """What the storage has of an upload; it says nothing by itself, so it is asked again and again."""
-    last: upload_ports.UploadProgress | None = None
-    while last is None or not last.done:
-        try:
-            progress = await _asked(info, upload_id)
-        except NotFoundError:
-            if last is None:
-                raise
-            progress = replace(last, done=True)  # it was aborted or refused
-        if last is not None:  # parts that are being put together are not listed any more
-            progress = replace(progress, received_bytes=max(progress.received_bytes, last.received_bytes))
-        if progress != last:
-            yield progress
-        last = progress
-        if not last.done:
-            await asyncio.sleep(_POLL_SECONDS)
-
-
-async def _asked(info: Info, upload_id: UploadId) -> upload_ports.UploadProgress:
-    upload, parts = await info.context.use_cases.staged_uploads.find(info.context.viewer, upload_id)
-    total_bytes = upload.announced.file_size_bytes if upload.announced else None
-    if upload.state is UploadState.COMPLETED:
-        return upload_ports.UploadProgress(received_bytes=total_bytes or 0, total_bytes=total_bytes, done=True)
-    received_bytes = sum(part.size_bytes for part in parts)
-    return upload_ports.UploadProgress(received_bytes=received_bytes, total_bytes=total_bytes)
 
 
 def _clean_name(name: str, *, field: str) -> str:

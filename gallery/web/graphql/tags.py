@@ -6,15 +6,17 @@ from typing import Annotated
 
 import strawberry
 
+from gallery.domain import tags
 from gallery.domain.errors import NotFoundError
 from gallery.domain.events import EntityKind
+from gallery.domain.idempotency import Snapshot
 from gallery.domain.ids import TagId
 from gallery.domain.names import clean_search_text
 from gallery.domain.pages import TagQuery
-from gallery.web.graphql.bulk import BulkImageResult, bulk_results
+from gallery.web.graphql.bulk import BulkImageResult, bulk_results, changed_images
 from gallery.web.graphql.context import Info
 from gallery.web.graphql.errors import UserError, answer
-from gallery.web.graphql.idempotency import KEY_DESCRIPTION, once
+from gallery.web.graphql.idempotency import KEY_DESCRIPTION, change_once, once
 from gallery.web.graphql.ids import parse_image_ids, parse_tag_id
 from gallery.web.graphql.pagination import After, Before, Connection, First, Last, Listing
 from gallery.web.graphql.types import Tag
@@ -156,7 +158,15 @@ class TagMutations:
     ) -> TagImagesPayload:
         """Every image gets every tag."""
         tags, viewer = info.context.use_cases.tags, info.context.viewer
-        done, errors = await answer(info, lambda: tags.tag_images(viewer, parse_image_ids(input.image_ids), input.tags))
+        done, errors = await answer(
+            info,
+            lambda: change_once(
+                info,
+                input,
+                lambda claim: tags.tag_images(viewer, parse_image_ids(input.image_ids), input.tags, claim),
+                lambda then: changed_images(info, then),
+            ),
+        )
         return TagImagesPayload(results=bulk_results(input.image_ids, done), errors=errors)
 
     @strawberry.mutation(description="Takes tags from images. The tags themselves stay.")
@@ -166,7 +176,13 @@ class TagMutations:
         """Every image loses every tag."""
         tags, viewer = info.context.use_cases.tags, info.context.viewer
         done, errors = await answer(
-            info, lambda: tags.untag_images(viewer, parse_image_ids(input.image_ids), input.tags)
+            info,
+            lambda: change_once(
+                info,
+                input,
+                lambda claim: tags.untag_images(viewer, parse_image_ids(input.image_ids), input.tags, claim),
+                lambda then: changed_images(info, then),
+            ),
         )
         return UntagImagesPayload(results=bulk_results(input.image_ids, done), errors=errors)
 
@@ -176,5 +192,14 @@ class TagMutations:
     ) -> DeleteTagPayload:
         """The images stay."""
         tags, viewer = info.context.use_cases.tags, info.context.viewer
-        tag, errors = await answer(info, lambda: tags.delete(viewer, parse_tag_id(input.id)))
+        tag, errors = await answer(
+            info,
+            lambda: change_once(
+                info, input, lambda claim: tags.delete(viewer, parse_tag_id(input.id), claim), _changed
+            ),
+        )
         return DeleteTagPayload(tag=Tag.of(tag) if tag else None, errors=errors)
+
+
+async def _changed(then: Snapshot) -> tags.Tag | None:
+    return then.tag

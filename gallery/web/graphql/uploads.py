@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from typing import Annotated, Final
 
 import strawberry
@@ -11,6 +12,8 @@ from gallery.domain.idempotency import Claim
 from gallery.domain.ids import ImageId
 from gallery.domain.ports import IncomingFile
 from gallery.domain.uploads import OnDuplicate
+from gallery.services.hashing import checksum_of
+from gallery.services.idempotency import FileChecksum
 from gallery.services.recording import UploadOutcome, UploadResult
 from gallery.services.uploads import NewImage
 from gallery.web.graphql.context import Info
@@ -87,6 +90,9 @@ class UploadImagesInput:
         )
 
 
+AnyUploadInput = UploadImageInput | UploadImagesInput
+
+
 @strawberry.type(description="The image that a file became, or why it did not.")
 class UploadImagePayload:
     """Answer of `uploadImage` and `completeUpload`, and one file's share of that of `uploadImages`."""
@@ -139,32 +145,68 @@ class UploadMutations:
         return UploadImagesPayload(results=[result for result in results if isinstance(result, UploadImagePayload)])
 
 
-async def _upload(
-    info: Info, input: UploadImageInput | UploadImagesInput, file: Upload, *, item: int | None = None
-) -> UploadImagePayload:
+async def uploaded_before(info: Info, claim: Claim) -> UploadResult:
+    """What a completed claim says that an upload became.
+
+    Raises:
+        NotFoundError: if the image was deleted since.
+    """
+    image = await again(claim, lambda id_: info.context.loaders.image_by_id.load(ImageId(id_)))
+    return UploadResult(image=image, outcome=UploadOutcome(str(claim.outcome)))
+
+
+async def _upload(info: Info, input: AnyUploadInput, file: Upload, *, item: int | None = None) -> UploadImagePayload:
     """What becomes of a file; the same for every variable in which it stands, as the first one says.
 
-    The file is let go even if it was not read, so that those behind it in the request can arrive.
+    Each of these variables may have a key of its own, under which the result can be asked for again. The file is let
+    go even if it was not read, so that those behind it in the request can arrive.
     """
+    is_first = False
 
     async def upload() -> UploadResult:
+        nonlocal is_first
+        is_first = True
         with followed(info, input.progress_id, file, item=item) as sent:
             return await _upload_once(info, input, sent, item)
 
-    return UploadImagePayload.of(*await answer(info, lambda: file.once(upload), subject="albumId"))
+    async def result() -> UploadResult:
+        uploaded = await file.once(upload)
+        return uploaded if is_first else await _share_once(info, input, uploaded, item)
+
+    return UploadImagePayload.of(*await answer(info, result, subject="albumId"))
 
 
-async def _upload_once(
-    info: Info, input: UploadImageInput | UploadImagesInput, file: IncomingFile, item: int | None
-) -> UploadResult:
+async def _upload_once(info: Info, input: AnyUploadInput, file: IncomingFile, item: int | None) -> UploadResult:
     uploads, viewer = info.context.use_cases.uploads, info.context.viewer
-    request = keyed_request(info, "uploadImage" if item is None else "uploadImages", input, item=item)
 
     async def work(claim: Claim | None) -> UploadResult:
         return await uploads.upload(viewer, input.one(file), claim)
 
-    async def repeat(claim: Claim) -> UploadResult:
-        image = await again(claim, lambda id_: info.context.loaders.image_by_id.load(ImageId(id_)))
-        return UploadResult(image=image, outcome=UploadOutcome(str(claim.outcome)))
+    return await _once(info, input, lambda: checksum_of(file.chunks()), work, item)
 
-    return await once_with_file(info, request, file, work, repeat)
+
+async def _share_once(info: Info, input: AnyUploadInput, uploaded: UploadResult, item: int | None) -> UploadResult:
+    """The result of a file that another variable has uploaded, also under the key of this one."""
+    idempotency, viewer, image = info.context.use_cases.idempotency, info.context.viewer, uploaded.image
+
+    async def work(claim: Claim | None) -> UploadResult:
+        if claim is not None:
+            outcome = uploaded.outcome.value
+            await idempotency.complete(viewer, claim.completed(image.id, outcome=outcome, file_checksum=image.checksum))
+        return uploaded
+
+    async def checksum() -> str:
+        return image.checksum
+
+    return await _once(info, input, checksum, work, item)
+
+
+async def _once(
+    info: Info,
+    input: AnyUploadInput,
+    checksum: FileChecksum,
+    work: Callable[[Claim | None], Awaitable[UploadResult]],
+    item: int | None,
+) -> UploadResult:
+    request = keyed_request(info, "uploadImage" if item is None else "uploadImages", input, item=item)
+    return await once_with_file(info, request, checksum, work, lambda claim: uploaded_before(info, claim))

@@ -5,16 +5,18 @@ from __future__ import annotations
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 
+from gallery.domain.metrics import NO_METRICS, WebMetrics
 from gallery.settings import ServerSettings
 from gallery.web.graphql.request import CSRF_HEADERS, IDEMPOTENCY_HEADER
 from gallery.web.middleware.access_log import AccessLog
 from gallery.web.middleware.allowed_hosts import AllowedHosts, allowed_hosts
 from gallery.web.middleware.failures import Failures
+from gallery.web.middleware.http_metrics import HttpMetrics
 from gallery.web.middleware.request_ids import REQUEST_ID_HEADER, RequestIds
 from gallery.web.middleware.security_headers import SecurityHeaders
 
 
-def middleware(settings: ServerSettings) -> list[Middleware]:
+def middleware(settings: ServerSettings, metrics: WebMetrics = NO_METRICS) -> list[Middleware]:
     """The middleware of the server, outermost first.
 
     Failures are handled innermost, so that a page of another origin may read them too.
@@ -22,6 +24,7 @@ def middleware(settings: ServerSettings) -> list[Middleware]:
     return [
         Middleware(RequestIds),
         Middleware(AccessLog),
+        Middleware(HttpMetrics, metrics=metrics),
         Middleware(SecurityHeaders),
         Middleware(AllowedHosts, names=allowed_hosts(settings)),
         *_cors(settings.cors_origins),

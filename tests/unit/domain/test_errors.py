@@ -22,6 +22,7 @@ from gallery.domain.errors import (
     NotAnImageError,
     NotFoundError,
     RefusedFileError,
+    RefusedUploadError,
     TruncatedImageError,
     UnavailableError,
     UnsupportedTypeError,
@@ -91,10 +92,22 @@ from gallery.domain.errors import (
             "The size of the file is 9 bytes, not 10 bytes as announced.",
         ),
         (
+            RefusedUploadError(ErrorCode.IMAGE_CORRUPT, "Damaged."),
+            ErrorCode.IMAGE_CORRUPT,
+            ("id",),
+            "Damaged.",
+        ),
+        (
             IncompleteUploadError((2, 5)),
             ErrorCode.UPLOAD_INCOMPLETE,
             ("id",),
             "2 parts are missing or of a wrong size: 2, 5. Send them, then complete again.",
+        ),
+        (
+            IncompleteUploadError((3,)),
+            ErrorCode.UPLOAD_INCOMPLETE,
+            ("id",),
+            "1 part is missing or of a wrong size: 3. Send it, then complete again.",
         ),
         (
             DuplicateImageError(UUID(int=10)),

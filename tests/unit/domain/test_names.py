@@ -9,7 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from gallery.domain.errors import ErrorCode, InvalidInputError
-from gallery.domain.names import clean_description, clean_filename, clean_name, clean_search_text
+from gallery.domain.names import clean_description, clean_filename, clean_name, clean_search_text, quoted
 
 REORDERING_MARKS = [*map(chr, range(0x202A, 0x202F)), *map(chr, range(0x2066, 0x206A))]
 LINE_SEPARATORS = ["\u2028", "\u2029"]
@@ -207,3 +207,10 @@ def test_a_text_to_look_for_keeps_the_rules_of_names() -> None:
 
     assert (refusal.value.code, refusal.value.field) == (ErrorCode.INVALID_NAME, ("filter", "text"))
     assert refusal.value.message == "The text to look for contains control characters. Remove them."
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"), [("", ""), ("n" * 100, "n" * 100), ("n" * 101, "n" * 99 + "…"), ("n" * 10**6, "n" * 99 + "…")]
+)
+def test_a_message_repeats_no_long_text(text: str, shown: str) -> None:
+    assert quoted(text) == shown

@@ -23,7 +23,7 @@ from gallery.services.idempotency import FileChecksum, KeyedRequest, Work
 from gallery.services.images import ImageChange
 from gallery.services.imports import FileToImport, ImportOptions, Progress
 from gallery.services.uploads import NewImage
-from tests.entities import ADA, NOBODY, NOON, a_staged_upload, a_tag, an_album, an_image
+from tests.entities import ADA, NOBODY, NOON, a_claim, a_staged_upload, a_tag, an_album, an_image
 from tests.fakes.gallery import MemoryGallery
 from tests.fakes.incoming import MemoryFileToImport, MemoryIncomingFile
 from tests.fakes.storage import MemoryMultipartUpload
@@ -31,6 +31,7 @@ from tests.fakes.storage import MemoryMultipartUpload
 IMAGE, TAG, ALBUM = an_image(), a_tag(), an_album()
 ANNOUNCED = Announcement(filename="harbour.jpg", file_size_bytes=12, content_type=ContentType.JPEG)
 UPLOAD = a_staged_upload(announced=ANNOUNCED)
+CLAIM = a_claim("key-2")
 
 NEEDED = {
     "AlbumService.add_images": Right.CONTRIBUTE,
@@ -38,6 +39,7 @@ NEEDED = {
     "AlbumService.delete": Right.EDIT,
     "AlbumService.remove_images": Right.CONTRIBUTE,
     "AlbumService.update": Right.EDIT,
+    "IdempotencyService.complete": Right.CONTRIBUTE,
     "IdempotencyService.once": Right.CONTRIBUTE,
     "IdempotencyService.once_with_file": Right.CONTRIBUTE,
     "ImageService.delete": Right.EDIT,
@@ -48,6 +50,7 @@ NEEDED = {
     "StagedUploadService.create": Right.CONTRIBUTE,
     "StagedUploadService.find": Right.CONTRIBUTE,
     "StagedUploadService.part_urls": Right.CONTRIBUTE,
+    "StagedUploadService.watch": Right.CONTRIBUTE,
     "SweepService.repair": Right.EDIT,
     "SweepService.report": Right.EDIT,
     "TagService.create": Right.CONTRIBUTE,
@@ -98,6 +101,7 @@ def arguments(service: type, name: str, file: MemoryIncomingFile) -> dict[str, o
         Announcement: ANNOUNCED,
         AlbumChange: AlbumChange(album_id=ALBUM.id, title="Winter"),
         AlbumId: ALBUM.id,
+        Claim: CLAIM.completed(IMAGE.id),
         Claim | None: None,
         Draft: Draft(),
         FileChecksum: file_checksum,
@@ -136,6 +140,7 @@ def full_gallery(gallery: MemoryGallery) -> None:
     gallery.holds(IMAGE, TAG, ALBUM)
     gallery.put_tags(IMAGE, TAG)
     gallery.tables.uploads[UPLOAD.id] = UPLOAD
+    gallery.tables.claims[CLAIM.owner, CLAIM.key] = CLAIM
     gallery.storage.multipart_uploads["multipart-1"] = MemoryMultipartUpload(
         storage_path=UPLOAD.storage_path, content_type="image/jpeg", begun_at=NOON, parts={1: b"a photograph"}
     )

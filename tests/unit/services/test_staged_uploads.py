@@ -3,69 +3,33 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from gallery.domain.errors import (
     ConflictError,
-    CorruptImageError,
-    DuplicateImageError,
     ErrorCode,
-    FileMismatchError,
-    IncompleteUploadError,
     InvalidInputError,
-    NotAnImageError,
     NotFoundError,
-    RefusedFileError,
-    TruncatedImageError,
     UnavailableError,
 )
-from gallery.domain.events import EventKind
 from gallery.domain.ids import new_album_id, new_upload_id
-from gallery.domain.images import ContentType, ImageInfo
-from gallery.domain.jobs import DeleteObjects, RenderImage
-from gallery.domain.uploads import Announcement, Draft, OnDuplicate, Transport, Upload, UploadState
-from gallery.services.recording import UploadOutcome, UploadResult
+from gallery.domain.jobs import DeleteObjects
+from gallery.domain.uploads import Announcement, Draft, Transport, Upload
 from gallery.services.staging import PartUrl, StagedUpload, StagingLimits
-from gallery.services.uploads import NewImage
 from tests.entities import ADA, BOB, NOON, a_claim, a_staged_upload, after, an_album, an_upload, checksum_of
 from tests.fakes.database import CommitFault
-from tests.fakes.gallery import MAX_FILE_SIZE_BYTES, MemoryGallery
-from tests.fakes.imaging import TRUNCATED
-from tests.fakes.incoming import MemoryIncomingFile
+from tests.fakes.gallery import MAX_FILE_SIZE_BYTES, MAX_OPEN_BYTES, MAX_OPEN_UPLOADS, MemoryGallery
+from tests.staged_files import CONTENT, PARTS, announced, complete, created, sent
 
-CONTENT = bytes(range(90))
-PARTS = [CONTENT[:40], CONTENT[40:80], CONTENT[80:]]
 DATABASE_GONE = UnavailableError("database")
 
 
-def announced(content: bytes = CONTENT, **fields: object) -> Announcement:
-    announcement = Announcement(
-        filename="harbour.jpg",
-        file_size_bytes=len(content),
-        content_type=ContentType.JPEG,
-        checksum=checksum_of(content),
-    )
-    return replace(announcement, **fields)  # type: ignore[arg-type]  # any of them
-
-
-async def created(gallery: MemoryGallery, draft: Draft | None = None, content: bytes = CONTENT) -> Upload:
-    return await gallery.staged_uploads.create(BOB, announced(content), draft or Draft())
-
-
-async def sent(gallery: MemoryGallery, draft: Draft | None = None, content: bytes = CONTENT) -> Upload:
-    """An upload all parts of which have arrived."""
-    upload = await created(gallery, draft, content)
-    assert upload.multipart_id is not None
-    for number, start in enumerate(range(0, len(content), 40), start=1):
-        gallery.storage.client_puts(upload.multipart_id, number, content[start : start + 40])
-    return upload
-
-
-async def complete(gallery: MemoryGallery, upload: Upload) -> UploadResult:
-    return await gallery.staged_uploads.complete(BOB, upload.id)
+def is_removed(gallery: MemoryGallery, upload: Upload) -> None:
+    assert gallery.tables.images == {}
+    assert gallery.tables.uploads == {}
+    assert gallery.jobs == [DeleteObjects((upload.storage_path,))]
 
 
 async def test_an_upload_is_begun_with_its_row_and_a_place_for_its_parts(gallery: MemoryGallery) -> None:
@@ -133,6 +97,57 @@ async def test_an_unknown_album_is_found_missing_before_anything_is_begun(galler
     assert gallery.storage.multipart_uploads == {}
 
 
+async def test_one_upload_too_many_is_refused_until_another_is_over(gallery: MemoryGallery) -> None:
+    uploads = [await created(gallery, content=b"x") for _ in range(MAX_OPEN_UPLOADS)]
+
+    with gallery.refuses(ConflictError) as refusal:
+        await created(gallery, content=b"x")
+
+    assert (refusal.value.code, refusal.value.field) == (ErrorCode.TOO_MANY_UPLOADS, ())
+    assert refusal.value.message == (
+        "You have 5 uploads open, and no more than 5 are taken at once. Complete or abort some of them."
+    )
+    assert len(gallery.storage.multipart_uploads) == MAX_OPEN_UPLOADS
+    await gallery.staged_uploads.abort(BOB, uploads[0].id)
+    await created(gallery, content=b"x")
+
+
+async def test_uploads_that_would_be_too_large_together_are_refused(gallery: MemoryGallery) -> None:
+    for _ in range(3):
+        await created(gallery, content=bytes(MAX_FILE_SIZE_BYTES))
+    await created(gallery, content=bytes(MAX_OPEN_BYTES - 3 * MAX_FILE_SIZE_BYTES - 1))
+
+    with gallery.refuses(ConflictError) as refusal:
+        await created(gallery, content=b"xy")
+
+    assert (refusal.value.code, refusal.value.field) == (ErrorCode.TOO_MANY_UPLOADS, ("fileSize",))
+    assert refusal.value.message == (
+        "Your open uploads would have 401 bytes with this one, and no more than 400 are taken at once. Complete or "
+        "abort some of them."
+    )
+    await created(gallery, content=b"x")
+
+
+async def test_complete_uploads_and_those_of_others_do_not_count(gallery: MemoryGallery) -> None:
+    for number in range(MAX_OPEN_UPLOADS):
+        adas = a_staged_upload(owner=ADA.id)
+        gallery.tables.uploads[adas.id] = adas
+        await complete(gallery, await sent(gallery, content=bytes([number])))
+
+    await created(gallery)
+
+
+async def test_those_who_begin_uploads_at_once_are_counted_too(gallery: MemoryGallery) -> None:
+    processes = [gallery.new_staged_uploads() for _ in range(2 * MAX_OPEN_UPLOADS)]
+
+    begun = await asyncio.gather(
+        *(process.create(BOB, announced(b"x"), Draft()) for process in processes), return_exceptions=True
+    )
+
+    assert len([one for one in begun if isinstance(one, ConflictError)]) == MAX_OPEN_UPLOADS
+    assert len(gallery.tables.uploads) == MAX_OPEN_UPLOADS
+
+
 async def test_an_upload_that_the_storage_does_not_begin_leaves_no_row(gallery: MemoryGallery) -> None:
     gallery.storage.broken = {"begin"}
 
@@ -193,14 +208,14 @@ async def test_parts_have_urls_until_they_expire(gallery: MemoryGallery) -> None
     assert urls == (
         PartUrl(
             number=3,
-            url=f"memory:{path}?upload=multipart-1&part=3&expires=3600",
+            url=f"memory:{path}?upload=multipart-1&part=3&size=10&expires=3600",
             first_byte=80,
             size_bytes=10,
             expires_at=after(60),
         ),
         PartUrl(
             number=1,
-            url=f"memory:{path}?upload=multipart-1&part=1&expires=3600",
+            url=f"memory:{path}?upload=multipart-1&part=1&size=40&expires=3600",
             first_byte=0,
             size_bytes=40,
             expires_at=after(60),
@@ -235,277 +250,6 @@ async def test_uploads_of_others_streamed_ones_and_expired_ones_are_not_there(ga
         ):
             with gallery.refuses(NotFoundError):
                 await refused
-
-
-async def test_parts_become_an_image(gallery: MemoryGallery) -> None:
-    upload = await sent(gallery, Draft(tag_names=("Sea",)))
-    now = gallery.clock.advance(minutes=5)
-
-    result = await complete(gallery, upload)
-
-    image = result.image
-    assert result.outcome is UploadOutcome.CREATED
-    assert (image.id, image.owner, image.storage_path) == (upload.image_id, BOB.id, upload.storage_path)
-    assert (image.checksum, image.file_size_bytes, image.title) == (checksum_of(CONTENT), 90, "harbour")
-    assert gallery.storage.objects[image.storage_path].content == CONTENT
-    assert gallery.storage.multipart_uploads == {}
-    assert gallery.verifier.verified == [CONTENT]
-    assert gallery.inspector.asked == [(CONTENT, False)]
-    assert gallery.jobs == [RenderImage(image.id)]
-    assert EventKind.IMAGE_UPLOADED in [kind for kind, *_ in gallery.history]
-    assert gallery.tables.uploads == {upload.id: replace(upload, state=UploadState.COMPLETED, touched_at=now)}
-
-
-async def test_completing_again_gives_the_same_answer_and_changes_nothing(gallery: MemoryGallery) -> None:
-    upload = await sent(gallery)
-    first = await complete(gallery, upload)
-    before = gallery.state()
-
-    assert await complete(gallery, upload) == first
-
-    assert gallery.state() == before
-    assert await gallery.staged_uploads.find(BOB, upload.id) == (gallery.tables.uploads[upload.id], ())
-
-
-async def test_several_who_complete_at_once_get_the_same_answer(gallery: MemoryGallery) -> None:
-    upload = await sent(gallery)
-
-    results = await asyncio.gather(*(complete(gallery, upload) for _ in range(5)))
-
-    assert results == [results[0]] * 5
-    assert gallery.tables.images == {results[0].image.id: results[0].image}
-    assert gallery.jobs == [RenderImage(results[0].image.id)]
-
-
-async def test_completing_goes_on_where_a_crash_has_cut_it_off(gallery: MemoryGallery) -> None:
-    upload = await sent(gallery)
-    gallery.database.commit_faults.extend([None, CommitFault(error=DATABASE_GONE)])
-    with pytest.raises(UnavailableError):
-        await complete(gallery, upload)
-    assert set(gallery.storage.objects) == {upload.storage_path}
-
-    result = await complete(gallery, upload)
-
-    assert result.image.id == upload.image_id
-    assert gallery.tables.images == {result.image.id: result.image}
-
-
-async def test_an_upload_that_is_being_completed_does_not_expire_meanwhile(gallery: MemoryGallery) -> None:
-    upload = await sent(gallery)
-    gallery.clock.advance(minutes=24 * 60 - 1)
-
-    async def time_passes() -> None:
-        gallery.clock.advance(minutes=30)
-        await gallery.sweep.tidy(timedelta(0))
-
-    gallery.verifier.meanwhile = time_passes
-
-    assert (await complete(gallery, upload)).image.id == upload.image_id
-
-
-async def test_missing_parts_are_named(gallery: MemoryGallery) -> None:
-    upload = await created(gallery)
-    gallery.storage.client_puts("multipart-1", 1, PARTS[0])
-    gallery.storage.client_puts("multipart-1", 3, PARTS[2] + b"!")
-    gallery.storage.client_puts("multipart-1", 4, b"one too many")
-
-    with pytest.raises(IncompleteUploadError) as refusal:
-        await complete(gallery, upload)
-
-    assert refusal.value.missing == (2, 3)
-    assert gallery.storage.objects == {}
-    gallery.storage.client_puts("multipart-1", 2, PARTS[1])
-    gallery.storage.client_puts("multipart-1", 3, PARTS[2])
-    assert (await complete(gallery, upload)).image.checksum == checksum_of(CONTENT)
-
-
-def is_removed(gallery: MemoryGallery, upload: Upload) -> None:
-    assert gallery.tables.images == {}
-    assert gallery.tables.uploads == {}
-    assert gallery.jobs == [DeleteObjects((upload.storage_path,))]
-
-
-@pytest.mark.parametrize(
-    ("content", "message"),
-    [
-        (CONTENT[::-1], f"The SHA-256 of the file is {checksum_of(CONTENT[::-1])}, not {checksum_of(CONTENT)} as "),
-        (CONTENT[:-1], "The size of the file is 89 bytes, not 90 bytes as announced."),
-    ],
-)
-async def test_a_file_that_is_not_the_announced_one_is_refused_and_removed(
-    gallery: MemoryGallery, content: bytes, message: str
-) -> None:
-    upload = await sent(gallery)
-    await gallery.storage.finish(
-        upload.storage_path, "multipart-1", await gallery.storage.parts(upload.storage_path, "multipart-1")
-    )
-    stored = gallery.storage.objects[upload.storage_path]
-    gallery.storage.objects[upload.storage_path] = replace(stored, content=content)
-
-    with pytest.raises(FileMismatchError) as refusal:
-        await complete(gallery, upload)
-
-    assert refusal.value.message.startswith(message)
-    is_removed(gallery, upload)
-
-
-async def test_a_small_file_that_was_damaged_on_its_way_is_told_to_be_another(gallery: MemoryGallery) -> None:
-    upload = await sent(gallery, content=b"12345")
-    [multipart] = gallery.storage.multipart_uploads
-    gallery.storage.client_puts(multipart, 1, b"12045")
-    gallery.inspector.answer = NotAnImageError()
-
-    with pytest.raises(FileMismatchError) as refusal:
-        await complete(gallery, upload)
-
-    assert refusal.value.message.startswith("The SHA-256 of the file is ")
-    is_removed(gallery, upload)
-
-
-async def test_a_file_of_another_type_is_refused(gallery: MemoryGallery) -> None:
-    upload = await sent(gallery)
-    gallery.inspector.answer = ImageInfo(content_type=ContentType.PNG, width_px=4, height_px=3)
-
-    with pytest.raises(FileMismatchError) as refusal:
-        await complete(gallery, upload)
-
-    assert refusal.value.message == "The type of the file is image/png, not image/jpeg as announced."
-    is_removed(gallery, upload)
-
-
-async def test_a_file_that_is_no_image_is_refused(gallery: MemoryGallery) -> None:
-    upload = await sent(gallery)
-    gallery.inspector.answer = NotAnImageError()
-
-    with pytest.raises(NotAnImageError):
-        await complete(gallery, upload)
-
-    is_removed(gallery, upload)
-
-
-@pytest.mark.parametrize("error", [CorruptImageError("The pixels are damaged."), TruncatedImageError()])
-async def test_a_file_that_cannot_be_decoded_is_refused(gallery: MemoryGallery, error: RefusedFileError) -> None:
-    upload = await sent(gallery)
-    gallery.verifier.refusal = error
-
-    with pytest.raises(type(error)) as refusal:
-        await complete(gallery, upload)
-
-    assert refusal.value is error
-    is_removed(gallery, upload)
-
-
-async def test_a_cut_off_file_is_refused(gallery: MemoryGallery) -> None:
-    upload = await sent(gallery, content=CONTENT[:20] + TRUNCATED)
-
-    with pytest.raises(TruncatedImageError):
-        await complete(gallery, upload)
-
-    is_removed(gallery, upload)
-
-
-async def test_a_file_without_an_announced_checksum_is_taken_as_it_came(gallery: MemoryGallery) -> None:
-    upload = await gallery.staged_uploads.create(BOB, announced(CONTENT[:40], checksum=None), Draft())
-    gallery.storage.client_puts("multipart-1", 1, PARTS[0])
-
-    assert (await complete(gallery, upload)).image.checksum == checksum_of(PARTS[0])
-
-
-async def test_bytes_that_are_there_already_give_the_image_that_is_there(gallery: MemoryGallery) -> None:
-    first = await gallery.uploads.upload(BOB, NewImage(file=MemoryIncomingFile([CONTENT])))
-    upload = await sent(gallery)
-
-    second = await complete(gallery, upload)
-    again = await complete(gallery, upload)
-
-    assert second == again == UploadResult(image=first.image, outcome=UploadOutcome.EXISTING)
-    assert gallery.jobs == [RenderImage(first.image.id), DeleteObjects((upload.storage_path,))]
-
-
-async def test_bytes_that_are_there_already_are_removed_even_if_nobody_hears_of_the_commit(
-    gallery: MemoryGallery,
-) -> None:
-    first = await gallery.uploads.upload(BOB, NewImage(file=MemoryIncomingFile([CONTENT])))
-    upload = await sent(gallery)
-    gallery.database.commit_faults.extend([None, CommitFault(error=DATABASE_GONE, kept=True)])
-
-    with pytest.raises(UnavailableError):
-        await complete(gallery, upload)
-
-    assert gallery.jobs == [RenderImage(first.image.id), DeleteObjects((upload.storage_path,))]
-    assert await complete(gallery, upload) == UploadResult(image=first.image, outcome=UploadOutcome.EXISTING)
-
-
-async def test_bytes_that_are_there_already_are_refused_if_that_was_asked_for(gallery: MemoryGallery) -> None:
-    first = await gallery.uploads.upload(BOB, NewImage(file=MemoryIncomingFile([CONTENT])))
-    upload = await sent(gallery, Draft(on_duplicate=OnDuplicate.REJECT))
-
-    with pytest.raises(DuplicateImageError) as refusal:
-        await complete(gallery, upload)
-
-    assert refusal.value.image_id == first.image.id
-    assert gallery.tables.uploads == {}
-    assert gallery.jobs == [RenderImage(first.image.id), DeleteObjects((upload.storage_path,))]
-
-
-async def test_a_storage_that_does_not_answer_leaves_the_upload_as_it_is(gallery: MemoryGallery) -> None:
-    upload = await sent(gallery)
-    gallery.storage.broken = {"finish"}
-
-    with gallery.refuses(UnavailableError):
-        await complete(gallery, upload)
-
-    gallery.storage.broken = set()
-    assert (await complete(gallery, upload)).outcome is UploadOutcome.CREATED
-
-
-async def test_an_upload_whose_parts_are_gone_is_removed(gallery: MemoryGallery) -> None:
-    upload = await sent(gallery)
-    gallery.storage.multipart_uploads.clear()
-
-    with pytest.raises(NotFoundError) as refusal:
-        await complete(gallery, upload)
-
-    assert refusal.value.message == "What had arrived of the file is gone from the storage. Begin a new upload."
-    is_removed(gallery, upload)
-
-
-async def test_a_refusal_gives_way_to_the_result_of_somebody_who_was_faster(gallery: MemoryGallery) -> None:
-    upload = await sent(gallery)
-
-    async def somebody_is_faster() -> None:
-        gallery.verifier.meanwhile = gallery.verifier.refusal = None
-        await complete(gallery, upload)
-        gallery.verifier.refusal = CorruptImageError("The object went away while it was read.")
-
-    gallery.verifier.meanwhile = somebody_is_faster
-
-    result = await complete(gallery, upload)
-
-    assert gallery.tables.images == {upload.image_id: result.image}
-
-
-async def test_an_upload_that_is_aborted_while_it_is_completed_becomes_no_image(gallery: MemoryGallery) -> None:
-    upload = await sent(gallery)
-
-    async def abort() -> None:
-        await gallery.staged_uploads.abort(BOB, upload.id)
-
-    gallery.verifier.meanwhile = abort
-
-    with pytest.raises(NotFoundError):
-        await complete(gallery, upload)
-
-    is_removed(gallery, upload)
-
-
-async def test_an_image_that_was_deleted_since_is_not_the_answer_any_more(gallery: MemoryGallery) -> None:
-    upload = await sent(gallery)
-    result = await complete(gallery, upload)
-    await gallery.images.delete(BOB, result.image.id)
-
-    with gallery.refuses(NotFoundError):
-        await complete(gallery, upload)
 
 
 async def test_an_aborted_upload_leaves_nothing(gallery: MemoryGallery) -> None:

@@ -561,6 +561,7 @@ async def test_of_those_who_ask_at_once_one_is_served_after_the_other(gallery: M
             paths=MemoryStoragePaths(),
         ),
         held_jobs=gallery.held_jobs,
+        last_reports=gallery.last_reports,
     )
     stores(gallery, ORPHAN)
 

@@ -1,0 +1,88 @@
+"""What the gallery counts while it works, for whoever watches over it.
+
+Labels come from lists that the gallery knows, never from what clients send.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from enum import StrEnum, unique
+from typing import Final, Protocol
+
+from gallery.domain.uploads import Transport
+
+INTERNAL_ERROR: Final = "INTERNAL_ERROR"
+"""The outcome of a file that met a fault of the gallery's own."""
+
+
+@unique
+class OperationOutcome(StrEnum):
+    """How a GraphQL operation ended."""
+
+    OK = "ok"
+    USER_ERRORS = "user_errors"
+    """Something in the input is to be put right."""
+    ERRORS = "errors"
+    """The answer has top-level errors."""
+    REFUSED = "refused"
+    """Nothing was executed."""
+    ABORTED = "aborted"
+    """Nobody waits for the answer any more."""
+
+
+class UploadMetrics(Protocol):
+    """Counts files."""
+
+    def file(self, transport: Transport, outcome: str, *, size_bytes: int = 0) -> None:
+        """A file was taken, with its size, or refused with the code of an error."""
+        ...
+
+
+class WebMetrics(Protocol):
+    """Counts requests."""
+
+    def request(self, method: str, route: str, status: str, seconds: float) -> None:
+        """A request was answered. `status` is the class of the answer's, such as `2xx`."""
+        ...
+
+    def operation(self, kind: str, outcome: OperationOutcome, seconds: float) -> None:
+        """A GraphQL operation has ended; `kind` is query, mutation, subscription or unknown."""
+        ...
+
+    def receiving(self, received_bytes: Callable[[], int]) -> AbstractContextManager[None]:
+        """Counts the bytes of a request with files, those of one that goes on included."""
+        ...
+
+
+class MetricsPage(Protocol):
+    """All that is counted, as text."""
+
+    @property
+    def content_type(self) -> str:
+        """The media type of the page."""
+        ...
+
+    async def render(self) -> bytes:
+        """The page, whatever is wrong with the services of the gallery: what they alone know is left out then."""
+        ...
+
+
+class NoMetrics:
+    """Counts nothing."""
+
+    def file(self, transport: Transport, outcome: str, *, size_bytes: int = 0) -> None:
+        """As the port says."""
+
+    def request(self, method: str, route: str, status: str, seconds: float) -> None:
+        """As the port says."""
+
+    def operation(self, kind: str, outcome: OperationOutcome, seconds: float) -> None:
+        """As the port says."""
+
+    def receiving(self, received_bytes: Callable[[], int]) -> AbstractContextManager[None]:  # noqa: ARG002
+        """As the port says."""
+        return nullcontext()
+
+
+NO_METRICS: Final = NoMetrics()

@@ -1,0 +1,86 @@
+"""The metrics of the process, and who may see them.
+
+They tell strangers how much the gallery is used and what is wrong with it, so they are for those who run it: whoever
+knows the token, or, as long as there is none, whoever asks on the machine itself. Requests that came through a proxy
+look as if they did that too, hence the care.
+"""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+from http import HTTPStatus
+from ipaddress import ip_address
+from typing import Final
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from gallery.domain.errors import ForbiddenError
+from gallery.domain.metrics import MetricsPage, WebMetrics
+from gallery.settings import LOOPBACK_HOSTS, Settings
+from gallery.web.errors import RequestCode, RequestError
+from gallery.web.paths import METRICS_PATH
+from gallery.web.responses import error_response
+
+_CHALLENGE: Final = {"WWW-Authenticate": 'Bearer realm="metrics"'}
+_OF_PROXIES: Final = ("Forwarded", "Via", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Real-IP")
+"""What proxies add to requests, by the standard (RFC 7239, RFC 9110) and by habit."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Counting:
+    """Who counts what clients do, and where that can be seen."""
+
+    metrics: WebMetrics
+    page: MetricsPage
+
+
+class Metrics:
+    """Gives the page to those who may see it."""
+
+    def __init__(self, page: MetricsPage, settings: Settings) -> None:
+        token = settings.metrics.token
+        self._page = page
+        self._token = None if token is None else token.get_secret_value().encode()
+        self._is_published = settings.server.public_url is not None or bool(settings.server.allowed_hosts)
+
+    def route(self) -> Route:
+        """`/metrics`."""
+        return Route(METRICS_PATH, self._answer)
+
+    async def _answer(self, request: Request) -> Response:
+        if self._token is not None and not _has_token(request, self._token):
+            message = "The metrics are for those who know their token. Send it as `Authorization: Bearer …`."
+            error = RequestError(RequestCode.UNAUTHENTICATED, message, HTTPStatus.UNAUTHORIZED)
+            return error_response(request.scope, error, _CHALLENGE)
+        if self._token is None and (self._is_published or not _is_local(request)):
+            message = (
+                "The metrics are only told on the machine of the gallery itself, and only if it has no public name. "
+                "Its operator can set GALLERY_METRICS__TOKEN, with which they are told everywhere."
+            )
+            return error_response(request.scope, ForbiddenError(message))
+        headers = {"Content-Type": self._page.content_type, "Cache-Control": "no-store"}
+        return Response(await self._page.render(), headers=headers)
+
+
+def _has_token(request: Request, token: bytes) -> bool:
+    scheme, _, given = request.headers.get("authorization", "").partition(" ")
+    return scheme.lower() == "bearer" and secrets.compare_digest(given.strip().encode(), token)
+
+
+def _is_local(request: Request) -> bool:
+    """Whether a program on this machine asks, by a name of this machine, and for nobody else."""
+    came_directly = not any(name in request.headers for name in _OF_PROXIES)
+    peer = "" if request.client is None else request.client.host
+    return came_directly and _is_loopback(peer) and _is_loopback(request.url.hostname or "")
+
+
+def _is_loopback(host: str) -> bool:
+    if host in LOOPBACK_HOSTS:
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
