@@ -9,6 +9,7 @@ from datetime import timedelta
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from gallery.domain.document_ports import DocumentStore
 from gallery.domain.events import Event
 from gallery.domain.images import RenditionSize
 from gallery.domain.metrics import NO_METRICS, UploadMetrics
@@ -16,6 +17,7 @@ from gallery.domain.ports import AlbumReader, CommitListener, ImageReader, TagRe
 from gallery.domain.upload_ports import ProgressBoard
 from gallery.platform.cache import Cache, CachedAlbumReader, CachedImageReader, CachedTagReader
 from gallery.platform.cache import connect as connect_cache
+from gallery.platform.cache.documents import ValkeyDocumentStore
 from gallery.platform.cache.progress import connect_progress
 from gallery.platform.database.albums import SqlAlbumReader
 from gallery.platform.database.claims import SqlAnswerStore
@@ -27,6 +29,7 @@ from gallery.platform.database.named_objects import SqlNamedObjects
 from gallery.platform.database.storage_reports import SqlLastReports
 from gallery.platform.database.tags import SqlTagReader
 from gallery.platform.database.unit_of_work import sql_units_of_work
+from gallery.platform.documents import LocalDocumentStore
 from gallery.platform.imaging.inspect import VipsImageInspector
 from gallery.platform.imaging.renditions import VipsImageRenderer
 from gallery.platform.imaging.verify import VipsImageVerifier
@@ -78,6 +81,7 @@ class Container:
     worker: Worker
     checks: Mapping[str, Callable[[], Awaitable[None]]]
     counting: Counting | None
+    documents: DocumentStore
 
 
 @asynccontextmanager
@@ -150,6 +154,7 @@ def _wire(settings: Settings, services: _Services) -> Container:
         worker=Worker(database_url=database_url(settings), work=background, settings=settings.worker),
         checks=checks,
         counting=None if metrics is None else Counting(metrics=metrics, page=_metrics_page(metrics, services)),
+        documents=LocalDocumentStore() if cache is None else ValkeyDocumentStore(cache),
     )
 
 

@@ -160,6 +160,14 @@ class CacheSettings(Section):
         return self
 
 
+class GraphQLSettings(Section):
+    """How operations may be sent."""
+
+    persisted_queries: bool = True
+    """Whether clients may tell the gallery documents and name them by their hashes from then on (automatic persisted
+    queries)."""
+
+
 class UploadSettings(Section):
     """What may be uploaded."""
 
@@ -297,6 +305,7 @@ class Settings(BaseSettings):
     database: DatabaseSettings = DatabaseSettings()
     storage: StorageSettings = StorageSettings()
     cache: CacheSettings = CacheSettings()
+    graphql: GraphQLSettings = GraphQLSettings()
     uploads: UploadSettings = UploadSettings()
     idempotency: IdempotencySettings = IdempotencySettings()
     thumbnails: ThumbnailSettings = ThumbnailSettings()

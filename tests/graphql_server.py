@@ -25,6 +25,7 @@ from gallery.web.graphql.endpoint import GraphQLEndpoint
 from gallery.web.graphql.scalars import SCALARS, Upload
 from gallery.web.graphql.uploads import UploadMutations
 from tests.fakes.albums import MemoryAlbumReader
+from tests.fakes.documents import MemoryDocumentStore
 from tests.fakes.gallery import MemoryGallery
 from tests.fakes.images import MemoryImageReader
 from tests.fakes.storage import MemoryObjectStorage
@@ -227,12 +228,14 @@ class GraphQLServer:
             sweep_grace=timedelta(hours=1),
         )
         self.stopping = asyncio.Event()
+        self.documents = MemoryDocumentStore()
         self.endpoint = GraphQLEndpoint(
             SCHEMA,
             self.use_cases,
             limits,
             lambda connection: f"https://{connection.headers['host']}",
             stopping=self.stopping,
+            documents=self.documents,
         )
 
     @property

@@ -13,6 +13,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
+from gallery.domain.document_ports import DocumentStore
 from gallery.domain.metrics import NO_METRICS
 from gallery.domain.ports import ObjectStorage
 from gallery.settings import Settings
@@ -33,8 +34,9 @@ from gallery.web.responses import ERROR_HANDLERS
 class WebParts:
     """What the web application is made of.
 
-    `checks` say how each dependency is, by its name. Without `counting` nothing is counted. Setting `stopping` makes
-    the gallery unready, so that a load balancer sends it nothing new before it stops.
+    `checks` say how each dependency is, by its name. Without `counting` nothing is counted, without `documents` there
+    are no persisted queries. Setting `stopping` makes the gallery unready, so that a load balancer sends it nothing new
+    before it stops.
     """
 
     use_cases: UseCases
@@ -42,6 +44,7 @@ class WebParts:
     checks: Mapping[str, Check]
     settings: Settings
     counting: Counting | None = None
+    documents: DocumentStore | None = None
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
 
 
@@ -50,7 +53,13 @@ def create_web_app(parts: WebParts) -> Starlette:
     base_url = base_url_for(parts.settings.server)
     metrics = NO_METRICS if parts.counting is None else parts.counting.metrics
     graphql = GraphQLEndpoint(
-        schema, parts.use_cases, parts.settings.uploads, base_url, stopping=parts.stopping, metrics=metrics
+        schema,
+        parts.use_cases,
+        parts.settings.uploads,
+        base_url,
+        stopping=parts.stopping,
+        metrics=metrics,
+        documents=parts.documents if parts.settings.graphql.persisted_queries else None,
     )
 
     @asynccontextmanager

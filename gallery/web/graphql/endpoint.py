@@ -19,6 +19,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from gallery.domain.access import LOCAL_ADMINISTRATOR
+from gallery.domain.document_ports import DocumentStore
 from gallery.domain.metrics import NO_METRICS, WebMetrics
 from gallery.settings import UploadSettings
 from gallery.web.body import ClientDisconnectedError, RequestBody
@@ -28,7 +29,6 @@ from gallery.web.graphiql.page import graphiql_page
 from gallery.web.graphql.answers import Answer, MethodNotAllowedError, refusal, response_of, with_error
 from gallery.web.graphql.context import Context, UseCases
 from gallery.web.graphql.execution import (
-    Documents,
     PreparedOperation,
     RefusedDocumentError,
     format_result,
@@ -39,6 +39,7 @@ from gallery.web.graphql.execution import (
 from gallery.web.graphql.idempotency import first_answer, key_in
 from gallery.web.graphql.measuring import MeasuredOperation
 from gallery.web.graphql.negotiation import MediaType, negotiate, prefers_html, takes_events
+from gallery.web.graphql.persisted import OperationSource
 from gallery.web.graphql.request import (
     MULTIPART,
     Parameters,
@@ -96,9 +97,10 @@ class GraphQLEndpoint:
         graphiql: bool = True,
         stopping: asyncio.Event | None = None,
         metrics: WebMetrics = NO_METRICS,
+        documents: DocumentStore | None = None,
     ) -> None:
         self._schema = schema
-        self._documents = Documents(schema)
+        self._operations = OperationSource(schema, documents)
         self._use_cases = use_cases
         self._uploads = uploads
         self._base_url = base_url
@@ -185,7 +187,7 @@ class GraphQLEndpoint:
         self, exchange: _Exchange, parameters: Parameters, measured: MeasuredOperation
     ) -> Answer | _Subscription:
         try:
-            operation = self._documents.prepare(parameters.query, parameters.operation_name)
+            parameters, operation = await self._operations.prepare(parameters)
         except RefusedDocumentError as refused:
             measured.refused()
             result = ExecutionResult(None, refused.errors)
