@@ -13,6 +13,7 @@ from platformdirs import user_data_path
 from pydantic import Field, HttpUrl, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from gallery.settings_graphql import GraphQLSettings
 from gallery.settings_types import CommaSeparated, Folder, Section, check_scheme
 
 MEBIBYTE = 1024 * 1024
@@ -158,14 +159,6 @@ class CacheSettings(Section):
     def _is_valkey(self) -> Self:
         check_scheme("GALLERY_CACHE__URL", self.url, "redis", "rediss", "valkey", "valkeys", "unix")
         return self
-
-
-class GraphQLSettings(Section):
-    """How operations may be sent."""
-
-    persisted_queries: bool = True
-    """Whether clients may tell the gallery documents and name them by their hashes from then on (automatic persisted
-    queries)."""
 
 
 class UploadSettings(Section):

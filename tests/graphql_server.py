@@ -22,6 +22,7 @@ from gallery.services.uploads import UploadLimits, UploadService
 from gallery.settings import UploadSettings
 from gallery.web.graphql.context import Info, UseCases
 from gallery.web.graphql.endpoint import GraphQLEndpoint
+from gallery.web.graphql.persisted import OperationSource
 from gallery.web.graphql.scalars import SCALARS, Upload
 from gallery.web.graphql.uploads import UploadMutations
 from tests.fakes.albums import MemoryAlbumReader
@@ -235,7 +236,7 @@ class GraphQLServer:
             limits,
             lambda connection: f"https://{connection.headers['host']}",
             stopping=self.stopping,
-            documents=self.documents,
+            operations=OperationSource(SCHEMA, self.documents),
         )
 
     @property

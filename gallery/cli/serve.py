@@ -21,6 +21,8 @@ from gallery.logs import configure_logging
 from gallery.main import GalleryApp
 from gallery.platform.embedded import EmbeddedServers, ServerDiedError
 from gallery.settings import LOOPBACK_HOSTS, AuthMode, Settings
+from gallery.web.graphql.schema import schema
+from gallery.web.graphql.trusted import trusted_documents
 
 _GARBAGE_THRESHOLDS = 50_000, 20, 100
 _KEEP_ALIVE_SECONDS = 75
@@ -42,6 +44,7 @@ def serve(
 
 
 async def _serve(settings: Settings) -> int:
+    trusted_documents(settings.graphql, schema)  # before anything is started: what is wrong is told at once
     with _bound(settings) as listener:
         async with running_services(settings, exclusive=True) as (complete, servers):
             async with open_container(complete) as container:

@@ -21,7 +21,9 @@ from gallery.web.base_url import base_url_for
 from gallery.web.graphiql import graphiql_assets
 from gallery.web.graphql.context import UseCases
 from gallery.web.graphql.endpoint import GraphQLEndpoint
+from gallery.web.graphql.persisted import OperationSource
 from gallery.web.graphql.schema import schema, schema_text
+from gallery.web.graphql.trusted import trusted_documents
 from gallery.web.health import Check, Health
 from gallery.web.media import Media
 from gallery.web.metrics import Counting, Metrics
@@ -49,7 +51,12 @@ class WebParts:
 
 
 def create_web_app(parts: WebParts) -> Starlette:
-    """The application, for an ASGI server. The end of its lifespan waits for mutations whose clients went away."""
+    """The application, for an ASGI server. The end of its lifespan waits for mutations whose clients went away.
+
+    Raises:
+        TrustedDocumentsError: if the documents of the settings cannot be used.
+    """
+    trusted = trusted_documents(parts.settings.graphql, schema)
     base_url = base_url_for(parts.settings.server)
     metrics = NO_METRICS if parts.counting is None else parts.counting.metrics
     graphql = GraphQLEndpoint(
@@ -57,9 +64,10 @@ def create_web_app(parts: WebParts) -> Starlette:
         parts.use_cases,
         parts.settings.uploads,
         base_url,
+        graphiql=not trusted.exclusive,
         stopping=parts.stopping,
         metrics=metrics,
-        documents=parts.documents if parts.settings.graphql.persisted_queries else None,
+        operations=OperationSource(schema, _told_documents(parts), trusted),
     )
 
     @asynccontextmanager
@@ -77,12 +85,16 @@ def create_web_app(parts: WebParts) -> Starlette:
     return app
 
 
+def _told_documents(parts: WebParts) -> DocumentStore | None:
+    return parts.documents if parts.settings.graphql.persisted_queries else None
+
+
 def _routes(parts: WebParts, graphql: GraphQLEndpoint) -> list[BaseRoute]:
     return [
         Route("/", _to_graphql),
         Route(GRAPHQL_PATH, graphql),
         graphiql_assets(),
-        Route(SCHEMA_PATH, _schema),
+        *([] if parts.settings.graphql.only_trusted else [Route(SCHEMA_PATH, _schema)]),
         Route(MEDIA_PATH, Media(parts.use_cases.image_reader, parts.storage), methods=["GET"]),
         *Health(parts.checks, stopping=parts.stopping).routes(),
         *_metrics_routes(parts),

@@ -19,7 +19,6 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from gallery.domain.access import LOCAL_ADMINISTRATOR
-from gallery.domain.document_ports import DocumentStore
 from gallery.domain.metrics import NO_METRICS, WebMetrics
 from gallery.settings import UploadSettings
 from gallery.web.body import ClientDisconnectedError, RequestBody
@@ -97,10 +96,10 @@ class GraphQLEndpoint:
         graphiql: bool = True,
         stopping: asyncio.Event | None = None,
         metrics: WebMetrics = NO_METRICS,
-        documents: DocumentStore | None = None,
+        operations: OperationSource | None = None,
     ) -> None:
         self._schema = schema
-        self._operations = OperationSource(schema, documents)
+        self._operations = operations or OperationSource(schema)
         self._use_cases = use_cases
         self._uploads = uploads
         self._base_url = base_url

@@ -34,6 +34,7 @@ class Parameters:
     operation_name: str | None
     variables: dict[str, Any]
     extensions: dict[str, Any]
+    document_id: str | None = None
 
 
 def parameters_of(content: object) -> Parameters:
@@ -47,13 +48,17 @@ def parameters_of(content: object) -> Parameters:
     if not isinstance(content, dict):
         _refuse('The request is not a JSON object such as {"query": "{ stats { imageCount } }"}.')
     query, extensions = _string(content, "query"), _json_object(content, "extensions")
-    if not query.strip() and extensions.get(PERSISTED_QUERY) is None:
+    document_id = _string(content, "documentId") or None
+    if not query.strip() and document_id is None and extensions.get(PERSISTED_QUERY) is None:
         _refuse("The request has no `query`: a string that holds a GraphQL document.")
+    if document_id is not None and (query.strip() or extensions.get(PERSISTED_QUERY) is not None):
+        _refuse("The request has a `documentId` and names another document as well. Send one of them.")
     return Parameters(
         query=query,
         operation_name=_string(content, "operationName") or None,
         variables=_json_object(content, "variables"),
         extensions=extensions,
+        document_id=document_id,
     )
 
 
@@ -72,7 +77,7 @@ def parameters_in_url(fields: Mapping[str, str]) -> Parameters:
     Raises:
         RequestError: INVALID_JSON, or BAD_REQUEST if a parameter is missing or of a wrong type.
     """
-    content: dict[str, object] = {name: fields.get(name) for name in ("query", "operationName")}
+    content: dict[str, object] = {name: fields.get(name) for name in ("query", "operationName", "documentId")}
     for name in ("variables", "extensions"):
         text = fields.get(name)
         content[name] = _parse_json(text.encode(), f"`{name}`") if text else None
