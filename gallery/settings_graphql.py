@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from typing import Self
 
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
 from gallery.settings_types import File, Section
 
 
 class GraphQLSettings(Section):
     """How operations may be sent."""
+
+    connection_init_timeout_seconds: float = Field(default=10, gt=0)
+    """How long a client that opened a WebSocket may take to send `connection_init`, in seconds."""
+    max_socket_operations: int = Field(default=100, ge=1)
+    """How many operations one WebSocket may have under way."""
 
     persisted_queries: bool = True
     """Whether clients may tell the gallery documents and name them by their hashes from then on (automatic persisted

@@ -15,6 +15,7 @@ import uvicorn
 
 from gallery.cli.diagnosis import check_services
 from gallery.cli.running import DataDir, ExitCode, end, run, settings_of
+from gallery.cli.websockets import WebSockets
 from gallery.container import open_container
 from gallery.embedding import running_services
 from gallery.logs import configure_logging
@@ -61,7 +62,9 @@ class _Server(uvicorn.Server):
             uvicorn.Config(
                 self._app,
                 http="httptools",
-                ws="none",
+                ws=WebSockets,
+                ws_max_size=settings.uploads.max_field_size,
+                ws_per_message_deflate=False,  # takes memory for each connection, for messages that are short
                 lifespan="on",
                 log_config=None,
                 access_log=False,
