@@ -74,6 +74,9 @@ class ServerSettings(Section):
     cors_origins: CommaSeparated = ()
     """Origins of web pages that may call the API from a browser, separated by commas, such as
     https://app.example. None by default."""
+    compression: bool = True
+    """Whether answers of the API are compressed for clients that take them so. Images never are: they are already. Set
+    to false where a proxy does it."""
 
 
 class DatabaseSettings(Section):

@@ -18,6 +18,7 @@ from gallery.domain.metrics import NO_METRICS
 from gallery.domain.ports import ObjectStorage
 from gallery.settings import Settings
 from gallery.web.base_url import base_url_for
+from gallery.web.compression import compressed
 from gallery.web.graphiql import graphiql_assets
 from gallery.web.graphql.context import UseCases
 from gallery.web.graphql.endpoint import GraphQLEndpoint
@@ -114,7 +115,7 @@ def _socket_limits(settings: Settings) -> Limits:
 def _routes(parts: WebParts, graphql: GraphQLEndpoint, sockets: WebSocketEndpoint) -> list[BaseRoute]:
     return [
         Route("/", _to_graphql),
-        Route(GRAPHQL_PATH, graphql),
+        Route(GRAPHQL_PATH, compressed(graphql) if parts.settings.server.compression else graphql),
         WebSocketRoute(GRAPHQL_PATH, sockets),
         graphiql_assets(),
         *([] if parts.settings.graphql.only_trusted else [Route(SCHEMA_PATH, _schema)]),
