@@ -172,7 +172,7 @@ async def started(command: Command, folder: Path, cores: frozenset[int]) -> Asyn
     """The process, pinned; it is ended in any case."""
     folder.mkdir()  # noqa: ASYNC240  # nothing is being measured yet
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("GALLERY_")}
-    with (folder / "log").open("wb") as log:
+    with (folder / "log").open("wb") as log, pinned(cores):  # threads that it starts at once are pinned too
         process = await asyncio.create_subprocess_exec(
             *command.arguments,
             env={**inherited, "TMPDIR": str(folder), **command.environment},
@@ -183,7 +183,6 @@ async def started(command: Command, folder: Path, cores: frozenset[int]) -> Asyn
         )
     measured = MeasuredProcess(process, folder)
     try:
-        pin(process.pid, cores)
         yield measured
     except Exception as error:
         if measured.log:

@@ -74,6 +74,13 @@ async def database_url(database_server: str, migrated_template: str) -> AsyncIte
         yield url
 
 
+@pytest.fixture(scope="module")
+async def shared_database_url(database_server: str, migrated_template: str) -> AsyncIterator[str]:
+    """A database with all tables, for tests of one module that only read what was put there once."""
+    async for url in _fresh_database(database_server, migrated_template):
+        yield url
+
+
 @pytest.fixture
 async def cache_url(cache_server: str) -> str:
     """An empty cache."""

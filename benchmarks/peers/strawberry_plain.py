@@ -25,6 +25,7 @@ from strawberry.asgi import GraphQL
 from strawberry.dataloader import DataLoader
 
 from benchmarks.peers.serving import serve
+from gallery.domain.images import ContentType
 from gallery.platform.database.engine import driver_dsn
 from gallery.platform.database.tables import AlbumImageRow, AlbumRow, ImageRow, ImageTagRow, RenditionRow, TagRow
 
@@ -128,7 +129,7 @@ class Image:
     @strawberry.field
     def url(self, info: Info) -> str:
         """Where the original is."""
-        return f"{info.context['base_url']}/media/{self.id}/original.jpg"
+        return f"{info.context['base_url']}/media/{self.id}/original.{ContentType(self.content_type).extension}"
 
     @strawberry.field
     async def thumbnails(self, info: Info) -> Thumbnails:
@@ -187,21 +188,53 @@ def shown(row: ImageRow) -> Image:
     )
 
 
+@strawberry.input
+class ImageFilter:
+    """Which images to list."""
+
+    tags: list[str] | None = None
+
+
+LIVING = select(ImageRow).where(col(ImageRow.deleted_at).is_(None))
+
+
+def newest(first: int) -> Select[ImageRow]:
+    """A page, and one image more that tells whether the list goes on."""
+    return LIVING.order_by(col(ImageRow.uploaded_at).desc(), col(ImageRow.id).desc()).limit(first + 1)
+
+
+def newest_with_tag(tag_id: UUID | None, first: int) -> Select[ImageRow]:
+    """The same of the images that have a tag."""
+    return (
+        LIVING.join(ImageTagRow, col(ImageTagRow.image_id) == col(ImageRow.id))
+        .where(col(ImageTagRow.tag_id) == tag_id)
+        .order_by(col(ImageTagRow.uploaded_at).desc(), col(ImageTagRow.image_id).desc())
+        .limit(first + 1)
+    )
+
+
 @strawberry.type
 class Query:
     """What can be read."""
 
     @strawberry.field
-    async def images(self, info: Info, first: int) -> ImageConnection:
-        """Newest first."""
-        newest = (
-            select(ImageRow)
-            .where(col(ImageRow.deleted_at).is_(None))
-            .order_by(col(ImageRow.uploaded_at).desc(), col(ImageRow.id).desc())
-            .limit(first + 1)
-        )
+    async def image(self, info: Info, id: strawberry.ID) -> Image | None:  # noqa: A002  # the name in the schema
+        """An image by its id."""
         async with info.context["sessions"]() as session:
-            rows = list((await session.scalars(newest)).all())
+            row = await session.scalar(LIVING.where(col(ImageRow.id) == UUID(id.removeprefix("img_"))))
+        return shown(row) if row else None
+
+    @strawberry.field
+    async def images(self, info: Info, first: int, filter: ImageFilter | None = None) -> ImageConnection:  # noqa: A002  # as above
+        """Newest first."""
+        async with info.context["sessions"]() as session:
+            statement = newest(first)
+            if filter and filter.tags:
+                tag_id = await session.scalar(
+                    select(col(TagRow.id)).where(col(TagRow.key) == filter.tags[0].casefold())
+                )
+                statement = newest_with_tag(tag_id, first)
+            rows = list((await session.scalars(statement)).all())
         nodes = [shown(row) for row in rows[:first]]
         spoil(nodes)
         return ImageConnection(nodes=nodes, page_info=PageInfo(has_next_page=len(rows) > first))
@@ -219,7 +252,9 @@ class View(GraphQL[dict[str, Any], None]):
 
     def __init__(self, url: str) -> None:
         super().__init__(strawberry.Schema(Query))
-        engine = create_async_engine("postgresql+asyncpg://", connect_args={"dsn": driver_dsn(url)}, pool_size=10)
+        engine = create_async_engine(
+            "postgresql+asyncpg://", connect_args={"dsn": driver_dsn(url)}, pool_size=10, max_overflow=0
+        )
         self._sessions = async_sessionmaker(engine)
 
     async def get_context(self, request: Request | WebSocket, response: Response | WebSocket) -> dict[str, Any]:  # noqa: ARG002  # as Strawberry calls it

@@ -17,7 +17,7 @@ from gallery.domain.errors import (
     GalleryError,
     NotFoundError,
 )
-from gallery.domain.idempotency import Claim
+from gallery.domain.idempotency import Claim, Snapshot
 from gallery.domain.ids import UploadId, new_image_id, new_upload_id
 from gallery.domain.jobs import DeleteObjects
 from gallery.domain.ports import Clock, StoragePaths, UnitOfWorkFactory
@@ -27,6 +27,7 @@ from gallery.services.bulk import distinct
 from gallery.services.clock import utc_now
 from gallery.services.drafts import check_album, clean_draft
 from gallery.services.finishing import Finishing
+from gallery.services.idempotency import complete_change
 from gallery.services.recording import UploadResult
 from gallery.services.staged_completion import StagedCompletion
 from gallery.services.staged_progress import StagedProgress
@@ -164,12 +165,12 @@ class StagedUploadService:
         require(viewer, Right.CONTRIBUTE)
         return await self._completion.complete(viewer, upload_id)
 
-    async def abort(self, viewer: Viewer, upload_id: UploadId) -> None:
-        """Gives an upload up and removes what has arrived of it.
+    async def abort(self, viewer: Viewer, upload_id: UploadId, claim: Claim | None = None) -> None:
+        """Gives an upload up and removes what has arrived of it. A claim is completed with it.
 
         Raises:
             NotFoundError: if there is no such upload, or it has expired.
-            ConflictError: VERSION_CONFLICT if it is complete or refused.
+            ConflictError: VERSION_CONFLICT if it is complete or refused, or another request has taken over the claim.
         """
         require(viewer, Right.CONTRIBUTE)
         async with self._unit_of_work() as work:
@@ -177,6 +178,7 @@ class StagedUploadService:
             _check_open(staged.upload)
             await work.uploads.delete([upload_id])
             await work.jobs.enqueue(DeleteObjects((staged.upload.storage_path,)))
+            await complete_change(work, claim, Snapshot())
             await work.commit()
         try:
             await self._staging.abort(staged.upload.storage_path, staged.multipart_id)

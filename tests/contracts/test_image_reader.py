@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from itertools import pairwise
 from typing import Any
@@ -22,6 +23,13 @@ from gallery.domain.pages import (
 )
 from tests.contracts.under_test import Database
 from tests.entities import ADA, BOB, NOON, a_rendition, a_tag, after, an_album, an_image
+
+SORT_VALUES: dict[ImageSortField, Callable[[Image], Any]] = {
+    ImageSortField.UPLOADED_AT: lambda image: (image.uploaded_at, image.id),
+    ImageSortField.TITLE: lambda image: (image.title.lower(), image.id),
+    ImageSortField.FILE_SIZE: lambda image: (image.file_size_bytes, image.id),
+}
+"""What an image has its place by."""
 
 
 async def found(database: Database, image_filter: ImageFilter) -> list[Image]:
@@ -90,15 +98,9 @@ async def test_walking_a_list_gives_every_image_once_in_order(
         )
     ]
     await database.store(*images)
-    keys = {
-        ImageSortField.UPLOADED_AT: lambda image: (image.uploaded_at, image.id),
-        ImageSortField.TITLE: lambda image: (image.title.lower(), image.id),
-        ImageSortField.FILE_SIZE: lambda image: (image.file_size_bytes, image.id),
-    }
-
     query = ImageQuery(sort_field=field, direction=direction, page=PageRequest(backward=backward))
 
-    assert await walk(database, query) == sorted(images, key=keys[field], reverse=direction is Direction.DESC)
+    assert await walk(database, query) == sorted(images, key=SORT_VALUES[field], reverse=direction is Direction.DESC)
 
 
 async def test_a_page_lies_between_its_bounds(database: Database) -> None:
@@ -188,6 +190,54 @@ async def test_an_album_and_types_narrow_the_list(database: Database) -> None:
     assert await titles(database, content_types=(ContentType.GIF, ContentType.JPEG)) == ["GIF", "JPEG"]
     assert await titles(database, content_types=(ContentType.WEBP,)) == []
     assert await titles(database, album_id=album.id, content_types=(ContentType.GIF, ContentType.PNG)) == ["PNG"]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [("ri", ["Paris", "Rio"]), ("IR", []), ("東京", ["東京の夜"]), ("京", ["東京の夜"]), ("a b", ["Ca ba"]), ("é", [])],
+)
+async def test_text_may_be_shorter_than_three_letters(database: Database, text: str, expected: list[str]) -> None:
+    names = ("Paris", "Rio", "東京の夜", "Ca ba", "sea")
+    await database.store(*(an_image(title=name, original_filename="1.png") for name in names))
+
+    assert await titles(database, text=text) == expected
+
+
+@pytest.mark.parametrize("field", ImageSortField)
+@pytest.mark.parametrize("direction", Direction)
+@pytest.mark.parametrize(
+    "narrowed",
+    [
+        {},
+        {"text": "east"},
+        {"content_types": (ContentType.JPEG,)},
+        {"tag_names": ("sea",)},
+        {"tag_names": ("sea", "sky")},
+        {"tag_names": ("sea", "sky"), "tag_mode": TagMode.ALL},
+        {"uploaded_from": after(2)},
+    ],
+    ids=str,
+)
+async def test_walking_a_part_of_an_album_gives_every_image_once_in_order(
+    database: Database, field: ImageSortField, direction: Direction, narrowed: dict[str, Any]
+) -> None:
+    held = [
+        an_image(title=f"{name} {number % 3}", uploaded_at=after(number % 4), file_size_bytes=1 + number % 2)
+        for number, name in enumerate(("East", "east", "west", "East") * 3)
+    ]
+    elsewhere = [an_image(title="East", uploaded_at=after(3)) for _ in range(3)]
+    album, sea, sky = an_album(), a_tag("sea"), a_tag("sky")
+    tagged = {sea: [*held[:9], *elsewhere], sky: [*held[6:], *elsewhere]}
+    await database.store(*held, *elsewhere, album, sea, sky, tagged=tagged, held={album: held})
+    of_album = ImageFilter(album_id=album.id, **narrowed)
+    expected = {image.id for image in await found(database, ImageFilter(**narrowed))} & {image.id for image in held}
+
+    walked = await walk(database, ImageQuery(filter=of_album, sort_field=field, direction=direction))
+
+    assert {image.id for image in walked} == expected
+    assert len(walked) == len(expected) == await database.images.count(ADA, of_album)
+    values = [SORT_VALUES[field](image) for image in walked]
+    assert values == sorted(values, reverse=direction is Direction.DESC)
 
 
 async def test_a_range_of_time_holds_its_beginning_and_not_its_end(database: Database) -> None:

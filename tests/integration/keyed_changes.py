@@ -119,3 +119,9 @@ async def events(gallery: LiveGallery) -> list[str]:
     """The kinds of everything that was recorded, oldest first."""
     async with gallery.container.engine.connect() as connection:
         return list(await connection.scalars(text("SELECT kind FROM events ORDER BY sequence")))
+
+
+async def forget_answers(gallery: LiveGallery) -> None:
+    """As if the gallery had been killed after the commits, before it could keep what it would have answered."""
+    async with gallery.container.engine.begin() as connection:
+        await connection.execute(text("DELETE FROM idempotent_answers"))

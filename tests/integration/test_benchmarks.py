@@ -12,16 +12,28 @@ import orjson
 import psutil
 import pytest
 
-from benchmarks import nested, upload
+from benchmarks import nested, scale, upload
 from benchmarks.__main__ import benchmarks
 from benchmarks.load import WrongAnswerError, ask, load, post_request
 from benchmarks.processes import BenchmarkError, module_command, serving
+from benchmarks.queries import compare, queries
 from benchmarks.rounds import Comparison, Spread, Subject, Turn, take_turns
 from benchmarks.seed import Amounts, identifier, seed
+from benchmarks.servers import PEERS, install_node_packages
 from gallery.platform.database.engine import driver_dsn
+from tests.e2e.node_clients import skip_unless_ci
 
 REQUEST = post_request(b"{}")
 RELATIONS = ("TABLE image_tags", "TABLE renditions", "TABLE album_images")
+
+
+@pytest.fixture
+def node_packages() -> None:
+    """What peers on Node.js need; a test without it is skipped where neither Node.js nor a registry is at hand."""
+    try:
+        install_node_packages()
+    except BenchmarkError as error:
+        skip_unless_ci(str(error))
 
 
 def children() -> set[int]:
@@ -117,7 +129,24 @@ async def test_the_same_numbers_give_the_same_data(database_url: str) -> None:
     assert [len(rows) for rows in first] == [30, 30, 10]
     assert first == second
     assert newest is not None
-    assert (newest["id"], newest["title"]) == (identifier(1, 9), "Night 9")
+    assert (newest["id"], newest["title"]) == (identifier(1, 9), "Bagorha winter harbour 9")
+
+
+async def test_a_seeded_database_keeps_its_indexes_and_references(database_url: str) -> None:
+    made = """
+        SELECT pg_get_indexdef(indexrelid) FROM pg_index WHERE indrelid >= 16384
+        UNION SELECT conname || pg_get_constraintdef(oid) FROM pg_constraint WHERE conrelid >= 16384
+    """
+    connection = await asyncpg.connect(driver_dsn(database_url))
+    try:
+        before = {row[0] for row in await connection.fetch(made)}
+        await seed(database_url, Amounts(images=200, tags=4, albums=2))
+        after = {row[0] for row in await connection.fetch(made)}
+        deleted = await connection.fetchval("SELECT count(*) FROM images WHERE deleted_at IS NOT NULL")
+    finally:
+        await connection.close()
+    assert before == after
+    assert deleted == 1
 
 
 async def test_a_server_that_does_not_start_is_told_of_with_its_log(tmp_path: Path) -> None:
@@ -129,26 +158,79 @@ async def test_a_server_that_does_not_start_is_told_of_with_its_log(tmp_path: Pa
 async def test_nested_measures_servers_that_answer_alike_and_leaves_no_process(tmp_path: Path) -> None:
     before = children()
     written = tmp_path / "results.json"
-    options = nested.options_of(["--rounds", "1", "--images", "60", "--json", str(written)])
+    options = nested.options_of(
+        ["--rounds", "1", "--images", "60", "--connections", "2", "--json", str(written)],
+    )
 
-    await nested.measure(options, connections=[2], warm_up_seconds=0)
+    await nested.measure(options, warm_up_seconds=0)
 
     content = orjson.loads(written.read_bytes())
     [result] = content["results"]
-    assert list(result["subjects"]) == ["Strawberry", "gallery, no cache", "gallery, cached"]
+    assert list(result["subjects"]) == ["strawberry", "gallery, no-cache", "gallery, cached"]
     assert all(subject["turns"][0]["units"] >= 2 for subject in result["subjects"].values())
     assert all(subject["cpu_seconds"] > 0 for subject in result["subjects"].values())
-    assert result["subjects"]["Strawberry"]["ratios"]["rate"]["median"] == 1
+    assert result["subjects"]["strawberry"]["ratios"]["rate"]["median"] == 1
     assert children() == before
 
 
 async def test_nested_finds_out_a_server_that_answers_differently_and_leaves_no_process() -> None:
     before = children()
-    options = nested.options_of(["--rounds", "1", "--images", "3"])
+    options = nested.options_of(["--rounds", "1", "--images", "3", "--connections", "1"])
 
-    with pytest.raises(WrongAnswerError, match=r"\$\.data\.images\.nodes\[0\]\.title is 'Market 2', not 'Market 2!'"):
-        await nested.measure(options, connections=[1], warm_up_seconds=0, peer_environment={"PEER_WRONG": "1"})
+    with pytest.raises(
+        WrongAnswerError, match=r"\$\.data\.images\.nodes\[0\]\.title is '.* bakinfi 2', not '.* bakinfi 2!'"
+    ):
+        await nested.measure(options, warm_up_seconds=0, peer_environment={"PEER_WRONG": "1"})
 
+    assert children() == before
+
+
+@pytest.mark.usefixtures("node_packages")
+async def test_all_kinds_of_peers_answer_all_queries_as_the_gallery_does_and_leave_no_process() -> None:
+    before = children()
+    peers = ["strawberry", "mercurius-jit-cache", "yoga-jit-valkey", "apollo", "sql", "bytes"]
+    options = nested.options_of(["--images", "55", "--gallery", "no-cache", "--peers", *peers])
+
+    async with nested.running(options, {}) as servers:
+        assert list(servers) == [*peers, "gallery, no-cache"]
+        for query in queries(options.images).values():
+            for _ in range(3):  # then queries are compiled, and answers come from caches
+                compare(query, {name: await ask(server.port, query.request()) for name, server in servers.items()})
+
+    assert children() == before
+
+
+async def test_more_servers_than_the_database_has_connections_for_are_refused() -> None:
+    options = nested.options_of(["--peers", *PEERS])
+
+    with pytest.raises(BenchmarkError, match="Choose between 1 and 9 servers"):
+        await nested.measure(options)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {"data": {"images": {"nodes": [{}], "pageInfo": {"hasNextPage": False}}}},
+        {"data": {"images": {"nodes": [{}, {}], "pageInfo": {"hasNextPage": False}}}, "errors": [{"message": "Oops"}]},
+    ],
+)
+def test_an_incomplete_answer_is_refused_even_if_all_give_it(answer: object) -> None:
+    body = orjson.dumps(answer)
+
+    with pytest.raises(WrongAnswerError, match="A does not answer Page"):
+        compare(queries(images=2)["page"], {"A": body, "B": body})
+
+
+async def test_scale_asks_for_every_list_and_leaves_no_process(tmp_path: Path) -> None:
+    before = children()
+    written = tmp_path / "results.json"
+    sizes = ["--images", "200", "--tags", "10", "--albums", "5", "--seconds", "0"]
+
+    await scale.measure(scale.options_of([*sizes, "--json", str(written)]))
+
+    results = orjson.loads(written.read_bytes())
+    assert {"title: album", "count: both of two tags", "nested page", "statistics"} <= results.keys()
+    assert all(result["answers"] == 1 for result in results.values())
     assert children() == before
 
 
@@ -173,7 +255,7 @@ async def test_uploads_are_stored_by_the_gallery_and_by_the_client_of_s3(tmp_pat
 
 
 def test_everything_that_can_be_run_is_listed() -> None:
-    assert {"imaging", "nested", "seed", "upload"} <= benchmarks().keys()
+    assert {"imaging", "nested", "scale", "seed", "upload"} <= benchmarks().keys()
     assert not {"harness", "load", "processes", "rounds"} & benchmarks().keys()
 
 

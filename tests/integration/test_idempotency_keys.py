@@ -74,21 +74,6 @@ async def test_a_type_name_alone_uses_no_key(gallery: LiveGallery) -> None:
     assert await gallery.place.count("idempotency_keys") == [0]
 
 
-@pytest.mark.parametrize("field", ["completeUpload", "abortUpload"])
-async def test_a_mutation_that_takes_no_key_is_refused_with_one_and_not_done(gallery: LiveGallery, field: str) -> None:
-    announced = {"filename": "harbour.jpg", "fileSize": len(PHOTO), "contentType": "image/jpeg"}
-    created = await gallery.api.change("createUpload", "CreateUploadInput", "upload { id }", **announced)
-    document = f'mutation {{ __typename any: {field}(input: {{id: "{created["upload"]["id"]}"}}) {{ __typename }} }}'
-
-    refused = await gallery.send(document, {}, key=new_key())
-
-    assert refused.status_code == 400
-    [error] = refused.json()["errors"]
-    assert error["extensions"]["code"] == "BAD_REQUEST"
-    assert error["message"] == f"`{field}` takes no idempotency key. Send it without `Idempotency-Key`."
-    assert await gallery.place.count("uploads", "idempotency_keys") == [1, 0]
-
-
 async def test_a_file_under_two_keys_is_stored_once_and_answers_to_both(gallery: LiveGallery) -> None:
     keys = [new_key(), new_key()]
     a, b = ({"file": None, "idempotencyKey": key} for key in keys)

@@ -45,6 +45,15 @@ INSERT INTO images (
 """As the first version stored it: always the same bytes of the same owner."""
 
 
+AN_OLD_ALBUM = """
+INSERT INTO albums (id, owner, title, created_at, updated_at, version)
+VALUES ($1, '00000000-0000-7000-8000-0000000000aa', 'A', now(), now(), 1)
+"""
+AN_OLD_PLACE = """
+INSERT INTO album_images (album_id, image_id, position) VALUES ($1, '00000000-0000-7000-8000-000000000001', 1)
+"""
+
+
 def table_names(connection: Connection) -> set[str]:
     return set(inspect(connection).get_table_names())
 
@@ -135,6 +144,25 @@ async def test_a_migration_that_was_cut_off_is_run_again(empty_database_url: str
             assert await connected.run_sync(differences) == []
     finally:
         await engine.dispose()
+
+
+async def test_albums_of_an_older_version_know_when_their_images_were_uploaded(empty_database_url: str) -> None:
+    await upgrade(empty_database_url, "0008")
+    connection = await asyncpg.connect(driver_dsn(empty_database_url))
+    try:
+        await connection.execute(AN_OLD_IMAGE, "00000000-0000-7000-8000-000000000001")
+        for number in (1, 2):
+            await connection.execute(AN_OLD_ALBUM, f"00000000-0000-7000-8000-00000000000{number}")
+        await connection.execute(AN_OLD_PLACE, "00000000-0000-7000-8000-000000000001")
+        await upgrade(empty_database_url)
+        await connection.execute(
+            AN_OLD_PLACE, "00000000-0000-7000-8000-000000000002"
+        )  # as the older version still runs
+        places = await connection.fetch("SELECT uploaded_at FROM album_images")
+        uploaded_at = await connection.fetchval("SELECT uploaded_at FROM images")
+    finally:
+        await connection.close()
+    assert [place["uploaded_at"] for place in places] == [uploaded_at] * 2
 
 
 async def test_copies_are_not_migrated_down(empty_database_url: str) -> None:

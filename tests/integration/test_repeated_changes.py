@@ -8,19 +8,18 @@ from uuid import uuid4
 
 import httpx
 import pytest
-from sqlalchemy import text
 
 from gallery.web.graphql.schema import schema
 from tests.e2e.api import Api
 from tests.e2e.places import fresh_place
 from tests.fault_proxy import FaultProxy
-from tests.integration.keyed_changes import CHANGES, Contents, events, payload, send
+from tests.integration.keyed_changes import CHANGES, Contents, events, forget_answers, payload, send
 from tests.integration.live_gallery import LiveGallery, live_gallery
 from tests.photographs import jpeg
 from tests.services import Services
 
 ELSEWHERE = {"uploadImage", "uploadImages", "createUpload", "createTag", "createAlbum", "completeUpload", "abortUpload"}
-"""Mutations that other tests send again: those that make something, and those that take no key."""
+"""Mutations that other tests send again: those that make something, and those of uploads past the server."""
 
 every_change = pytest.mark.parametrize("field", CHANGES)
 
@@ -50,12 +49,6 @@ async def contents(gallery: LiveGallery) -> Contents:
 @pytest.fixture
 def key() -> str:
     return str(uuid4())
-
-
-async def forget_answers(gallery: LiveGallery) -> None:
-    """As if the gallery had been killed after the commits, before it could keep what it would have answered."""
-    async with gallery.container.engine.begin() as connection:
-        await connection.execute(text("DELETE FROM idempotent_answers"))
 
 
 def test_every_mutation_that_makes_nothing_is_sent_again_here() -> None:

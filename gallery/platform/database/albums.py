@@ -71,7 +71,7 @@ def _append() -> Select[tuple[UUID, int | None]]:
     """All images that are there, in the order given, each with its place in the album if it is new to it."""
     wanted = unnested(uuids(), "id", place="place")
     living = (
-        select(IMAGES.c.id, wanted.c.place)
+        select(IMAGES.c.id, IMAGES.c.uploaded_at, wanted.c.place)
         .join_from(wanted, IMAGES, wanted.c.id == IMAGES.c.id)
         .where(LIVING)
         .order_by(IMAGES.c.id)
@@ -79,10 +79,11 @@ def _append() -> Select[tuple[UUID, int | None]]:
         .cte("living")
     )
     last = select(func.coalesce(func.max(ALBUM_IMAGES.c.position), 0)).where(_IN_ALBUM).scalar_subquery()
-    places = select(bindparam("album_id", type_=ALBUMS.c.id.type), living.c.id, last + living.c.place)
+    album_id = bindparam("album_id", type_=ALBUMS.c.id.type)
+    places = select(album_id, living.c.id, last + living.c.place, living.c.uploaded_at)
     added = (
         insert(ALBUM_IMAGES)
-        .from_select(["album_id", "image_id", "position"], places)
+        .from_select(["album_id", "image_id", "position", "uploaded_at"], places)
         .on_conflict_do_nothing(index_elements=[ALBUM_IMAGES.c.album_id, ALBUM_IMAGES.c.image_id])
         .returning(ALBUM_IMAGES.c.image_id, ALBUM_IMAGES.c.position)
         .cte("added")

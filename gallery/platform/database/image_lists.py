@@ -2,12 +2,28 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 from uuid import UUID
 
-from sqlalchemy import Column, ColumnElement, Row, Select, Text, Uuid, and_, any_, literal, or_, select, true
+from sqlalchemy import (
+    ColumnElement,
+    Row,
+    Select,
+    Table,
+    Text,
+    Uuid,
+    any_,
+    func,
+    literal,
+    literal_column,
+    null,
+    or_,
+    select,
+    true,
+)
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from gallery.domain.images import ContentType, Image
@@ -15,7 +31,7 @@ from gallery.domain.pages import Direction, ImageFilter, ImageQuery, ImageSortFi
 from gallery.platform.database.keyset import SORT_VALUE, Keyset
 from gallery.platform.database.rows import IMAGE_COLUMNS, image_from_row
 from gallery.platform.database.statements import containing, unnested
-from gallery.platform.database.tables import ALBUM_IMAGES, IMAGE_TAGS, IMAGES
+from gallery.platform.database.tables import ALBUM_IMAGES, IMAGE_CHARACTERS, IMAGE_TAGS, IMAGES
 
 P = TypeVar("P", bound=UUID)
 
@@ -25,10 +41,22 @@ LIVING: Final = IMAGES.c.deleted_at.is_(None)
 NO_TAG: Final = UUID(int=0)
 """An id that no tag has: it stands for a tag that does not exist."""
 
-_SORT_COLUMNS: Final = {
+_INDEXED: Final[dict[ImageSortField, ColumnElement[Any]]] = {
     ImageSortField.TITLE: IMAGES.c.sort_title,
     ImageSortField.FILE_SIZE: IMAGES.c.file_size_bytes,
 }
+_UNINDEXED: Final[dict[ImageSortField, ColumnElement[Any]]] = {
+    ImageSortField.TITLE: IMAGES.c.sort_title + "",
+    ImageSortField.FILE_SIZE: IMAGES.c.file_size_bytes + 0,
+}
+"""The same values, in a form of which PostgreSQL sees no order.
+
+It takes the images of an album for scattered over all others. They are not, and if they are to be narrowed down as
+well, it would look for the few that are left through all images there are, in their order.
+"""
+_CHARACTERS: Final = literal_column(IMAGE_CHARACTERS.text, ARRAY(Text))
+_TRIGRAM: Final = 3
+_NOT_IN_TRIGRAMS: Final = re.compile(r"[\W_]+")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,7 +64,8 @@ class ImageSelection:
     """The images that a filter leaves. `tag_ids` are the tags that it names, looked up before.
 
     PostgreSQL knows how common a tag is by its id, not by its name, and reads a rare one's images rather than all in
-    their order. A tag that every image must have is joined: a page of its newest images is one range of its index.
+    their order. An album, or else a tag that every image must have, is joined: it has its images in the order of their
+    upload, so that a page of the newest is one range of an index.
     """
 
     filter: ImageFilter
@@ -44,51 +73,92 @@ class ImageSelection:
 
     def select(self, *columns: ColumnElement[Any]) -> Select[Any]:
         """A statement that answers with these columns of the images."""
-        statement = select(*columns).select_from(IMAGES).where(LIVING, *self._conditions())
-        if self._joins_tag:
-            has_tag = and_(IMAGE_TAGS.c.image_id == IMAGES.c.id, IMAGE_TAGS.c.tag_id == self.tag_ids[0])
-            statement = statement.join(IMAGE_TAGS, has_tag)
-        return statement.where(*self._tag_conditions())
+        return self._selected(*columns)
+
+    def count(self) -> Select[Any]:
+        """A statement that counts the images.
+
+        Where an album or tags say it all, nothing else is read: deleted images are in no album and have no tags.
+        """
+        members = self._members
+        if self._concerns_images or (members is None and not self.tag_ids):
+            return self._selected(func.count(), sparing=True)
+        if members is not None:
+            return select(func.count()).select_from(members).where(*self._conditions(members))
+        return select(func.count(IMAGE_TAGS.c.image_id.distinct())).where(
+            IMAGE_TAGS.c.tag_id == any_(_uuids(self.tag_ids)), *self._period(IMAGE_TAGS)
+        )
 
     def keyset(self, query: ImageQuery) -> Keyset:
         """How the page of a query is cut."""
-        by_upload = query.sort_field is ImageSortField.UPLOADED_AT
-        return Keyset(
-            value=self._uploaded_at if by_upload else _SORT_COLUMNS[query.sort_field],
-            id=IMAGE_TAGS.c.image_id if by_upload and self._joins_tag else IMAGES.c.id,
-            descending=query.direction is Direction.DESC,
-            request=query.page,
-        )
+        members = self._members
+        value: ColumnElement[Any] = (IMAGES if members is None else members).c.uploaded_at
+        id_ = IMAGES.c.id if members is None else members.c.image_id
+        if query.sort_field is not ImageSortField.UPLOADED_AT:
+            value = (_UNINDEXED if self._is_part_of_album else _INDEXED)[query.sort_field]
+            id_ = IMAGES.c.id
+        return Keyset(value=value, id=id_, descending=query.direction is Direction.DESC, request=query.page)
+
+    def _selected(self, *columns: ColumnElement[Any], sparing: bool = False) -> Select[Any]:
+        members = self._members
+        statement = select(*columns).select_from(IMAGES if members is None else members)
+        if members is not None:
+            statement = statement.join(IMAGES, IMAGES.c.id == members.c.image_id)
+        return statement.where(LIVING, *self._conditions(members), *self._conditions_of_images(sparing=sparing))
 
     @property
-    def _joins_tag(self) -> bool:
-        return len(self.tag_ids) == 1 or (bool(self.tag_ids) and self.filter.tag_mode is TagMode.ALL)
+    def _concerns_images(self) -> bool:
+        """Whether something is demanded that only the images themselves can tell."""
+        return bool(self.filter.text or self.filter.content_types)
 
     @property
-    def _uploaded_at(self) -> Column[Any]:
-        return (IMAGE_TAGS if self._joins_tag else IMAGES).c.uploaded_at
+    def _is_part_of_album(self) -> bool:
+        wanted = self.filter
+        narrowed = self._concerns_images or self.tag_ids or wanted.uploaded_from or wanted.uploaded_to
+        return wanted.album_id is not None and bool(narrowed)
 
-    def _conditions(self) -> list[ColumnElement[bool]]:
+    @property
+    def _members(self) -> Table | None:
+        """The table whose rows each stand for an image that may be wanted; None if all images may."""
+        if self.filter.album_id is not None:
+            return ALBUM_IMAGES
+        joins_tag = len(self.tag_ids) == 1 or (bool(self.tag_ids) and self.filter.tag_mode is TagMode.ALL)
+        return IMAGE_TAGS if joins_tag else None
+
+    def _conditions(self, members: Table | None) -> list[ColumnElement[bool]]:
+        """What album, tags and time demand."""
+        every_one = self.filter.tag_mode is TagMode.ALL
+        groups = [[tag_id] for tag_id in self.tag_ids] if every_one else [self.tag_ids] if self.tag_ids else []
+        conditions = self._period(IMAGES if members is None else members)
+        if members is ALBUM_IMAGES:
+            conditions.append(ALBUM_IMAGES.c.album_id == self.filter.album_id)
+        elif members is IMAGE_TAGS:
+            conditions.append(IMAGE_TAGS.c.tag_id == self.tag_ids[0])
+            groups = groups[1:]
+        image_id = IMAGES.c.id if members is None else members.c.image_id
+        return [*conditions, *(_has_one_of(image_id, group) for group in groups)]
+
+    def _period(self, table: Table) -> list[ColumnElement[bool]]:
+        wanted, uploaded_at = self.filter, table.c.uploaded_at
+        conditions: list[ColumnElement[bool]] = []
+        if wanted.uploaded_from is not None:
+            conditions.append(uploaded_at >= wanted.uploaded_from)
+        if wanted.uploaded_to is not None:
+            conditions.append(uploaded_at < wanted.uploaded_to)
+        return conditions
+
+    def _conditions_of_images(self, *, sparing: bool) -> list[ColumnElement[bool]]:
+        """What only the images themselves can tell; if `sparing`, without what is likely to be true of most."""
         wanted = self.filter
         conditions: list[ColumnElement[bool]] = []
         if wanted.text:
             pattern = containing(wanted.text)
             conditions.append(or_(IMAGES.c.title.ilike(pattern), IMAGES.c.original_filename.ilike(pattern)))
+            if not (_has_trigram(wanted.text) or (sparing and wanted.text.isascii())):
+                conditions.append(_has_characters(wanted.text))
         if wanted.content_types:
             conditions.append(_is_one_of(wanted.content_types))
-        if wanted.uploaded_from is not None:
-            conditions.append(self._uploaded_at >= wanted.uploaded_from)
-        if wanted.uploaded_to is not None:
-            conditions.append(self._uploaded_at < wanted.uploaded_to)
-        if wanted.album_id is not None:
-            is_member = and_(ALBUM_IMAGES.c.album_id == wanted.album_id, ALBUM_IMAGES.c.image_id == IMAGES.c.id)
-            conditions.append(select(1).where(is_member).exists())
         return conditions
-
-    def _tag_conditions(self) -> list[ColumnElement[bool]]:
-        if self._joins_tag:
-            return [_has_one_of([tag_id]) for tag_id in self.tag_ids[1:]]
-        return [_has_one_of(self.tag_ids)] if self.tag_ids else []
 
 
 def album_keyset(request: PageRequest) -> Keyset:
@@ -127,13 +197,23 @@ def pages_by_parent(keyset: Keyset, parent_ids: Collection[P], rows: Sequence[Ro
     return {id_: keyset.page(own, image_from_row) for id_, own in by_parent.items()}
 
 
-def _has_one_of(tag_ids: Sequence[UUID]) -> ColumnElement[bool]:
+def _has_one_of(image_id: ColumnElement[UUID], tag_ids: Sequence[UUID]) -> ColumnElement[bool]:
     pair = IMAGE_TAGS.alias()  # the table itself may be joined
-    return (
-        select(1)
-        .where(pair.c.image_id == IMAGES.c.id, pair.c.tag_id == any_(literal(list(tag_ids), ARRAY(Uuid))))
-        .exists()
-    )
+    return select(1).where(pair.c.image_id == image_id, pair.c.tag_id == any_(_uuids(tag_ids))).exists()
+
+
+def _uuids(ids: Sequence[UUID]) -> ColumnElement[Sequence[UUID]]:
+    return literal(list(ids), ARRAY(Uuid))
+
+
+def _has_trigram(text: str) -> bool:
+    """Whether an index of trigrams can find the text: three letters or digits in a row."""
+    return any(len(word) >= _TRIGRAM for word in _NOT_IN_TRIGRAMS.split(text))
+
+
+def _has_characters(text: str) -> ColumnElement[bool]:
+    """Whether the names of an image have the characters of the text, in whatever order: what an index can tell."""
+    return _CHARACTERS.op("@>", is_comparison=True)(func.string_to_array(func.lower(literal(text, Text)), null()))
 
 
 def _is_one_of(content_types: Sequence[ContentType]) -> ColumnElement[bool]:

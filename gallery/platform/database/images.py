@@ -181,7 +181,7 @@ class SqlImageReader:
     async def count(self, viewer: Viewer, image_filter: ImageFilter) -> int:
         """As the port says."""
         selection = await self._selection(image_filter)
-        return await self._reading.count(selection.select(func.count()))
+        return await self._reading.count(selection.count())
 
     async def known_checksums(self, viewer: Viewer, checksums: Collection[str]) -> dict[str, ImageId]:
         """As the port says."""

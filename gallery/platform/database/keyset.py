@@ -24,7 +24,7 @@ T = TypeVar("T")
 class Keyset:
     """A page of a sorted list: what to ask for, and what to make of the answer."""
 
-    value: Column[Any]
+    value: ColumnElement[Any]
     id: Column[Any]
     descending: bool
     request: PageRequest

@@ -54,6 +54,12 @@ UPLOADS_STAGED: Final = text("transport = 'STAGED'")
 UPLOADS_STAGED_OPEN: Final = text("transport = 'STAGED' AND state = 'OPEN'")
 """Written as the indexes for them are: PostgreSQL does not use one whose condition comes as a parameter."""
 
+IMAGE_CHARACTERS: Final = text("string_to_array(lower((title || ' ') || original_filename), NULL)")
+"""Each character of an image's names, for text that is too short for trigrams.
+
+Its index holds deleted images too: PostgreSQL does not use what it knows of an expression if it is of some rows only.
+"""
+
 _AT_ONCE: Final = {"fastupdate": "off"}
 """New rows enter a GIN index at once, for 0.2 ms each: while a list of them waits, PostgreSQL avoids the index."""
 
@@ -94,7 +100,21 @@ class ImageRow(_Row, table=True):
         Index("ix_images_uploaded_at_id", "uploaded_at", "id", postgresql_where=_LIVING),
         Index("ix_images_sort_title_id", "sort_title", "id", postgresql_where=_LIVING),
         Index("ix_images_file_size_bytes_id", "file_size_bytes", "id", postgresql_where=_LIVING),
-        Index("ix_images_content_type_uploaded_at_id", "content_type", "uploaded_at", "id", postgresql_where=_LIVING),
+        Index(
+            "ix_images_content_type_uploaded_at_id",
+            "content_type",
+            "uploaded_at",
+            "id",
+            postgresql_include=["file_size_bytes"],
+            postgresql_where=_LIVING,
+        ),
+        Index(
+            "ix_images_uploaded_at_id_names",
+            "uploaded_at",
+            "id",
+            postgresql_include=["title", "original_filename"],
+            postgresql_where=_LIVING,
+        ),
         Index(
             "ix_images_text",
             "title",
@@ -104,6 +124,7 @@ class ImageRow(_Row, table=True):
             postgresql_where=_LIVING,
             postgresql_with=_AT_ONCE,
         ),
+        Index("ix_images_characters", IMAGE_CHARACTERS, postgresql_using="gin", postgresql_with=_AT_ONCE),
     )
 
     id: UUID = Field(sa_column=_id_column(primary_key=True))
@@ -217,12 +238,18 @@ class AlbumImageRow(_Row, table=True):
     """An album holds an image, at a place of its own. Places have gaps where images were taken out."""
 
     __tablename__ = "album_images"
-    __table_args__ = (UniqueConstraint("album_id", "position"), Index("ix_album_images_image_id", "image_id"))
+    __table_args__ = (
+        UniqueConstraint("album_id", "position"),
+        Index("ix_album_images_image_id", "image_id"),
+        Index("ix_album_images_album_id_uploaded_at_image_id", "album_id", "uploaded_at", "image_id"),
+    )
 
     album_id: UUID = Field(sa_column=_id_column(references="albums.id", primary_key=True))
     image_id: UUID = Field(sa_column=_id_column(references="images.id", primary_key=True))
     position: int = Field(sa_type=BigInteger)
     added_at: datetime = Field(sa_column=Column(_TIMESTAMP, server_default=text("now()"), nullable=False))
+    uploaded_at: datetime = Field(sa_type=_TIMESTAMP)
+    """That of the image, as in `ImageTagRow`."""
 
 
 class EventRow(_Row, table=True):

@@ -57,8 +57,8 @@ class PreparedOperation:
     document: DocumentNode
     name: str | None
     kind: OperationType
-    root_fields: dict[str, str]
-    """The fields of the root type by the names under which they are answered, whether or not they are skipped.
+    root_fields: tuple[str, ...]
+    """The names of the fields of the root type under which they are answered, whether or not they are skipped.
 
     `__typename`, which does nothing, is none.
     """
@@ -102,11 +102,7 @@ def _prepare(schema: strawberry.Schema, query: str, operation_name: str | None) 
         document=document,
         name=operation_name,
         kind=operation.operation,
-        root_fields={
-            (field.alias or field.name).value: field.name.value
-            for field in _root_fields(document, operation.selection_set)
-            if field.name.value != "__typename"
-        },
+        root_fields=tuple(dict.fromkeys(_response_names(_root_fields(document, operation.selection_set)))),
     )
 
 
@@ -222,6 +218,10 @@ def _root_fields(
             case FragmentSpreadNode() if selection.name.value not in seen:
                 seen.add(selection.name.value)
                 yield from _root_fields(document, _fragment(document, selection.name.value).selection_set, seen)
+
+
+def _response_names(fields: Iterable[FieldNode]) -> Iterator[str]:
+    return ((field.alias or field.name).value for field in fields if field.name.value != "__typename")
 
 
 def _fragment(document: DocumentNode, name: str) -> FragmentDefinitionNode:

@@ -38,9 +38,6 @@ KEY_DESCRIPTION: Final = (
 KEPT_ANSWER_MAX_BYTES: Final = 1024 * 1024
 """How large an answer may be to be kept. A repeat whose first answer was larger does nothing, and is answered anew."""
 
-_WITHOUT_KEY: Final = frozenset({"completeUpload", "abortUpload"})
-"""Mutations that take no key: each can be done once to an upload, whoever repeats it."""
-
 _NO_PART_OF_IT: Final = frozenset({"file", "files", "idempotency_key", "progress_id"})
 """Fields of inputs that may differ in a repeat. Files are compared by their checksums."""
 
@@ -156,16 +153,13 @@ def key_in(headers: Headers, operation: PreparedOperation) -> str | None:
     """The key of a mutation in its headers.
 
     Raises:
-        RequestError: BAD_REQUEST if there is one for several fields at once, or for a field that takes none.
+        RequestError: BAD_REQUEST if there is one for several fields at once.
     """
     key = headers.get(IDEMPOTENCY_HEADER)
     if key is None or operation.kind is not OperationType.MUTATION:
         return None
     if len(operation.root_fields) > 1:
         message = f"`{IDEMPOTENCY_HEADER}` is for one field. Give each of several an `idempotencyKey` in its input."
-        raise RequestError(RequestCode.BAD_REQUEST, message, HTTPStatus.BAD_REQUEST)
-    for field in _WITHOUT_KEY.intersection(operation.root_fields.values()):
-        message = f"`{field}` takes no idempotency key. Send it without `{IDEMPOTENCY_HEADER}`."
         raise RequestError(RequestCode.BAD_REQUEST, message, HTTPStatus.BAD_REQUEST)
     return key
 

@@ -19,7 +19,8 @@ from gallery.web.graphql.processing import ProcessingSubscriptions
 from gallery.web.graphql.progress import ProgressSubscriptions
 from gallery.web.graphql.request import IDEMPOTENCY_HEADER
 from gallery.web.graphql.scalars import SCALARS
-from gallery.web.graphql.staged_uploads import StagedUploadMutations, StagedUploadQueries, find_upload
+from gallery.web.graphql.staged_upload_mutations import StagedUploadMutations
+from gallery.web.graphql.staged_uploads import StagedUploadQueries, find_upload
 from gallery.web.graphql.stats import StatsQueries
 from gallery.web.graphql.storage_report import StorageQueries
 from gallery.web.graphql.tags import TagMutations, TagQueries, find_tag
@@ -65,8 +66,7 @@ class Query(ImageQueries, TagQueries, AlbumQueries, StagedUploadQueries, StatsQu
 
 @strawberry.type(
     description="What can be changed. Several in one operation are done one after the other. A single one with the "
-    f"header `{IDEMPOTENCY_HEADER}` is done once, however often it is sent; `completeUpload` and `abortUpload` refuse "
-    "the header."
+    f"header `{IDEMPOTENCY_HEADER}` is done once, however often it is sent."
 )
 class Mutation(UploadMutations, StagedUploadMutations, ImageMutations, TagMutations, AlbumMutations):
     """All root fields that write."""

@@ -145,6 +145,16 @@ class UploadMutations:
         return UploadImagesPayload(results=[result for result in results if isinstance(result, UploadImagePayload)])
 
 
+async def uploaded_before(info: Info, claim: Claim) -> UploadResult:
+    """What a completed claim says that an upload became.
+
+    Raises:
+        NotFoundError: if the image was deleted since.
+    """
+    image = await again(claim, lambda id_: info.context.loaders.image_by_id.load(ImageId(id_)))
+    return UploadResult(image=image, outcome=UploadOutcome(str(claim.outcome)))
+
+
 async def _upload(info: Info, input: AnyUploadInput, file: Upload, *, item: int | None = None) -> UploadImagePayload:
     """What becomes of a file; the same for every variable in which it stands, as the first one says.
 
@@ -199,9 +209,4 @@ async def _once(
     item: int | None,
 ) -> UploadResult:
     request = keyed_request(info, "uploadImage" if item is None else "uploadImages", input, item=item)
-
-    async def repeat(claim: Claim) -> UploadResult:
-        image = await again(claim, lambda id_: info.context.loaders.image_by_id.load(ImageId(id_)))
-        return UploadResult(image=image, outcome=UploadOutcome(str(claim.outcome)))
-
-    return await once_with_file(info, request, checksum, work, repeat)
+    return await once_with_file(info, request, checksum, work, lambda claim: uploaded_before(info, claim))

@@ -93,3 +93,17 @@ async def test_after_a_count_a_tenth_of_the_keys_that_were_free_is_taken_without
         assert await tag(gallery, str(number)) is not None
     with gallery.refuses(ConflictError):
         await tag(gallery, "11")
+
+
+async def test_who_has_reached_the_limit_is_counted_again_after_some_seconds(gallery: MemoryGallery) -> None:
+    has_room_for(gallery, 1)
+    await tag(gallery, "one")
+    with gallery.refuses(ConflictError):
+        await tag(gallery, "two")
+    gallery.tables.claims.clear()
+
+    gallery.clock.advance(minutes=9 / 60)
+    with gallery.refuses(ConflictError):
+        await tag(gallery, "two")
+    gallery.clock.advance(minutes=1 / 60)
+    assert await tag(gallery, "two") is not None

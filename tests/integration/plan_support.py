@@ -1,0 +1,115 @@
+"""What PostgreSQL would do for the statements of a GraphQL query, and queries that ask for all that the schema has."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from graphql import (
+    GraphQLInterfaceType,
+    GraphQLObjectType,
+    GraphQLOutputType,
+    build_schema,
+    get_named_type,
+    is_leaf_type,
+)
+from sqlalchemy import event
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from gallery.container import Container
+from gallery.domain.access import LOCAL_ADMINISTRATOR
+from gallery.web.graphql.context import Context
+from gallery.web.graphql.execution import Documents, format_result, run
+from gallery.web.graphql.schema import schema
+
+SCHEMA = build_schema(schema.as_str())
+CONNECTION_ARGUMENTS = frozenset({"first", "after", "last", "before"})
+
+Statement = tuple[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How PostgreSQL answers one statement: the tables that it reads from end to end, and the indexes that it uses."""
+
+    statement: str
+    scanned: frozenset[str]
+    indexes: frozenset[str]
+
+
+def composite(name: str) -> GraphQLObjectType | GraphQLInterfaceType:
+    """A type of the schema that has fields."""
+    found = SCHEMA.type_map[name]
+    assert isinstance(found, GraphQLObjectType | GraphQLInterfaceType)
+    return found
+
+
+def everything(type_name: str, depth: int = 3) -> str:
+    """A selection of all fields of a type and of what they lead to; of lists the first three items."""
+    if type_name == "Node":
+        return " ".join(f"... on {one.name} {{ {everything(one.name, depth)} }}" for one in _kinds_of_node())
+    parts = []
+    for name, field in composite(type_name).fields.items():
+        if is_leaf_type(get_named_type(field.type)):
+            parts.append(name)
+        elif depth and name != "edges":
+            arguments = "(first: 3)" if "first" in field.args else ""
+            parts.append(f"{name}{arguments} {{ {everything(_name(field.type), depth - 1)} }}")
+    return " ".join(parts)
+
+
+async def ask(container: Container, document: str, variables: dict[str, Any]) -> tuple[dict[str, Any], list[Plan]]:
+    """The data of a query without errors, and the plans of the statements that it took."""
+    operation = Documents(schema).prepare(document, None)
+    context = Context(
+        viewer=LOCAL_ADMINISTRATOR, use_cases=container.use_cases, base_url="http://gallery.example", request_id="1"
+    )
+    with _statements(container.engine) as statements:
+        answer = format_result(await run(schema, operation, variables, context), "1")
+    assert "errors" not in answer, answer
+    return answer["data"], [await plan_of(container.engine, statement) for statement in statements]
+
+
+@contextmanager
+def _statements(engine: AsyncEngine) -> Iterator[list[Statement]]:
+    statements: list[Statement] = []
+
+    def record(_connection: object, _cursor: object, statement: str, parameters: object, *_: object) -> None:
+        statements.append((statement, parameters))
+
+    event.listen(engine.sync_engine, "before_cursor_execute", record)
+    try:
+        yield statements
+    finally:
+        event.remove(engine.sync_engine, "before_cursor_execute", record)
+
+
+async def plan_of(engine: AsyncEngine, statement: Statement) -> Plan:
+    """The plan of a statement with these parameters."""
+    sql, parameters = statement
+    async with engine.connect() as connection:
+        (root,) = (await connection.exec_driver_sql(f"EXPLAIN (FORMAT JSON) {sql}", parameters)).scalar_one()
+    nodes = list(_nodes(root["Plan"]))
+    return Plan(
+        statement=sql,
+        scanned=frozenset(node["Relation Name"] for node in nodes if node["Node Type"] == "Seq Scan"),
+        indexes=frozenset(node["Index Name"] for node in nodes if "Index Name" in node),
+    )
+
+
+def _nodes(node: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    yield node
+    for child in node.get("Plans", ()):
+        yield from _nodes(child)
+
+
+def _name(of: GraphQLOutputType) -> str:
+    return get_named_type(of).name
+
+
+def _kinds_of_node() -> tuple[GraphQLObjectType, ...]:
+    interface = composite("Node")
+    assert isinstance(interface, GraphQLInterfaceType)
+    return tuple(SCHEMA.get_implementations(interface).objects)

@@ -1,0 +1,261 @@
+"""Every query of the schema reads indexes, never a whole table of images. What is new in the schema must be added here.
+
+The database is a small one, with the same skew as a gallery of a million images; see `docs/adr/0012`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+from graphql import GraphQLEnumType, GraphQLInputObjectType, get_named_type
+from pydantic import HttpUrl, SecretStr
+
+from benchmarks.seed import Amounts, identifier, seed
+from benchmarks.seed_rows import moment_of, tag_name
+from gallery.container import Container, open_container
+from gallery.domain.ids import AlbumId, ImageId, TagId
+from gallery.settings import AddressingStyle, CacheSettings, DatabaseSettings, Settings, StorageSettings
+from gallery.web.graphql.ids import album_global_id, image_global_id, tag_global_id
+from tests.integration.plan_support import CONNECTION_ARGUMENTS, SCHEMA, Plan, ask, composite, everything, plan_of
+
+AMOUNTS = Amounts(images=20_000, tags=5_000, albums=2_000)
+LARGE = {"images", "renditions", "image_tags", "album_images"}
+"""Tables of which no query may read all rows."""
+
+ALBUM = album_global_id(AlbumId(identifier(3, 7)))
+IMAGE = image_global_id(ImageId(identifier(1, 70)))
+TAG = tag_global_id(TagId(identifier(2, 0)))
+COMMON, RARE = tag_name(0), tag_name(4_000)
+
+OF_ALL = frozenset({"ix_images_uploaded_at_id"})
+OF_NAMES = frozenset({"ix_images_uploaded_at_id_names"})
+OF_TYPE = frozenset({"ix_images_content_type_uploaded_at_id"})
+OF_TAG = frozenset({"ix_image_tags_tag_id_uploaded_at_image_id"})
+OF_ALBUM = frozenset({"ix_album_images_album_id_uploaded_at_image_id"})
+OF_WHOLE_ALBUM = OF_ALBUM | {"pk_album_images"}
+TRIGRAMS, CHARACTERS = frozenset({"ix_images_text"}), frozenset({"ix_images_characters"})
+
+FILTERS: dict[str, tuple[dict[str, Any], frozenset[str], frozenset[str]]] = {
+    "nothing": ({}, OF_ALL, OF_ALL),
+    "common text": ({"text": "harbour"}, OF_ALL, OF_NAMES),
+    "rare text": ({"text": "012345"}, TRIGRAMS, TRIGRAMS),
+    "short common text": ({"text": "ha"}, OF_ALL, OF_NAMES),
+    "short rare text": ({"text": "京都"}, CHARACTERS, CHARACTERS),
+    "common tag": ({"tags": [COMMON]}, OF_TAG, OF_TAG),
+    "rare tag": ({"tags": [RARE]}, OF_TAG, OF_TAG),
+    "unknown tag": ({"tags": ["no such tag"]}, OF_TAG, OF_TAG),
+    "any rare tag": ({"tags": [RARE, tag_name(4_001)], "tagMode": "ANY"}, OF_TAG, OF_TAG),
+    "all tags": ({"tags": [COMMON, tag_name(1)], "tagMode": "ALL"}, OF_TAG, OF_TAG),
+    "album": ({"albumId": ALBUM}, OF_ALBUM, OF_WHOLE_ALBUM),
+    "tag in album": ({"albumId": ALBUM, "tags": [COMMON]}, OF_ALBUM, OF_WHOLE_ALBUM),
+    "text in album": ({"albumId": ALBUM, "text": "harbour"}, OF_ALBUM, OF_WHOLE_ALBUM),
+    "common type": ({"contentTypes": ["JPEG"]}, OF_ALL, OF_TYPE),
+    "rare type": ({"contentTypes": ["GIF"]}, OF_TYPE, OF_TYPE),
+    "rare types": ({"contentTypes": ["GIF", "AVIF"]}, OF_TYPE, OF_TYPE),
+    "from": ({"uploadedFrom": moment_of(19_000).isoformat()}, OF_ALL, OF_ALL),
+    "to": ({"uploadedTo": moment_of(1_000).isoformat()}, OF_ALL, OF_ALL),
+    "rare tag from": ({"tags": [COMMON], "uploadedFrom": moment_of(19_000).isoformat()}, OF_TAG, OF_TAG),
+}
+"""What is asked for, the index of its newest images, and the index that it is counted by, or one of several."""
+
+ORDERS = {
+    "UPLOADED_AT": "ix_images_uploaded_at_id",
+    "TITLE": "ix_images_sort_title_id",
+    "FILE_SIZE": "ix_images_file_size_bytes_id",
+}
+ALBUM_ORDERS = {
+    "CREATED_AT": "ix_albums_created_at_id",
+    "TITLE": "ix_albums_sort_title_id",
+    "UPDATED_AT": "ix_albums_updated_at_id",
+}
+ARGUMENTS = {
+    "album": f'(id: "{ALBUM}")',
+    "albums": "",
+    "image": f'(id: "{IMAGE}")',
+    "imageByChecksum": f'(checksum: "{5:064x}")',
+    "images": "",
+    "imagesByChecksums": f'(checksums: ["{5:064x}", "{6:064x}"])',
+    "node": f'(id: "{ALBUM}")',
+    "nodes": f'(ids: ["{ALBUM}", "{IMAGE}", "{TAG}"])',
+    "stats": "",
+    "tag": f'(id: "{TAG}")',
+    "tags": "",
+}
+"""Every field of the schema's `Query` that reads images, tags or albums."""
+OTHERS = {"storageReport", "upload"}
+"""Fields that read the storage or uploads, and no list of images."""
+
+
+@pytest.fixture(scope="module")
+async def container(shared_database_url: str) -> AsyncIterator[Container]:
+    """A gallery of many images without a cache; queries ask nothing of the storage."""
+    await seed(shared_database_url, AMOUNTS)
+    settings = Settings(
+        database=DatabaseSettings(url=SecretStr(shared_database_url)),
+        cache=CacheSettings(enabled=False),
+        storage=StorageSettings(
+            endpoint_url=HttpUrl("http://127.0.0.1:9"),
+            bucket="unused",
+            addressing_style=AddressingStyle.PATH,
+            access_key_id=SecretStr("unused"),
+            secret_access_key=SecretStr("unused"),
+        ),
+    )
+    async with open_container(settings) as container:
+        yield container
+
+
+async def pages(
+    container: Container, field: str, arguments: dict[str, tuple[str, Any]], order: dict[str, str]
+) -> list[Plan]:
+    """The plans of the first page of a list, the one after it, the last one, and the one before a cursor."""
+    declared = "".join(f", ${name}: {kind}" for name, (kind, _) in arguments.items())
+    given = "".join(f", {name}: ${name}" for name in arguments)
+    document = f"""
+        query ($first: Int, $last: Int, $after: String, $before: String{declared}) {{
+            {field}(first: $first, last: $last, after: $after, before: $before{given}) {{
+                nodes {{ id }} pageInfo {{ startCursor endCursor }}
+            }}
+        }}
+    """
+    variables = {name: value for name, (_, value) in arguments.items()} | ({"sort": order} if order else {})
+    first, plans = await ask(container, document, {**variables, "first": 20})
+    cursor = first[field]["pageInfo"]["endCursor"]
+    for request in ({"first": 20, "after": cursor}, {"last": 20}, {"last": 20, "before": cursor}):
+        plans += (await ask(container, document, {**variables, **request}))[1]
+    return [plan for plan in plans if "LIMIT" in plan.statement]
+
+
+def assert_reads_no_table(plans: list[Plan]) -> None:
+    for plan in plans:
+        assert not plan.scanned & LARGE, plan.statement
+
+
+@pytest.mark.parametrize("direction", ["ASC", "DESC"])
+@pytest.mark.parametrize("field", ORDERS)
+@pytest.mark.parametrize("name", FILTERS)
+async def test_pages_of_images_come_from_an_index(container: Container, name: str, field: str, direction: str) -> None:
+    wanted, newest, any_order = FILTERS[name]
+    arguments = {"filter": ("ImageFilter", wanted), "sort": ("ImageSort", None)}
+
+    plans = await pages(container, "images", arguments, {"field": field, "direction": direction})
+
+    assert len(plans) == 4
+    assert_reads_no_table(plans)
+    intended = newest if field == "UPLOADED_AT" else {*any_order, ORDERS[field]}
+    for plan in plans:
+        assert plan.indexes & intended, f"{sorted(plan.indexes)}: {plan.statement}"
+
+
+@pytest.mark.parametrize("name", FILTERS)
+async def test_images_are_counted_by_an_index(container: Container, name: str) -> None:
+    wanted, _, counted = FILTERS[name]
+
+    _, plans = await ask(
+        container, "query ($filter: ImageFilter) { images(filter: $filter) { totalCount } }", {"filter": wanted}
+    )
+
+    assert_reads_no_table(plans)
+    [count] = [plan for plan in plans if "count(" in plan.statement]
+    assert counted & count.indexes, f"{sorted(count.indexes)}: {count.statement}"
+
+
+@pytest.mark.parametrize("direction", ["ASC", "DESC"])
+@pytest.mark.parametrize("field", ALBUM_ORDERS)
+async def test_pages_of_albums_come_from_an_index(container: Container, field: str, direction: str) -> None:
+    arguments = {"text": ("String", None), "sort": ("AlbumSort", None)}
+
+    plans = await pages(container, "albums", arguments, {"field": field, "direction": direction})
+
+    assert [plan.indexes for plan in plans] == [{ALBUM_ORDERS[field]}] * 4
+
+
+async def test_pages_of_tags_come_from_an_index(container: Container) -> None:
+    plans = await pages(container, "tags", {"text": ("String", None)}, {})
+
+    assert [plan.indexes for plan in plans] == [{"uq_tags_key"}] * 4
+
+
+@pytest.mark.parametrize(("field", "index"), [("tags", "ix_tags_text"), ("albums", "ix_albums_text")])
+async def test_rare_names_of_tags_and_albums_are_found_by_their_trigrams(
+    container: Container, field: str, index: str
+) -> None:
+    _, plans = await ask(container, f'{{ {field}(text: "1234") {{ totalCount nodes {{ id }} }} }}', {})
+
+    assert [plan.indexes for plan in plans] == [{index}, {index}]
+
+
+@pytest.mark.parametrize("field", ARGUMENTS)
+async def test_everything_that_a_field_leads_to_is_read_by_indexes(container: Container, field: str) -> None:
+    kind = composite("Query").fields[field].type
+
+    data, plans = await ask(
+        container, f"{{ {field}{ARGUMENTS[field]} {{ {everything(get_named_type(kind).name)} }} }}", {}
+    )
+
+    assert data[field]
+    assert plans
+    assert_reads_no_table(plans)
+
+
+@pytest.mark.parametrize("kind", ["Album", "Tag"])
+async def test_parts_of_albums_and_tags_come_from_an_index(container: Container, kind: str) -> None:
+    id_, index = (ALBUM, {"uq_album_images_album_id_position"}) if kind == "Album" else (TAG, OF_TAG)
+    document = f"""
+        query ($first: Int, $last: Int, $after: String, $before: String) {{ node(id: "{id_}") {{ ... on {kind} {{
+            images(first: $first, last: $last, after: $after, before: $before) {{ pageInfo {{ endCursor }} }}
+        }} }} }}
+    """
+
+    first, plans = await ask(container, document, {"first": 2})
+    cursor = first["node"]["images"]["pageInfo"]["endCursor"]
+    for request in ({"first": 2, "after": cursor}, {"last": 2}, {"last": 2, "before": cursor}):
+        plans += (await ask(container, document, request))[1]
+
+    parts = [plan for plan in plans if "LIMIT" in plan.statement]
+    assert [index <= plan.indexes for plan in parts] == [True] * 4
+    assert_reads_no_table(plans)
+
+
+async def test_a_table_that_is_read_from_end_to_end_is_found_out(container: Container) -> None:
+    plan = await plan_of(container.engine, ("SELECT id FROM images WHERE width_px = $1", (6000,)))
+
+    assert plan.scanned == {"images"}
+    assert not plan.indexes
+    with pytest.raises(AssertionError, match="WHERE width_px"):
+        assert_reads_no_table([plan])
+
+
+def test_every_query_of_the_schema_is_here() -> None:
+    assert ARGUMENTS.keys() | OTHERS == composite("Query").fields.keys()
+    assert not ARGUMENTS.keys() & OTHERS
+
+
+def test_every_filter_of_images_is_here() -> None:
+    image_filter = SCHEMA.type_map["ImageFilter"]
+    assert isinstance(image_filter, GraphQLInputObjectType)
+    used = {name for wanted, _, _ in FILTERS.values() for name in wanted}
+    assert used == image_filter.fields.keys()
+
+
+@pytest.mark.parametrize(("enum", "orders"), [("ImageSortField", ORDERS), ("AlbumSortField", ALBUM_ORDERS)])
+def test_every_order_is_here(enum: str, orders: dict[str, str]) -> None:
+    fields = SCHEMA.type_map[enum]
+    assert isinstance(fields, GraphQLEnumType)
+    assert orders.keys() == fields.values.keys()
+
+
+@pytest.mark.parametrize(
+    ("kind", "field", "more"),
+    [
+        ("Query", "images", {"filter", "sort"}),
+        ("Query", "albums", {"text", "sort"}),
+        ("Query", "tags", {"text"}),
+        ("Album", "images", set()),
+        ("Tag", "images", set()),
+    ],
+)
+def test_every_argument_of_a_list_is_here(kind: str, field: str, more: set[str]) -> None:
+    assert composite(kind).fields[field].args.keys() == CONNECTION_ARGUMENTS | more
