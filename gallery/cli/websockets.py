@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from uvicorn.config import Config
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from uvicorn.server import ServerState
+
+if TYPE_CHECKING:
+    from uvicorn._types import ASGISendEvent
 
 _protocol_log = logging.getLogger(__name__)
 _protocol_log.setLevel(logging.WARNING)
@@ -31,6 +34,12 @@ class WebSockets(WebSocketsSansIOProtocol):
         super().__init__(config, server_state, app_state, _loop)
         self.conn.logger = _protocol_log
         self.conn.debug = False
+
+    async def send(self, message: ASGISendEvent) -> None:
+        """Sends as uvicorn does, but takes a refusal with a body for the answer that it is, and logs no error."""
+        await super().send(message)
+        if message["type"] == "websocket.http.response.body" and not message.get("more_body", False):
+            self.handshake_complete = True
 
     def keepalive_timeout(self) -> None:
         """Ends the connection of a client that is silent."""

@@ -18,7 +18,7 @@ from tests.photographs import jpeg
 from tests.services import Services
 
 FOLLOWING_BYTES = 3_000_000
-SOCKETS = 8
+SOCKETS = 10
 """How many the script opens."""
 SETTINGS = {
     "GALLERY_WORKER__EMBEDDED": "false",
@@ -93,3 +93,7 @@ def test_connections_are_closed_by_the_codes_that_the_client_publishes(facts: di
 
 def test_the_older_subprotocol_is_not_spoken(facts: dict[str, Any]) -> None:
     assert facts["older"] == 1006  # the client ends a handshake in which its protocol is not chosen
+
+
+def test_the_gallerys_own_page_may_connect_and_no_other(facts: dict[str, Any]) -> None:
+    assert facts["handshakes"] == [101, 403]

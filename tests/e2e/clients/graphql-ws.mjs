@@ -72,6 +72,22 @@ function closing(messages, protocol = GRAPHQL_TRANSPORT_WS_PROTOCOL) {
   });
 }
 
+/** What the gallery says to the handshake of a page from this origin. */
+function handshake(origin) {
+  return new Promise((resolve) => {
+    const socket = new WebSocket(socketUrl, GRAPHQL_TRANSPORT_WS_PROTOCOL, { origin });
+    socket.on("open", () => {
+      resolve(101);
+      socket.close();
+    });
+    socket.on("unexpected-response", (request, response) => {
+      resolve(response.statusCode);
+      request.destroy();
+    });
+    socket.on("error", () => {});
+  });
+}
+
 async function closings() {
   const [init, subscribe] = [{ type: "connection_init" }, { type: "subscribe", id: "1", payload: QUERY }];
   const watch = { type: "subscribe", id: "1", payload: { query: "subscription { imageProcessed { id } }" } };
@@ -110,6 +126,7 @@ const facts = {
   closings: await closings(),
   published: CloseCode,
   older: await closing([], "graphql-ws"),
+  handshakes: [await handshake(new URL(url).origin), await handshake("https://evil.example")],
 };
 await client.dispose();
 stdout.write(`${JSON.stringify(facts)}\n`);
