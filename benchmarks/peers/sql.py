@@ -18,6 +18,7 @@ import orjson
 from starlette.types import Receive, Scope, Send
 
 from benchmarks.peers.serving import serve
+from gallery.domain.images import ContentType
 
 Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
 Rows: TypeAlias = "Sequence[asyncpg.Record]"
@@ -84,7 +85,7 @@ async def images(pool: Pool, rows: Rows, base_url: str) -> list[Answer]:
             "height": height,
             "title": title,
             "description": description,
-            "url": f"{base_url}/media/img_{id_.hex}/original.jpg",
+            "url": f"{base_url}/media/img_{id_.hex}/original.{ContentType(content_type).extension}",
             "uploadedAt": uploaded_at,
             "thumbnails": thumbnails_of[id_],
             "tags": tags_of[id_],

@@ -28,6 +28,7 @@ const typeDefs = `
 `;
 
 const globalId = (kind, uuid) => `${kind}_${uuid.replaceAll("-", "")}`;
+const extension = (contentType) => (contentType === "image/jpeg" ? "jpg" : contentType.slice("image/".length));
 const asItIs = (value) => value;
 
 const resolvers = {
@@ -43,7 +44,7 @@ const resolvers = {
   },
   Image: {
     id: (image) => globalId("img", image.id),
-    url: (image, _, { baseUrl }) => `${baseUrl}/media/${globalId("img", image.id)}/original.jpg`,
+    url: (image, _, { baseUrl }) => `${baseUrl}/media/${globalId("img", image.id)}/original.${extension(image.contentType)}`,
     thumbnails: async (image, _, { loaders, baseUrl }) => {
       const base = `${baseUrl}/media/${globalId("img", image.id)}`;
       const renditions = await loaders.renditions.load(image.id);
