@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Hashable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TypeVar
@@ -16,8 +16,9 @@ from gallery.domain.images import Image, Rendition
 from gallery.domain.pages import Page, PageRequest
 from gallery.domain.ports import AlbumReader, ImageReader, TagReader
 from gallery.domain.tags import Tag
+from gallery.web.graphql.level_loader import LevelLoader
 
-K = TypeVar("K")
+K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
 D = TypeVar("D")
 
@@ -45,42 +46,42 @@ class Loaders:
         self._albums = albums
 
     @cached_property
-    def image_by_id(self) -> DataLoader[ImageId, Image | None]:
+    def image_by_id(self) -> LevelLoader[ImageId, Image | None]:
         """An image, or None if there is no such image."""
         return self._loader(self._images.get_many, None)
 
     @cached_property
-    def tag_by_id(self) -> DataLoader[TagId, Tag | None]:
+    def tag_by_id(self) -> LevelLoader[TagId, Tag | None]:
         """A tag, or None if there is no such tag."""
         return self._loader(self._tags.get_many, None)
 
     @cached_property
-    def album_by_id(self) -> DataLoader[AlbumId, Album | None]:
+    def album_by_id(self) -> LevelLoader[AlbumId, Album | None]:
         """An album, or None if there is no such album."""
         return self._loader(self._albums.get_many, None)
 
     @cached_property
-    def renditions_by_image_id(self) -> DataLoader[ImageId, tuple[Rendition, ...]]:
+    def renditions_by_image_id(self) -> LevelLoader[ImageId, tuple[Rendition, ...]]:
         """The renditions of an image, smallest first."""
         return self._loader(self._images.renditions, ())
 
     @cached_property
-    def tags_by_image_id(self) -> DataLoader[ImageId, tuple[Tag, ...]]:
+    def tags_by_image_id(self) -> LevelLoader[ImageId, tuple[Tag, ...]]:
         """The tags of an image, by name."""
         return self._loader(self._tags.by_image, ())
 
     @cached_property
-    def albums_by_image_id(self) -> DataLoader[ImageId, tuple[Album, ...]]:
+    def albums_by_image_id(self) -> LevelLoader[ImageId, tuple[Album, ...]]:
         """The albums that hold an image, oldest first."""
         return self._loader(self._albums.by_image, ())
 
     @cached_property
-    def image_count_by_tag_id(self) -> DataLoader[TagId, int]:
+    def image_count_by_tag_id(self) -> LevelLoader[TagId, int]:
         """How many images have a tag."""
         return self._loader(self._tags.image_counts, 0)
 
     @cached_property
-    def image_count_by_album_id(self) -> DataLoader[AlbumId, int]:
+    def image_count_by_album_id(self) -> LevelLoader[AlbumId, int]:
         """How many images an album holds."""
         return self._loader(self._albums.image_counts, 0)
 
@@ -109,12 +110,12 @@ class Loaders:
             lambda ids, page: self._images.pages_by_tag(self._viewer, [TagId(id_) for id_ in ids], page)
         )
 
-    def _loader(self, read: Read[K, V], missing: D) -> DataLoader[K, V | D]:
+    def _loader(self, read: Read[K, V], missing: D) -> LevelLoader[K, V | D]:
         async def load(keys: list[K]) -> list[V | D]:
             found = await read(self._viewer, keys)
             return [found.get(key, missing) for key in keys]
 
-        return DataLoader(load)
+        return LevelLoader(load)
 
 
 def _page_loader(

@@ -1,0 +1,105 @@
+"""Keys asked for one by one and a level at a time share one loader."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from gallery.domain.errors import UnavailableError
+from gallery.web.graphql.level_loader import LevelLoader
+
+
+class Reader:
+    """Answers with the squares of numbers, and remembers which it was asked for."""
+
+    def __init__(self) -> None:
+        self.reads: list[list[int]] = []
+        self.error: Exception | None = None
+        self.gate = asyncio.Event()
+        self.gate.set()
+
+    async def read(self, keys: list[int]) -> list[int]:
+        self.reads.append(list(keys))
+        await self.gate.wait()
+        if self.error is not None:
+            raise self.error
+        return [key * key for key in keys]
+
+
+@pytest.fixture
+def reader() -> Reader:
+    return Reader()
+
+
+async def test_a_level_is_one_read_of_each_key_once_and_answered_in_its_order(reader: Reader) -> None:
+    loader = LevelLoader(reader.read)
+
+    assert await loader.load_level([3, 1, 3, 2]) == [9, 1, 9, 4]
+
+    assert reader.reads == [[3, 1, 2]]
+
+
+async def test_what_one_way_has_loaded_the_other_does_not_read_again(reader: Reader) -> None:
+    loader = LevelLoader(reader.read)
+    await loader.load_level([1, 2])
+    await loader.load(3)
+
+    assert await loader.load_many([1, 2]) == [1, 4]
+    assert await loader.load_level([2, 3, 4]) == [4, 9, 16]
+
+    assert reader.reads == [[1, 2], [3], [4]]
+
+
+async def test_no_keys_are_no_read(reader: Reader) -> None:
+    assert await LevelLoader(reader.read).load_level([]) == []
+    assert reader.reads == []
+
+
+async def test_a_level_waits_for_what_is_being_read_already(reader: Reader) -> None:
+    loader = LevelLoader(reader.read)
+    reader.gate.clear()
+    first = asyncio.create_task(loader.load_level([1, 2]))
+    await asyncio.sleep(0)
+    second = asyncio.create_task(loader.load_level([2, 3]))
+    third = loader.load(1)
+    await asyncio.sleep(0)
+    reader.gate.set()
+
+    assert (await first, await second, await third) == ([1, 4], [4, 9], 1)
+
+    assert reader.reads == [[1, 2], [3]]
+
+
+async def test_a_failed_read_fails_all_who_wait_for_it_and_is_tried_again(reader: Reader) -> None:
+    loader = LevelLoader(reader.read)
+    reader.error = UnavailableError("database")
+    reader.gate.clear()
+    first = asyncio.create_task(loader.load_level([1, 2]))
+    await asyncio.sleep(0)
+    second = asyncio.create_task(loader.load_level([2]))
+    await asyncio.sleep(0)
+    reader.gate.set()
+
+    for task in (first, second):
+        with pytest.raises(UnavailableError):
+            await task
+    reader.error = None
+    assert await loader.load_level([1, 2]) == [1, 4]
+
+
+async def test_a_read_that_is_cancelled_leaves_nobody_waiting(reader: Reader) -> None:
+    loader = LevelLoader(reader.read)
+    reader.gate.clear()
+    first = asyncio.create_task(loader.load_level([1]))
+    await asyncio.sleep(0)
+    waiting = loader.load(1)
+
+    first.cancel()
+
+    with pytest.raises(asyncio.CancelledError):
+        await first
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+    reader.gate.set()
+    assert await loader.load_level([1]) == [1]
