@@ -8,8 +8,8 @@ EXACT := gallery/domain/*,gallery/services/*
 export PYTHON
 
 .DEFAULT_GOAL := help
-.PHONY: help install run worker test check lint format types imports schema migrations coverage migrate bench \
-	containers lock wheel clean
+.PHONY: help install run worker test check lint format types imports schema migrations coverage migrate conformance \
+	bench containers lock wheel clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -59,6 +59,9 @@ coverage: install ## Run the whole test suite and demand its coverage
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 	$(BIN)/coverage report --include='$(EXACT)' --fail-under=100
+
+conformance: install ## Run graphql-core's own tests of execution, compiled; ARGS="-k mutations"
+	$(BIN)/python tools/graphql_core_tests.py $(ARGS)
 
 bench: install ## Measure; ARGS names a benchmark
 	$(BIN)/python -m benchmarks $(ARGS)

@@ -32,7 +32,6 @@ from gallery.web.graphql.execution import (
     RefusedDocumentError,
     format_result,
     is_request_error,
-    run,
     run_subscription,
 )
 from gallery.web.graphql.idempotency import first_answer, key_in
@@ -215,7 +214,7 @@ class GraphQLEndpoint:
     async def _run(
         self, exchange: _Exchange, operation: PreparedOperation, variables: dict[str, Any], context: Context
     ) -> ExecutionResult:
-        running = asyncio.create_task(run(self._schema, operation, variables, context))
+        running = asyncio.create_task(self._operations.executor.run(operation, variables, context))
         if operation.kind is OperationType.MUTATION:
             self._mutations.add(running)
             running.add_done_callback(self._mutations.discard)

@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator, Iterable, Iterator
 from contextlib import aclosing
 from dataclasses import dataclass
 from functools import lru_cache
+from hashlib import sha256
 from inspect import isawaitable
 from typing import Any
 
@@ -52,9 +53,10 @@ class RefusedDocumentError(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PreparedOperation:
-    """A valid document, and which of its operations to execute."""
+    """A valid document, and which of its operations to execute. `text_hash` tells it from all others."""
 
     document: DocumentNode
+    text_hash: bytes
     name: str | None
     kind: OperationType
     root_fields: tuple[str, ...]
@@ -100,6 +102,7 @@ def _prepare(schema: strawberry.Schema, query: str, operation_name: str | None) 
         raise RefusedDocumentError([with_code(error, RequestCode.GRAPHQL_VALIDATION_FAILED) for error in errors])
     return PreparedOperation(
         document=document,
+        text_hash=sha256(query.encode("utf-8", "surrogatepass")).digest(),
         name=operation_name,
         kind=operation.operation,
         root_fields=tuple(dict.fromkeys(_response_names(_root_fields(document, operation.selection_set)))),

@@ -55,8 +55,14 @@ class PageInfo:
 class Edge(Generic[T]):
     """As the Relay specification has it."""
 
-    cursor: str = strawberry.field(description="The place in the list, for `after` and `before`.")
     node: T = strawberry.field(description="The item.")
+    listing: strawberry.Private[Listing]
+    position: strawberry.Private[Position]
+
+    @strawberry.field(description="The place in the list, for `after` and `before`.")
+    def cursor(self) -> str:
+        """Made only when asked for."""
+        return self.listing.cursor(self.position)
 
 
 @strawberry.type(description="One page of a list.")
@@ -136,15 +142,15 @@ class Listing:
         self, page: Page[E], node: Callable[[E], Any], count: Callable[[], Awaitable[int]]
     ) -> Connection[Any]:
         """The page as a connection of the nodes that its items are shown as."""
-        edges = [Edge(cursor=self.cursor(edge.position), node=node(edge.item)) for edge in page.edges]
+        edges = [Edge(node=node(edge.item), listing=self, position=edge.position) for edge in page.edges]
         return Connection(
             edges=edges,
             nodes=[edge.node for edge in edges],
             page_info=PageInfo(
                 has_next_page=page.has_next,
                 has_previous_page=page.has_previous,
-                start_cursor=edges[0].cursor if edges else None,
-                end_cursor=edges[-1].cursor if edges else None,
+                start_cursor=self.cursor(edges[0].position) if edges else None,
+                end_cursor=self.cursor(edges[-1].position) if edges else None,
             ),
             count=count,
         )

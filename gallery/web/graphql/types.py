@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 
 import strawberry
@@ -34,6 +35,24 @@ class Thumbnails:
     small: Thumbnail | None = strawberry.field(description="For lists: 320 pixels at the longest edge by default.")
     medium: Thumbnail | None = strawberry.field(description="For pages: 960 pixels at the longest edge by default.")
     large: Thumbnail | None = strawberry.field(description="For screens: 2048 pixels at the longest edge by default.")
+
+    @classmethod
+    def of(cls, renditions: Iterable[images.Rendition], base_url: str) -> Thumbnails:
+        """The renditions as the schema shows them."""
+        by_size = {
+            rendition.size: Thumbnail(
+                url=rendition_url(base_url, rendition),
+                width=rendition.width_px,
+                height=rendition.height_px,
+                file_size=ByteSize(rendition.file_size_bytes),
+            )
+            for rendition in renditions
+        }
+        return cls(
+            small=by_size.get(RenditionSize.SMALL),
+            medium=by_size.get(RenditionSize.MEDIUM),
+            large=by_size.get(RenditionSize.LARGE),
+        )
 
 
 @strawberry.type(description="A photograph or picture.")
@@ -89,21 +108,7 @@ class Image(Node):
     async def thumbnails(self, info: Info) -> Thumbnails:
         """Loaded for all images of the request at once."""
         renditions = await info.context.loaders.renditions_by_image_id.load(self.entity.id)
-        base_url = info.context.base_url
-        by_size = {
-            rendition.size: Thumbnail(
-                url=rendition_url(base_url, rendition),
-                width=rendition.width_px,
-                height=rendition.height_px,
-                file_size=ByteSize(rendition.file_size_bytes),
-            )
-            for rendition in renditions
-        }
-        return Thumbnails(
-            small=by_size.get(RenditionSize.SMALL),
-            medium=by_size.get(RenditionSize.MEDIUM),
-            large=by_size.get(RenditionSize.LARGE),
-        )
+        return Thumbnails.of(renditions, info.context.base_url)
 
     @strawberry.field(description="The tags of the image, by name.")
     async def tags(self, info: Info) -> list[Tag]:

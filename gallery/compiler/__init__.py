@@ -1,0 +1,21 @@
+"""Compiles GraphQL operations to Python functions. Knows graphql-core, and nothing of the gallery."""
+
+from gallery.compiler.cache import OperationCache
+from gallery.compiler.declarations import EXTENSION, Attribute, Batch, Direct, InstanceOf, Item, Key
+from gallery.compiler.info import ResolveInfo
+from gallery.compiler.operation import CompiledOperation, NotCompiled, compile_operation
+
+__all__ = [
+    "EXTENSION",
+    "Attribute",
+    "Batch",
+    "CompiledOperation",
+    "Direct",
+    "InstanceOf",
+    "Item",
+    "Key",
+    "NotCompiled",
+    "OperationCache",
+    "ResolveInfo",
+    "compile_operation",
+]

@@ -1,0 +1,120 @@
+"""Operations compiled to Python: what the compiler may know of a Strawberry schema, and who executes what.
+
+Strawberry wraps each resolver for arguments, permissions and extensions. A field without permissions and extensions is
+declared to the compiler as what it is: an attribute, or a call of the resolver itself. Everything else keeps its
+wrappers, and what is not compiled goes to graphql-core.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final, cast
+
+import strawberry
+from graphql import ExecutionResult, GraphQLField, GraphQLObjectType, GraphQLSchema, OperationType
+from strawberry.types.arguments import convert_arguments
+from strawberry.types.base import StrawberryObjectDefinition
+from strawberry.types.field import StrawberryField
+
+from gallery.compiler import (
+    EXTENSION,
+    Attribute,
+    Batch,
+    CompiledOperation,
+    Direct,
+    InstanceOf,
+    OperationCache,
+    ResolveInfo,
+)
+from gallery.web.graphql.batches import BATCHES
+from gallery.web.graphql.context import Context
+from gallery.web.graphql.execution import PreparedOperation, run
+
+_DEFINITION: Final = "strawberry-definition"
+
+
+class CompiledOperations:
+    """Executes operations of a schema, compiled if they come again and again."""
+
+    def __init__(self, schema: strawberry.Schema) -> None:
+        self._schema = schema
+        declare(schema)
+        self._cache = OperationCache(_graphql_schema(schema))
+
+    async def run(self, operation: PreparedOperation, variables: dict[str, Any], context: Context) -> ExecutionResult:
+        """Executes an operation. Errors of resolvers are in the result."""
+        if operation.kind is not OperationType.SUBSCRIPTION:
+            compiled = self._cache.get(operation.text_hash, operation.document, operation.name, variables)
+            if isinstance(compiled, CompiledOperation):
+                return await compiled.execute(None, context, variables)
+        return await run(self._schema, operation, variables, context)
+
+
+def declare(schema: strawberry.Schema) -> None:
+    """Declares to the compiler what the fields and types of a schema are."""
+    if schema.schema_converter.exception_handlers:
+        return
+    graphql_schema = _graphql_schema(schema)
+    for type_ in graphql_schema.type_map.values():
+        if isinstance(type_, GraphQLObjectType) and type_ is not graphql_schema.subscription_type:
+            _declare_type(type_)
+            for name, field in type_.fields.items():
+                _declare_field(schema, f"{type_.name}.{name}", field)
+
+
+def _declare_type(type_: GraphQLObjectType) -> None:
+    definition = type_.extensions.get(_DEFINITION)
+    if not isinstance(definition, StrawberryObjectDefinition) or definition.concrete_of:
+        return
+    if type_.is_type_of is not None:
+        type_.extensions[EXTENSION] = InstanceOf(definition.origin)
+
+
+def _declare_field(schema: strawberry.Schema, coordinate: str, field: GraphQLField) -> None:
+    definition = field.extensions.get(_DEFINITION)
+    if not isinstance(definition, StrawberryField) or definition.extensions:
+        return
+    if coordinate in BATCHES:
+        field.extensions[EXTENSION] = Batch(BATCHES[coordinate])
+    elif definition.base_resolver is not None:
+        field.extensions[EXTENSION] = Direct(_resolver(schema, definition))
+    elif definition.default_resolver is getattr:
+        field.extensions[EXTENSION] = Attribute(definition.python_name)
+
+
+def _resolver(schema: strawberry.Schema, field: StrawberryField) -> Callable[[Any, ResolveInfo, dict[str, Any]], Any]:
+    """A resolver as Strawberry calls it, without what this field has no use for."""
+    resolver = field.base_resolver
+    assert resolver is not None  # noqa: S101  # looked at by who calls this
+    function, info_class = cast("Callable[..., Any]", resolver.wrapped_func), schema.config.info_class
+    takes_self = resolver.self_parameter is not None
+    parents = [parameter.name for parameter in (resolver.parent_parameter, resolver.root_parameter) if parameter]
+    info_name = resolver.info_parameter.name if resolver.info_parameter else None
+    converted = _converter(schema, field)
+
+    def resolve(source: Any, info: ResolveInfo, arguments: dict[str, Any]) -> Any:  # noqa: ANN401  # as resolvers do
+        told = info_class(_raw_info=cast("Any", info), _field=field)
+        keywords = converted(arguments, told)
+        for name in parents:
+            keywords[name] = source
+        if info_name is not None:
+            keywords[info_name] = told
+        return function(source, **keywords) if takes_self else function(**keywords)
+
+    return resolve
+
+
+def _converter(
+    schema: strawberry.Schema, field: StrawberryField
+) -> Callable[[Mapping[str, Any], strawberry.Info[Any, Any]], dict[str, Any]]:
+    """Makes Python arguments of GraphQL ones."""
+    if not field.arguments:
+        return lambda _arguments, _info: {}
+    registry = schema.schema_converter.scalar_registry
+    return lambda arguments, info: convert_arguments(
+        dict(arguments), field.arguments, scalar_registry=registry, config=schema.config, info=info
+    )
+
+
+def _graphql_schema(schema: strawberry.Schema) -> GraphQLSchema:
+    return schema._schema  # noqa: SLF001  # has no public name
