@@ -10,10 +10,12 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
+from websockets.asyncio.client import connect
+from websockets.typing import Subprotocol
 
 from tests.e2e.gallery_server import serving, working
 from tests.e2e.node_clients import run_script
-from tests.e2e.places import fresh_place
+from tests.e2e.places import Place, fresh_place
 from tests.photographs import jpeg
 from tests.services import Services
 
@@ -97,3 +99,21 @@ def test_the_older_subprotocol_is_not_spoken(facts: dict[str, Any]) -> None:
 
 def test_the_gallerys_own_page_may_connect_and_no_other(facts: dict[str, Any]) -> None:
     assert facts["handshakes"] == [101, 403]
+
+
+async def test_a_server_that_stops_closes_its_sockets_and_waits_for_none(place: Place, folder: Path) -> None:
+    async with serving(folder / "log", settings=place.settings) as (server, _):
+        url = server.graphql_url.replace("http", "ws", 1)
+        async with connect(url, subprotocols=[Subprotocol("graphql-transport-ws")]) as socket:
+            for message in (
+                {"type": "connection_init"},
+                {"type": "subscribe", "id": "1", "payload": {"query": "subscription { imageProcessed { id } }"}},
+                {"type": "ping"},
+            ):
+                await socket.send(json.dumps(message))
+            assert [json.loads(await socket.recv())["type"] for _ in range(2)] == ["connection_ack", "pong"]
+
+            assert await server.stop() == 0
+            await socket.wait_closed()
+            assert socket.close_code == 1001
+    assert [line for line in server.log_text().splitlines() if '"level": "error"' in line] == []

@@ -26,7 +26,6 @@ from gallery.web.errors import InternalError, RequestCode, RequestError
 from gallery.web.graphiql.assets import ASSETS_PATH
 from gallery.web.graphiql.page import graphiql_page
 from gallery.web.graphql.answers import Answer, MethodNotAllowedError, refusal, response_of, with_error
-from gallery.web.graphql.compiled import CompiledOperations
 from gallery.web.graphql.context import Context, UseCases
 from gallery.web.graphql.execution import (
     PreparedOperation,
@@ -100,7 +99,6 @@ class GraphQLEndpoint:
     ) -> None:
         self._schema = schema
         self._operations = operations or OperationSource(schema)
-        self._compiled = CompiledOperations(schema)
         self._use_cases = use_cases
         self._uploads = uploads
         self._base_url = base_url
@@ -216,7 +214,7 @@ class GraphQLEndpoint:
     async def _run(
         self, exchange: _Exchange, operation: PreparedOperation, variables: dict[str, Any], context: Context
     ) -> ExecutionResult:
-        running = asyncio.create_task(self._compiled.run(operation, variables, context))
+        running = asyncio.create_task(self._operations.executor.run(operation, variables, context))
         if operation.kind is OperationType.MUTATION:
             self._mutations.add(running)
             running.add_done_callback(self._mutations.discard)

@@ -16,6 +16,7 @@ from graphql import GraphQLError
 
 from gallery.domain.document_ports import DocumentStore
 from gallery.web.errors import RequestCode, RequestError
+from gallery.web.graphql.compiled import CompiledOperations
 from gallery.web.graphql.errors import with_code
 from gallery.web.graphql.execution import Documents, PreparedOperation, RefusedDocumentError
 from gallery.web.graphql.request import PERSISTED_QUERY, Parameters
@@ -33,7 +34,10 @@ _NOT_SUPPORTED: Final = "PersistedQueryNotSupported"
 
 
 class OperationSource:
-    """Finds the document that a request means, and prepares its operation. Without a store it is told no documents."""
+    """Finds the document that a request means, and prepares its operation for the `executor`.
+
+    Without a store it is told no documents.
+    """
 
     def __init__(
         self,
@@ -41,6 +45,7 @@ class OperationSource:
         store: DocumentStore | None = None,
         trusted: TrustedDocuments = NO_TRUSTED_DOCUMENTS,
     ) -> None:
+        self.executor = CompiledOperations(schema)
         self._documents = Documents(schema)
         self._store = store
         self._trusted = trusted
