@@ -16,7 +16,7 @@ from typing import Any, cast
 from graphql import ExecutionResult
 
 from benchmarks.harness import parser, run
-from benchmarks.nested import FIRST, QUERY
+from benchmarks.queries import FIRST, queries
 from gallery.compiler import CompiledOperation, compile_operation
 from gallery.domain.images import RenditionSize
 from gallery.domain.pages import Edge, Page, Position
@@ -27,6 +27,7 @@ from gallery.web.graphql.execution import Documents
 from gallery.web.graphql.schema import schema
 from tests.entities import ADA, a_rendition, a_tag, after, an_album, an_image
 
+QUERY = queries(FIRST)["page"].text
 IMAGES = [an_image(uploaded_at=after(minute)) for minute in range(FIRST)]
 RENDITIONS = {image.id: tuple(a_rendition(image, size) for size in RenditionSize) for image in IMAGES}
 TAGS = tuple(a_tag(f"tag {number}") for number in range(3))

@@ -9,13 +9,17 @@ from datetime import timedelta
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from gallery.domain.document_ports import DocumentStore
 from gallery.domain.events import Event
 from gallery.domain.images import RenditionSize
 from gallery.domain.metrics import NO_METRICS, UploadMetrics
-from gallery.domain.ports import AlbumReader, CommitListener, ImageReader, TagReader, UnitOfWorkFactory
+from gallery.domain.ports import AlbumReader, ImageReader, TagReader, UnitOfWorkFactory
+from gallery.domain.processing_ports import ProcessedImages
 from gallery.domain.upload_ports import ProgressBoard
 from gallery.platform.cache import Cache, CachedAlbumReader, CachedImageReader, CachedTagReader
 from gallery.platform.cache import connect as connect_cache
+from gallery.platform.cache.documents import ValkeyDocumentStore
+from gallery.platform.cache.processed import connect_processed_images
 from gallery.platform.cache.progress import connect_progress
 from gallery.platform.database.albums import SqlAlbumReader
 from gallery.platform.database.claims import SqlAnswerStore
@@ -27,6 +31,7 @@ from gallery.platform.database.named_objects import SqlNamedObjects
 from gallery.platform.database.storage_reports import SqlLastReports
 from gallery.platform.database.tags import SqlTagReader
 from gallery.platform.database.unit_of_work import sql_units_of_work
+from gallery.platform.documents import LocalDocumentStore
 from gallery.platform.imaging.inspect import VipsImageInspector
 from gallery.platform.imaging.renditions import VipsImageRenderer
 from gallery.platform.imaging.verify import VipsImageVerifier
@@ -39,6 +44,7 @@ from gallery.platform.storage.keys import ObjectPaths
 from gallery.platform.storage.s3 import S3ObjectStorage, Storages, connect_storages
 from gallery.services.abandoned_uploads import AbandonedUploads
 from gallery.services.albums import AlbumService
+from gallery.services.announcing import announcing
 from gallery.services.background import BackgroundWork
 from gallery.services.heartbeat import Heartbeat
 from gallery.services.idempotency import IdempotencyService, IdempotencyTiming
@@ -78,6 +84,7 @@ class Container:
     worker: Worker
     checks: Mapping[str, Callable[[], Awaitable[None]]]
     counting: Counting | None
+    documents: DocumentStore
 
 
 @asynccontextmanager
@@ -89,8 +96,10 @@ async def open_container(settings: Settings) -> AsyncIterator[Container]:
             connect_storages(settings.storage) as storages,
             _connected_cache(settings) as cache,
             connect_progress(settings.cache) as progress,
+            connect_processed_images(settings.cache) as processed,
         ):
-            yield _wire(settings, _Services(engine=engine, storages=storages, cache=cache, progress=progress))
+            services = _Services(engine=engine, storages=storages, cache=cache, progress=progress, processed=processed)
+            yield _wire(settings, services)
     finally:
         await engine.dispose()
 
@@ -124,11 +133,13 @@ class _Services:
     storages: Storages
     cache: Cache | None
     progress: ProgressBoard
+    processed: ProcessedImages
 
 
 def _wire(settings: Settings, services: _Services) -> Container:
     engine, storages, cache = services.engine, services.storages, services.cache
-    units_of_work = sql_units_of_work(engine, jobs=PgJobQueue, on_commit=_listener(cache))
+    on_commit = announcing(services.processed, _tell_nobody if cache is None else cache.drop)
+    units_of_work = sql_units_of_work(engine, jobs=PgJobQueue, on_commit=on_commit)
     renditions = RenditionService(
         unit_of_work=units_of_work, storage=storages.objects, paths=ObjectPaths(), renderer=_renderer(settings)
     )
@@ -150,6 +161,7 @@ def _wire(settings: Settings, services: _Services) -> Container:
         worker=Worker(database_url=database_url(settings), work=background, settings=settings.worker),
         checks=checks,
         counting=None if metrics is None else Counting(metrics=metrics, page=_metrics_page(metrics, services)),
+        documents=LocalDocumentStore() if cache is None else ValkeyDocumentStore(cache),
     )
 
 
@@ -164,10 +176,6 @@ def _readers(engine: AsyncEngine, cache: Cache | None) -> tuple[ImageReader, Tag
     if cache is None:
         return images, tags, albums
     return CachedImageReader(images, cache), CachedTagReader(tags, cache), CachedAlbumReader(albums, cache)
-
-
-def _listener(cache: Cache | None) -> CommitListener:
-    return _tell_nobody if cache is None else cache.drop
 
 
 async def _tell_nobody(_events: Sequence[Event]) -> None:
@@ -228,6 +236,7 @@ def _use_cases(
         ),
         answers=SqlAnswerStore(services.engine),
         progress=services.progress,
+        processed=services.processed,
         sweep=sweep,
         sweep_grace=timedelta(seconds=settings.uploads.sweep_grace_seconds),
     )

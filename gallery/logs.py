@@ -84,6 +84,10 @@ def _renderers(log_format: LogFormat, *, in_colour: bool) -> list[Processor]:
     ]
 
 
+_HANDSHAKE: Final = '%s - "WebSocket '
+"""How uvicorn begins a line about a WebSocket, which holds its query. The access log has one without."""
+
+
 def _adopt_uvicorn() -> None:
     """Uvicorn writes through the root; its access lines, which hold queries, give way to those of the gallery."""
     for name in ("uvicorn", "uvicorn.error"):
@@ -100,7 +104,9 @@ def _adopt_uvicorn() -> None:
 
 
 def _is_news(record: logging.LogRecord) -> bool:
-    """False for an aborted answer, whose cause is logged where it was caught."""
+    """False for an aborted answer, whose cause is logged where it was caught, and for the lines about handshakes."""
+    if isinstance(record.msg, str) and record.msg.startswith(_HANDSHAKE):
+        return False
     return not (record.exc_info and isinstance(record.exc_info[1], AbortedResponseError))
 
 

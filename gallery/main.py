@@ -98,5 +98,6 @@ def _parts(container: Container, stopping: asyncio.Event) -> WebParts:
         storage=container.storage,
         checks=container.checks,
         counting=container.counting,
+        documents=container.documents,
         stopping=stopping,
     )

@@ -13,6 +13,7 @@ from platformdirs import user_data_path
 from pydantic import Field, HttpUrl, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from gallery.settings_graphql import GraphQLSettings
 from gallery.settings_types import CommaSeparated, Folder, Section, check_scheme
 
 MEBIBYTE = 1024 * 1024
@@ -73,6 +74,9 @@ class ServerSettings(Section):
     cors_origins: CommaSeparated = ()
     """Origins of web pages that may call the API from a browser, separated by commas, such as
     https://app.example. None by default."""
+    compression: bool = True
+    """Whether answers of the API are compressed for clients that take them so. Images never are: they are already. Set
+    to false where a proxy does it."""
 
 
 class DatabaseSettings(Section):
@@ -297,6 +301,7 @@ class Settings(BaseSettings):
     database: DatabaseSettings = DatabaseSettings()
     storage: StorageSettings = StorageSettings()
     cache: CacheSettings = CacheSettings()
+    graphql: GraphQLSettings = GraphQLSettings()
     uploads: UploadSettings = UploadSettings()
     idempotency: IdempotencySettings = IdempotencySettings()
     thumbnails: ThumbnailSettings = ThumbnailSettings()

@@ -42,4 +42,5 @@ def _absolute(value: object) -> object:
 
 
 Folder = Annotated[Path, BeforeValidator(_absolute)]
+File = Annotated[Path, BeforeValidator(_absolute)]
 CommaSeparated = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]

@@ -16,15 +16,20 @@ import uvicorn
 from starlette.types import ASGIApp, Receive, Scope, Send
 from strawberry.schema.config import StrawberryConfig
 
+from gallery.cli.websockets import WebSockets
 from gallery.domain.errors import GalleryError, NotFoundError
 from gallery.domain.ports import StoredObject
 from gallery.services.uploads import UploadLimits, UploadService
 from gallery.settings import UploadSettings
 from gallery.web.graphql.context import Info, UseCases
 from gallery.web.graphql.endpoint import GraphQLEndpoint
+from gallery.web.graphql.persisted import OperationSource
 from gallery.web.graphql.scalars import SCALARS, Upload
+from gallery.web.graphql.transport_ws import Limits
 from gallery.web.graphql.uploads import UploadMutations
+from gallery.web.graphql.websocket import WebSocketEndpoint
 from tests.fakes.albums import MemoryAlbumReader
+from tests.fakes.documents import MemoryDocumentStore
 from tests.fakes.gallery import MemoryGallery
 from tests.fakes.images import MemoryImageReader
 from tests.fakes.storage import MemoryObjectStorage
@@ -38,6 +43,8 @@ LIMITS = UploadSettings(
     drain_limit_bytes=2_000_000,
 )
 REPLY_TIMEOUT_SECONDS = 20
+FLOOD_BYTES = 64 * 1024
+MAX_SOCKET_OPERATIONS = 3
 
 
 class WatchedStorage(MemoryObjectStorage):
@@ -68,6 +75,8 @@ class Oddities:
         self.begun = asyncio.Event()
         self.go_on = asyncio.Event()
         self.ended: list[str] = []
+        self.flooded = 0
+        """How often `flood` was asked for more."""
 
     async def wait(self, name: str) -> str:
         self.begun.set()
@@ -161,6 +170,18 @@ class Subscription:
         yield await _oddities(info).wait("subscription")
 
     @strawberry.subscription
+    async def flood(self, info: Info) -> AsyncGenerator[str]:
+        """Never ends, and takes no time."""
+        oddities = _oddities(info)
+        try:
+            while True:
+                await asyncio.sleep(0)
+                oddities.flooded += 1
+                yield "x" * FLOOD_BYTES
+        finally:
+            oddities.ended.append("flood")
+
+    @strawberry.subscription
     async def broken(self) -> AsyncGenerator[int]:
         yield 1
         message = "the password of the database is hunter2"
@@ -223,15 +244,42 @@ class GraphQLServer:
             idempotency=self.gallery.idempotency,
             answers=self.gallery.answers,
             progress=self.gallery.progress,
+            processed=self.gallery.processed,
             sweep=self.gallery.sweep,
             sweep_grace=timedelta(hours=1),
         )
         self.stopping = asyncio.Event()
+        self.documents = MemoryDocumentStore()
+        self.operations = OperationSource(SCHEMA, self.documents)
         self.endpoint = GraphQLEndpoint(
             SCHEMA,
             self.use_cases,
             limits,
             lambda connection: f"https://{connection.headers['host']}",
+            stopping=self.stopping,
+            operations=self.operations,
+        )
+        self.sockets = self.new_sockets()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Whichever endpoint suits."""
+        await (self.sockets if scope["type"] == "websocket" else self.endpoint)(scope, receive, send)
+
+    def new_sockets(
+        self, *, init_timeout_seconds: float = 20, operations: OperationSource | None = None
+    ) -> WebSocketEndpoint:
+        """An endpoint for WebSockets. It lets in pages of one origin."""
+        return WebSocketEndpoint(
+            schema=SCHEMA,
+            operations=operations or self.operations,
+            use_cases=self.use_cases,
+            base_url=lambda connection: f"https://{connection.headers['host']}",
+            is_allowed=lambda connection: connection.headers.get("origin") in {None, "https://app.example"},
+            limits=Limits(
+                init_timeout_seconds=init_timeout_seconds,
+                max_message_bytes=LIMITS.max_field_size,
+                max_operations=MAX_SOCKET_OPERATIONS,
+            ),
             stopping=self.stopping,
         )
 
@@ -335,13 +383,22 @@ class Listener:
 
 
 @asynccontextmanager
-async def listening() -> AsyncIterator[Listener]:
-    """Serves until the end of the context."""
+async def listening(*, ping_seconds: float = 20) -> AsyncIterator[Listener]:
+    """Serves until the end of the context. WebSockets are asked that often whether anybody is there."""
     listener = Listener()
     with socket.socket() as bound:
         bound.bind(("127.0.0.1", 0))
         listener.port = bound.getsockname()[1]
-        server = uvicorn.Server(uvicorn.Config(listener, log_level="warning", lifespan="off", ws="none"))
+        config = uvicorn.Config(
+            listener,
+            log_level="warning",
+            lifespan="off",
+            ws=WebSockets,
+            ws_ping_interval=ping_seconds,
+            ws_ping_timeout=ping_seconds,
+            ws_per_message_deflate=False,
+        )
+        server = uvicorn.Server(config)
         serving = asyncio.create_task(server.serve(sockets=[bound]))
         while not server.started:  # noqa: ASYNC110  # uvicorn sets a flag and tells nobody
             await asyncio.sleep(0.01)
@@ -354,10 +411,11 @@ async def listening() -> AsyncIterator[Listener]:
 async def graphql_server(listener: Listener, limits: UploadSettings = LIMITS) -> AsyncIterator[GraphQLServer]:
     """A fresh endpoint with nothing in it."""
     server = GraphQLServer(listener.port, limits)
-    listener.app = server.endpoint
+    listener.app = server
     yield server
     server.oddities.go_on.set()
     await server.endpoint.settle()
+    await server.sockets.settle()
 
 
 def _status(head: bytes) -> int:

@@ -20,6 +20,7 @@ from gallery.platform.database.migrate import MigrationError, NotMigratedError
 from gallery.platform.embedded import EmbeddedError
 from gallery.settings import Settings
 from gallery.settings_report import SettingsError, load_settings
+from gallery.web.graphql.trusted import TrustedDocumentsError
 
 DataDir = Annotated[
     str | None,
@@ -33,6 +34,7 @@ _EXPECTED = (
     MigrationError,
     NotMigratedError,
     ServicesMissingError,
+    TrustedDocumentsError,
     UnavailableError,
 )
 

@@ -15,12 +15,15 @@ import uvicorn
 
 from gallery.cli.diagnosis import check_services
 from gallery.cli.running import DataDir, ExitCode, end, run, settings_of
+from gallery.cli.websockets import WebSockets
 from gallery.container import open_container
 from gallery.embedding import running_services
 from gallery.logs import configure_logging
 from gallery.main import GalleryApp
 from gallery.platform.embedded import EmbeddedServers, ServerDiedError
 from gallery.settings import LOOPBACK_HOSTS, AuthMode, Settings
+from gallery.web.graphql.schema import schema
+from gallery.web.graphql.trusted import trusted_documents
 
 _GARBAGE_THRESHOLDS = 50_000, 20, 100
 _KEEP_ALIVE_SECONDS = 75
@@ -42,6 +45,7 @@ def serve(
 
 
 async def _serve(settings: Settings) -> int:
+    trusted_documents(settings.graphql, schema)  # before anything is started: what is wrong is told at once
     with _bound(settings) as listener:
         async with running_services(settings, exclusive=True) as (complete, servers):
             async with open_container(complete) as container:
@@ -58,7 +62,9 @@ class _Server(uvicorn.Server):
             uvicorn.Config(
                 self._app,
                 http="httptools",
-                ws="none",
+                ws=WebSockets,
+                ws_max_size=settings.uploads.max_field_size,
+                ws_per_message_deflate=False,  # takes memory for each connection, for messages that are short
                 lifespan="on",
                 log_config=None,
                 access_log=False,

@@ -11,20 +11,27 @@ from functools import cache
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
-from starlette.routing import BaseRoute, Route
+from starlette.routing import BaseRoute, Route, WebSocketRoute
 
+from gallery.domain.document_ports import DocumentStore
 from gallery.domain.metrics import NO_METRICS
 from gallery.domain.ports import ObjectStorage
 from gallery.settings import Settings
 from gallery.web.base_url import base_url_for
+from gallery.web.compression import compressed
 from gallery.web.graphiql import graphiql_assets
 from gallery.web.graphql.context import UseCases
 from gallery.web.graphql.endpoint import GraphQLEndpoint
+from gallery.web.graphql.persisted import OperationSource
 from gallery.web.graphql.schema import schema, schema_text
+from gallery.web.graphql.transport_ws import Limits
+from gallery.web.graphql.trusted import trusted_documents
+from gallery.web.graphql.websocket import WebSocketEndpoint
 from gallery.web.health import Check, Health
 from gallery.web.media import Media
 from gallery.web.metrics import Counting, Metrics
 from gallery.web.middleware.stack import middleware
+from gallery.web.origins import origin_check
 from gallery.web.paths import GRAPHQL_PATH, MEDIA_PATH, SCHEMA_PATH
 from gallery.web.responses import ERROR_HANDLERS
 
@@ -33,8 +40,9 @@ from gallery.web.responses import ERROR_HANDLERS
 class WebParts:
     """What the web application is made of.
 
-    `checks` say how each dependency is, by its name. Without `counting` nothing is counted. Setting `stopping` makes
-    the gallery unready, so that a load balancer sends it nothing new before it stops.
+    `checks` say how each dependency is, by its name. Without `counting` nothing is counted, without `documents` there
+    are no persisted queries. Setting `stopping` makes the gallery unready, so that a load balancer sends it nothing new
+    before it stops.
     """
 
     use_cases: UseCases
@@ -42,24 +50,48 @@ class WebParts:
     checks: Mapping[str, Check]
     settings: Settings
     counting: Counting | None = None
+    documents: DocumentStore | None = None
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
 
 
 def create_web_app(parts: WebParts) -> Starlette:
-    """The application, for an ASGI server. The end of its lifespan waits for mutations whose clients went away."""
+    """The application, for an ASGI server. The end of its lifespan waits for mutations whose clients went away.
+
+    Raises:
+        TrustedDocumentsError: if the documents of the settings cannot be used.
+    """
+    trusted = trusted_documents(parts.settings.graphql, schema)
     base_url = base_url_for(parts.settings.server)
     metrics = NO_METRICS if parts.counting is None else parts.counting.metrics
+    operations = OperationSource(schema, _told_documents(parts), trusted)
     graphql = GraphQLEndpoint(
-        schema, parts.use_cases, parts.settings.uploads, base_url, stopping=parts.stopping, metrics=metrics
+        schema,
+        parts.use_cases,
+        parts.settings.uploads,
+        base_url,
+        graphiql=not trusted.exclusive,
+        stopping=parts.stopping,
+        metrics=metrics,
+        operations=operations,
+    )
+    sockets = WebSocketEndpoint(
+        schema=schema,
+        operations=operations,
+        use_cases=parts.use_cases,
+        base_url=base_url,
+        is_allowed=origin_check(parts.settings.server),
+        limits=_socket_limits(parts.settings),
+        stopping=parts.stopping,
+        metrics=metrics,
     )
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
         yield
-        await graphql.settle()
+        await asyncio.gather(graphql.settle(), sockets.settle())
 
     app = Starlette(
-        routes=_routes(parts, graphql),
+        routes=_routes(parts, graphql, sockets),
         middleware=middleware(parts.settings.server, metrics),
         exception_handlers=ERROR_HANDLERS,
         lifespan=lifespan,
@@ -68,12 +100,25 @@ def create_web_app(parts: WebParts) -> Starlette:
     return app
 
 
-def _routes(parts: WebParts, graphql: GraphQLEndpoint) -> list[BaseRoute]:
+def _told_documents(parts: WebParts) -> DocumentStore | None:
+    return parts.documents if parts.settings.graphql.persisted_queries else None
+
+
+def _socket_limits(settings: Settings) -> Limits:
+    return Limits(
+        init_timeout_seconds=settings.graphql.connection_init_timeout_seconds,
+        max_message_bytes=settings.uploads.max_field_size,
+        max_operations=settings.graphql.max_socket_operations,
+    )
+
+
+def _routes(parts: WebParts, graphql: GraphQLEndpoint, sockets: WebSocketEndpoint) -> list[BaseRoute]:
     return [
         Route("/", _to_graphql),
-        Route(GRAPHQL_PATH, graphql),
+        Route(GRAPHQL_PATH, compressed(graphql) if parts.settings.server.compression else graphql),
+        WebSocketRoute(GRAPHQL_PATH, sockets),
         graphiql_assets(),
-        Route(SCHEMA_PATH, _schema),
+        *([] if parts.settings.graphql.only_trusted else [Route(SCHEMA_PATH, _schema)]),
         Route(MEDIA_PATH, Media(parts.use_cases.image_reader, parts.storage), methods=["GET"]),
         *Health(parts.checks, stopping=parts.stopping).routes(),
         *_metrics_routes(parts),

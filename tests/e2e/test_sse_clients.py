@@ -39,6 +39,12 @@ def test_the_progress_of_an_upload_is_heard_to_its_end(facts: dict[str, Any], ph
     assert [moment["done"] for moment in moments[:-1]] == [False] * (len(moments) - 1)
 
 
+def test_the_image_is_told_once_it_is_processed(facts: dict[str, Any]) -> None:
+    image = {"id": facts["uploaded"]["image"]["id"], "processing": "READY"}
+
+    assert facts["processed"] == [{"data": {"imageProcessed": image}}]
+
+
 def test_a_query_has_one_result(facts: dict[str, Any]) -> None:
     assert facts["query"] == [{"data": {"__typename": "Query"}}]
 

@@ -17,6 +17,7 @@ from gallery.domain.ids import ImageId, UserId
 from gallery.domain.images import Image
 from gallery.domain.jobs import Job
 from gallery.domain.tags import Tag
+from gallery.platform.processed import LocalProcessedImages
 from gallery.services.abandoned_uploads import AbandonedUploads
 from gallery.services.albums import AlbumService
 from gallery.services.heartbeat import Heartbeat
@@ -69,6 +70,7 @@ class MemoryGallery:
         self.named_objects = MemoryNamedObjects(self.database)
         self.answers = MemoryAnswerStore(self.database)
         self.progress = MemoryProgressBoard()
+        self.processed = LocalProcessedImages()
         self.inspector = ObedientInspector()
         self.renderer = ObedientRenderer()
         self.verifier = ObedientVerifier()

@@ -96,6 +96,7 @@ async def live_gallery(place: Place, **uploads: object) -> AsyncIterator[LiveGal
                 storage=container.storage,
                 checks=container.checks,
                 counting=container.counting,
+                documents=container.documents,
             )
         )
         listener.app = web

@@ -40,6 +40,7 @@ def parts_of(gallery: MemoryGallery, **server: str) -> WebParts:
         idempotency=gallery.idempotency,
         answers=gallery.answers,
         progress=gallery.progress,
+        processed=gallery.processed,
         sweep=gallery.sweep,
         sweep_grace=timedelta(hours=1),
     )

@@ -95,6 +95,7 @@ def a_context(gallery: MemoryGallery, tag_reader: MemoryTagReader | None = None)
         idempotency=gallery.idempotency,
         answers=gallery.answers,
         progress=gallery.progress,
+        processed=gallery.processed,
         sweep=gallery.sweep,
         sweep_grace=timedelta(hours=1),
     )

@@ -193,6 +193,7 @@ def test_uvicorn_writes_the_same_lines_and_no_access_log() -> None:
     stream = configured()
     logging.getLogger("uvicorn.error").info("Started", extra={"color_message": "\x1b[36mStarted"})
     logging.getLogger("uvicorn.access").info("GET /?token=secret")
+    logging.getLogger("uvicorn.error").info('%s - "WebSocket %s" [accepted]', "127.0.0.1:1", "/?token=secret")
     assert [(line["logger"], line["event"]) for line in lines(stream)] == [("uvicorn.error", "Started")]
     assert "color_message" not in lines(stream)[0]
     assert not logging.getLogger("uvicorn.access").hasHandlers()

@@ -45,7 +45,7 @@ class Cache:
     """
 
     def __init__(self, valkey: Valkey, settings: CacheSettings, metrics: CacheMetrics) -> None:
-        self._valkey = valkey
+        self.valkey = valkey
         self._entries = Entries(valkey.client)
         self._loads = Loads(valkey, self._entries, Lifetimes(settings), metrics)
         self._drops: set[asyncio.Task[None]] = set()
@@ -54,7 +54,7 @@ class Cache:
     @property
     def available(self) -> bool:
         """Whether the cache is used at present; if not, everything is read from the database."""
-        return self._valkey.available
+        return self.valkey.available
 
     async def ping(self) -> None:
         """Passes if Valkey answers in time.
@@ -62,7 +62,7 @@ class Cache:
         Raises:
             CacheUnavailableError: if not.
         """
-        await self._valkey.ping()
+        await self.valkey.ping()
 
     async def get(self, kind: Kind[V], slot: Slot, load: Callable[[], Awaitable[V]]) -> V:
         """The value of a slot, from the database if need be."""
@@ -80,7 +80,7 @@ class Cache:
         while pending:
             lease = secrets.token_urlsafe(9).encode()
             try:
-                seen = await self._valkey.call(lambda: self._look_up(kind, pending, lease))  # noqa: B023  # at once
+                seen = await self.valkey.call(lambda: self._look_up(kind, pending, lease))  # noqa: B023  # at once
             except CacheUnavailableError:
                 self.metrics.misses_by_kind[kind.name] += len(pending)
                 return values | dict(await load(list(pending)))
@@ -113,7 +113,7 @@ class Cache:
             log.exception("the cache does not understand an event and drops everything")
             keys = [EVERYTHING]
         if keys:
-            await self._valkey.drop(keys)
+            await self.valkey.drop(keys)
 
     async def _look_up(self, kind: Kind[V], slots: Mapping[K, Slot], lease: bytes) -> _Seen[K, V]:
         """What lies in the slots; what is missing is leased, or was found by now."""

@@ -10,16 +10,16 @@ import asyncio
 import logging
 from collections import Counter
 from collections.abc import AsyncGenerator, AsyncIterator, Collection, Iterator
-from contextlib import aclosing, asynccontextmanager, contextmanager, suppress
+from contextlib import aclosing, asynccontextmanager, contextmanager
 from typing import Final
 from uuid import UUID
 
 import orjson
 from redis.asyncio import Redis
-from redis.asyncio.client import PubSub
 
 from gallery.domain.ids import UserId
 from gallery.domain.upload_ports import UploadProgress
+from gallery.platform.cache.channels import ChannelListener
 from gallery.platform.cache.valkey import PREFIX, create_client
 from gallery.platform.progress import INTERVAL_SECONDS, LIFETIME_SECONDS, LocalProgressBoard, News, Story
 from gallery.settings import CacheSettings
@@ -29,9 +29,6 @@ log = logging.getLogger(__name__)
 _STORIES: Final = f"{PREFIX}progress:"
 """Of each upload there is a key and a channel of the same name."""
 _CALL_SECONDS = 1.0
-_RETRY_SECONDS = 1.0
-_SILENCE_SECONDS = 15.0
-"""After how long without a word Valkey is asked whether it is still there."""
 
 
 class ValkeyProgressBoard:
@@ -43,8 +40,9 @@ class ValkeyProgressBoard:
         self._outbox: dict[Story, News] = {}
         self._sending: asyncio.Task[None] | None = None
         self._watched: Counter[Story] = Counter()
-        self._listening: asyncio.Task[None] | None = None
-        self._is_subscribed = asyncio.Event()
+        self._listener = ChannelListener(
+            client, f"{_STORIES}*", hear=self._hear, on_subscribed=lambda: self._catch_up(list(self._watched))
+        )
 
     def report(self, owner: UserId, upload: str, progress: UploadProgress) -> None:
         """As the port says."""
@@ -61,10 +59,7 @@ class ValkeyProgressBoard:
         """Sends what is not sent yet, and listens no more."""
         if self._sending is not None:
             await self._sending
-        if self._listening is not None:
-            self._listening.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._listening
+        await self._listener.close()
 
     # Reporting
 
@@ -93,8 +88,7 @@ class ValkeyProgressBoard:
     @contextmanager
     def _following(self, story: Story) -> Iterator[None]:
         self._watched[story] += 1
-        if self._listening is None:
-            self._listening = asyncio.create_task(self._listen())
+        self._listener.start()
         catching_up = asyncio.create_task(self._catch_up([story]))
         try:
             yield
@@ -102,43 +96,11 @@ class ValkeyProgressBoard:
             catching_up.cancel()
             self._watched -= Counter([story])
             if not self._watched:
-                self._listening.cancel()
-                self._listening = None
-                self._is_subscribed.clear()
-
-    async def _listen(self) -> None:
-        """Hears of all uploads on one connection, as long as anybody watches one, and comes back if it is lost."""
-        while True:
-            try:
-                async with aclosing(self._client.pubsub()) as pubsub:
-                    await pubsub.psubscribe(f"{_STORIES}*")
-                    await self._receive(pubsub)
-            except Exception as error:  # noqa: BLE001  # as in `_send`
-                log.debug("the progress of uploads in other processes is not heard: %r", error)
-            self._is_subscribed.clear()
-            await asyncio.sleep(_RETRY_SECONDS)
-
-    async def _receive(self, pubsub: PubSub) -> None:
-        """Hears until nothing comes any more, not even an answer to the question whether there is anybody."""
-        is_asked = False
-        while True:
-            message = await pubsub.get_message(timeout=_SILENCE_SECONDS)
-            if message is None:
-                if is_asked:
-                    return
-                await pubsub.ping()
-                is_asked = True
-                continue
-            is_asked = False
-            if message["type"] == "psubscribe":
-                self._is_subscribed.set()
-                await self._catch_up(list(self._watched))
-            elif message["type"] == "pmessage":
-                self._hear(message["channel"], message["data"])
+                self._listener.stop()
 
     async def _catch_up(self, stories: Collection[Story]) -> None:
         """Hears the last word on uploads. Asked for after subscribing, so that nothing is said in between."""
-        await self._is_subscribed.wait()
+        await self._listener.is_subscribed.wait()
         names = [_name(story) for story in stories]
         try:
             async with asyncio.timeout(_CALL_SECONDS):

@@ -10,6 +10,7 @@ import strawberry
 
 from gallery.domain.access import Viewer
 from gallery.domain.ports import AlbumReader, ImageReader, TagReader
+from gallery.domain.processing_ports import ProcessedImages
 from gallery.domain.upload_ports import AnswerStore, ProgressBoard
 from gallery.services.albums import AlbumService
 from gallery.services.idempotency import IdempotencyService
@@ -23,9 +24,10 @@ from gallery.web.graphql.loaders import Loaders
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UseCases:
-    """What resolvers may call: the readers for queries, the services for mutations, and what is told of uploads.
+    """What resolvers may call: the readers for queries, the services for mutations, and those who tell of both.
 
-    `answers` are those that were sent under idempotency keys. `sweep_grace` is what the sweep leaves alone.
+    `progress` tells of uploads, `processed` of images. `answers` are those that were sent under idempotency
+    keys. `sweep_grace` is what the sweep leaves alone.
     """
 
     image_reader: ImageReader
@@ -39,6 +41,7 @@ class UseCases:
     idempotency: IdempotencyService
     answers: AnswerStore
     progress: ProgressBoard
+    processed: ProcessedImages
     sweep: SweepService
     sweep_grace: timedelta
 

@@ -29,7 +29,6 @@ from gallery.web.graphql.answers import Answer, MethodNotAllowedError, refusal, 
 from gallery.web.graphql.compiled import CompiledOperations
 from gallery.web.graphql.context import Context, UseCases
 from gallery.web.graphql.execution import (
-    Documents,
     PreparedOperation,
     RefusedDocumentError,
     format_result,
@@ -39,6 +38,7 @@ from gallery.web.graphql.execution import (
 from gallery.web.graphql.idempotency import first_answer, key_in
 from gallery.web.graphql.measuring import MeasuredOperation
 from gallery.web.graphql.negotiation import MediaType, negotiate, prefers_html, takes_events
+from gallery.web.graphql.persisted import OperationSource
 from gallery.web.graphql.request import (
     MULTIPART,
     Parameters,
@@ -96,10 +96,11 @@ class GraphQLEndpoint:
         graphiql: bool = True,
         stopping: asyncio.Event | None = None,
         metrics: WebMetrics = NO_METRICS,
+        operations: OperationSource | None = None,
     ) -> None:
         self._schema = schema
-        self._documents = Documents(schema)
-        self._operations = CompiledOperations(schema)
+        self._operations = operations or OperationSource(schema)
+        self._compiled = CompiledOperations(schema)
         self._use_cases = use_cases
         self._uploads = uploads
         self._base_url = base_url
@@ -186,7 +187,7 @@ class GraphQLEndpoint:
         self, exchange: _Exchange, parameters: Parameters, measured: MeasuredOperation
     ) -> Answer | _Subscription:
         try:
-            operation = self._documents.prepare(parameters.query, parameters.operation_name)
+            parameters, operation = await self._operations.prepare(parameters)
         except RefusedDocumentError as refused:
             measured.refused()
             result = ExecutionResult(None, refused.errors)
@@ -215,7 +216,7 @@ class GraphQLEndpoint:
     async def _run(
         self, exchange: _Exchange, operation: PreparedOperation, variables: dict[str, Any], context: Context
     ) -> ExecutionResult:
-        running = asyncio.create_task(self._operations.run(operation, variables, context))
+        running = asyncio.create_task(self._compiled.run(operation, variables, context))
         if operation.kind is OperationType.MUTATION:
             self._mutations.add(running)
             running.add_done_callback(self._mutations.discard)

@@ -22,15 +22,19 @@ IDEMPOTENCY_HEADER = "Idempotency-Key"
 JSON = "application/json"
 MULTIPART = "multipart/form-data"
 
+PERSISTED_QUERY = "persistedQuery"
+"""The extension in which a request names its document by a hash (`persisted.py`)."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parameters:
-    """What to execute. Extensions are there for the protocol's sake; nothing reads them yet."""
+    """What to execute. `query` is empty if the request names its document instead of sending it."""
 
     query: str
     operation_name: str | None
     variables: dict[str, Any]
     extensions: dict[str, Any]
+    document_id: str | None = None
 
 
 def parameters_of(content: object) -> Parameters:
@@ -43,16 +47,18 @@ def parameters_of(content: object) -> Parameters:
         _refuse("Batches are not taken. Send each operation as a request of its own.")
     if not isinstance(content, dict):
         _refuse('The request is not a JSON object such as {"query": "{ stats { imageCount } }"}.')
-    query, name = content.get("query"), content.get("operationName")
-    if not isinstance(query, str) or not query.strip():
+    query, extensions = _string(content, "query"), _json_object(content, "extensions")
+    document_id = _string(content, "documentId") or None
+    if not query.strip() and document_id is None and extensions.get(PERSISTED_QUERY) is None:
         _refuse("The request has no `query`: a string that holds a GraphQL document.")
-    if name is not None and not isinstance(name, str):
-        _refuse("`operationName` is not a string.")
+    if document_id is not None and (query.strip() or extensions.get(PERSISTED_QUERY) is not None):
+        _refuse("The request has a `documentId` and names another document as well. Send one of them.")
     return Parameters(
         query=query,
-        operation_name=name or None,
+        operation_name=_string(content, "operationName") or None,
         variables=_json_object(content, "variables"),
-        extensions=_json_object(content, "extensions"),
+        extensions=extensions,
+        document_id=document_id,
     )
 
 
@@ -71,7 +77,7 @@ def parameters_in_url(fields: Mapping[str, str]) -> Parameters:
     Raises:
         RequestError: INVALID_JSON, or BAD_REQUEST if a parameter is missing or of a wrong type.
     """
-    content: dict[str, object] = {name: fields.get(name) for name in ("query", "operationName")}
+    content: dict[str, object] = {name: fields.get(name) for name in ("query", "operationName", "documentId")}
     for name in ("variables", "extensions"):
         text = fields.get(name)
         content[name] = _parse_json(text.encode(), f"`{name}`") if text else None
@@ -106,6 +112,15 @@ def require_csrf_header(headers: Headers) -> None:
             f'Send "{first}: 1"; {second} and {third} do as well, with any value.'
         )
         raise RequestError(RequestCode.CSRF_HEADER_MISSING, message)
+
+
+def _string(content: dict[str, Any], name: str) -> str:
+    value = content.get(name)
+    if value is None:
+        return ""
+    if not isinstance(value, str):
+        _refuse(f"`{name}` is not a string.")
+    return value
 
 
 def _json_object(content: dict[str, Any], name: str) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from gallery.web.graphql.context import Info
 from gallery.web.graphql.ids import parse_global_id
 from gallery.web.graphql.images import ImageMutations, ImageQueries, find_image
 from gallery.web.graphql.node import Node
+from gallery.web.graphql.processing import ProcessingSubscriptions
 from gallery.web.graphql.progress import ProgressSubscriptions
 from gallery.web.graphql.request import IDEMPOTENCY_HEADER
 from gallery.web.graphql.scalars import SCALARS
@@ -71,8 +72,8 @@ class Mutation(UploadMutations, StagedUploadMutations, ImageMutations, TagMutati
     """All root fields that write."""
 
 
-@strawberry.type(description="What can be listened to, by server-sent events.")
-class Subscription(ProgressSubscriptions):
+@strawberry.type(description="What can be listened to, by a WebSocket or server-sent events.")
+class Subscription(ProgressSubscriptions, ProcessingSubscriptions):
     """All root fields that tell again and again."""
 
 

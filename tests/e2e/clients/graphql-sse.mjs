@@ -12,6 +12,7 @@ import { CSRF_HEADERS } from "./lib/main-job.mjs";
 
 const [url, photo, progressId] = argv.slice(2);
 const UPLOAD_PROGRESS = "subscription ($id: ID!) { uploadProgress(id: $id) { receivedBytes totalBytes done } }";
+const IMAGE_PROCESSED = "subscription ($id: ID) { imageProcessed(id: $id) { id processing } }";
 const UPLOAD_IMAGE = "mutation ($input: UploadImageInput!) { uploadImage(input: $input) { image { id } errors { code } } }";
 
 /** All results of an operation, to its end. */
@@ -41,6 +42,7 @@ const uploaded = await upload();
 const facts = {
   uploaded,
   progress: await watching,
+  processed: await heard(client, IMAGE_PROCESSED, { id: uploaded.image.id }),
   query: await heard(client, "{ __typename }", {}),
   invalid: await heard(client, "subscription { nothing }", {}),
 };

@@ -1,0 +1,89 @@
+"""Hearing what other processes publish in Valkey."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from contextlib import aclosing, suppress
+
+from redis.asyncio import Redis
+from redis.asyncio.client import PubSub
+
+log = logging.getLogger(__name__)
+
+_RETRY_SECONDS = 1.0
+_SILENCE_SECONDS = 15.0
+"""After how long without a word Valkey is asked whether it is still there."""
+
+
+class ChannelListener:
+    """Hears all channels of a pattern on one connection, and comes back if it is lost.
+
+    `hear` is called with the channel and the message; `on_subscribed` after each return, when something may have been
+    missed.
+    """
+
+    def __init__(
+        self,
+        client: Redis,
+        pattern: str,
+        *,
+        hear: Callable[[bytes, bytes], None],
+        on_subscribed: Callable[[], Awaitable[None]],
+    ) -> None:
+        self._client = client
+        self._pattern = pattern
+        self._hear = hear
+        self._on_subscribed = on_subscribed
+        self._listening: asyncio.Task[None] | None = None
+        self.is_subscribed = asyncio.Event()
+
+    def start(self) -> None:
+        """Begins to listen, unless it does."""
+        if self._listening is None:
+            self._listening = asyncio.create_task(self._listen())
+
+    def stop(self) -> asyncio.Task[None] | None:
+        """Listens no more; what is ending."""
+        listening, self._listening = self._listening, None
+        if listening is not None:
+            listening.cancel()
+        self.is_subscribed.clear()
+        return listening
+
+    async def close(self) -> None:
+        """Listens no more, and waits for the end."""
+        listening = self.stop()
+        if listening is not None:
+            with suppress(asyncio.CancelledError):
+                await listening
+
+    async def _listen(self) -> None:
+        while True:
+            try:
+                async with aclosing(self._client.pubsub()) as pubsub:
+                    await pubsub.psubscribe(self._pattern)
+                    await self._receive(pubsub)
+            except Exception as error:  # noqa: BLE001  # a client parsing garbage raises anything
+                log.debug("what other processes tell is not heard: %r", error)
+            self.is_subscribed.clear()
+            await asyncio.sleep(_RETRY_SECONDS)
+
+    async def _receive(self, pubsub: PubSub) -> None:
+        """Hears until nothing comes any more, not even an answer to the question whether there is anybody."""
+        is_asked = False
+        while True:
+            message = await pubsub.get_message(timeout=_SILENCE_SECONDS)
+            if message is None:
+                if is_asked:
+                    return
+                await pubsub.ping()
+                is_asked = True
+                continue
+            is_asked = False
+            if message["type"] == "psubscribe":
+                self.is_subscribed.set()
+                await self._on_subscribed()
+            elif message["type"] == "pmessage":
+                self._hear(message["channel"], message["data"])

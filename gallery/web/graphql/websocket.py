@@ -1,0 +1,131 @@
+"""The ASGI application behind `/graphql` for WebSockets."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing, suppress
+from dataclasses import dataclass, field
+from functools import partial
+from http import HTTPStatus
+from typing import Any, Final
+
+import strawberry
+from graphql import ExecutionResult, OperationType
+from starlette.requests import HTTPConnection
+from starlette.types import Receive, Scope, Send
+from starlette.websockets import WebSocket
+
+from gallery.domain.access import LOCAL_ADMINISTRATOR
+from gallery.domain.metrics import NO_METRICS, WebMetrics
+from gallery.web.errors import InternalError, RequestCode, RequestError, error_body
+from gallery.web.graphql.context import Context, UseCases
+from gallery.web.graphql.execution import PreparedOperation, RefusedDocumentError, format_result, run, run_subscription
+from gallery.web.graphql.idempotency import first_answer
+from gallery.web.graphql.measuring import MeasuredOperation
+from gallery.web.graphql.persisted import OperationSource
+from gallery.web.graphql.request import Parameters
+from gallery.web.graphql.transport_ws import GONE, SUBPROTOCOL, Answer, CloseCode, Connection, Limits
+from gallery.web.middleware.request_ids import request_id_of
+from gallery.web.responses import error_response
+
+log = logging.getLogger(__name__)
+
+_NOT_ALLOWED: Final = (
+    "The page that asks for this WebSocket is not the gallery's. Let its operator add the origin to "
+    "GALLERY_SERVER__CORS_ORIGINS."
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WebSocketEndpoint:
+    """Executes operations of any kind over WebSockets that speak graphql-transport-ws.
+
+    The older subprotocol graphql-ws is refused. Setting `stopping` closes all connections.
+    """
+
+    schema: strawberry.Schema
+    operations: OperationSource
+    use_cases: UseCases
+    base_url: Callable[[HTTPConnection], str]
+    is_allowed: Callable[[HTTPConnection], bool]
+    limits: Limits
+    stopping: asyncio.Event
+    metrics: WebMetrics = NO_METRICS
+    _mutations: set[asyncio.Task[ExecutionResult]] = field(default_factory=set, init=False)
+
+    async def settle(self) -> None:
+        """Waits for mutations whose connections were cut off."""
+        await asyncio.gather(*self._mutations, return_exceptions=True)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One connection (ASGI)."""
+        websocket = WebSocket(scope, receive, send)
+        if not self.is_allowed(websocket):
+            error = RequestError(RequestCode.ORIGIN_NOT_ALLOWED, _NOT_ALLOWED, HTTPStatus.FORBIDDEN)
+            await error_response(scope, error)(scope, receive, send)
+            return
+        is_spoken = SUBPROTOCOL in scope["subprotocols"]
+        try:
+            await websocket.accept(SUBPROTOCOL if is_spoken else None)
+        except OSError:
+            return  # the client did not wait
+        if not is_spoken:  # the handshake is done all the same: browsers tell a page nothing of one that was refused
+            with suppress(*GONE):
+                await websocket.close(CloseCode.SUBPROTOCOL_NOT_ACCEPTABLE, "Subprotocol not acceptable")
+            return
+        execute = partial(self._answers, websocket)
+        request_id = request_id_of(scope)
+        await Connection(websocket, execute, self.limits, request_id=request_id, stopping=self.stopping).serve()
+
+    async def _answers(self, websocket: WebSocket, parameters: Parameters) -> AsyncGenerator[Answer]:
+        """The answers to an operation. Whatever goes wrong is one of them."""
+        request_id = request_id_of(websocket.scope)
+        with MeasuredOperation(self.metrics) as measured:
+            try:
+                async with aclosing(self._executed(websocket, parameters, measured)) as answers:
+                    async for answer in answers:
+                        yield answer
+            except RequestError as error:
+                measured.refused()
+                yield error_body(error, request_id)
+            except Exception:
+                log.exception("an operation failed: %s", request_id)
+                yield error_body(InternalError(request_id), request_id)
+
+    async def _executed(
+        self, websocket: WebSocket, parameters: Parameters, measured: MeasuredOperation
+    ) -> AsyncGenerator[Answer]:
+        context = Context(
+            viewer=LOCAL_ADMINISTRATOR,
+            use_cases=self.use_cases,
+            base_url=self.base_url(websocket),
+            request_id=request_id_of(websocket.scope),
+        )
+        try:
+            parameters, operation = await self.operations.prepare(parameters)
+        except RefusedDocumentError as refused:
+            measured.refused()
+            yield format_result(ExecutionResult(None, refused.errors), context.request_id)
+            return
+        measured.is_a(operation.kind)
+        if operation.kind is OperationType.SUBSCRIPTION:
+            async with aclosing(run_subscription(self.schema, operation, parameters.variables, context)) as results:
+                async for result in results:
+                    measured.ended(result, context)
+                    yield format_result(result, context.request_id)
+            return
+        result = await self._run(operation, parameters.variables, context)
+        measured.ended(result, context)
+        content = format_result(result, context.request_id)
+        yield await first_answer(context, parameters, operation, content)
+
+    async def _run(self, operation: PreparedOperation, variables: dict[str, Any], context: Context) -> ExecutionResult:
+        """The result of a query, or of a mutation, which is finished even if nobody waits for it."""
+        if operation.kind is OperationType.QUERY:
+            return await run(self.schema, operation, variables, context)
+        running = asyncio.create_task(run(self.schema, operation, variables, context))
+        self._mutations.add(running)
+        running.add_done_callback(self._mutations.discard)
+        return await asyncio.shield(running)
