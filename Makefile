@@ -4,6 +4,7 @@
 BIN := .venv/bin
 ARGS ?=
 EXACT := gallery/domain/*,gallery/services/*
+TESTS := -n 2 --dist loadfile --no-loadscope-reorder
 
 export PYTHON
 
@@ -26,8 +27,8 @@ worker: install ## Start a worker that makes renditions
 migrate: install ## Bring the database up to date
 	@exec $(BIN)/gallery migrate $(ARGS)
 
-test: install ## Run the whole test suite; ARGS="-k upload"
-	$(BIN)/pytest $(ARGS)
+test: install ## Run the whole test suite in two processes; ARGS="-k upload"
+	$(BIN)/pytest $(TESTS) $(ARGS)
 
 check: lint types imports schema migrations coverage ## Everything that CI demands: all the checks, and the tests with coverage
 
@@ -54,7 +55,7 @@ migrations: install ## Check that migrations are safe to run beside a working se
 coverage: install ## Run the whole test suite and demand its coverage
 	$(BIN)/coverage erase
 	# Crashes and outages meet real time-outs on a busy machine: what fails is named, and gets one more try alone.
-	$(BIN)/coverage run -m pytest $(ARGS) || \
+	$(BIN)/coverage run -m pytest $(TESTS) $(ARGS) || \
 		$(BIN)/coverage run -m pytest --last-failed --last-failed-no-failures=none $(ARGS)
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report

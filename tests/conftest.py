@@ -18,6 +18,14 @@ from gallery.platform.database.engine import driver_dsn
 from gallery.platform.database.migrate import upgrade
 from tests.services import S3Access, Services, running_cache, running_database, running_s3
 
+_TESTS = Path(__file__).parent
+_SLOW_FIRST = ("e2e", "integration", "contracts", "unit")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begins with the slow folders: processes that share the tests end at about the same time."""
+    items.sort(key=lambda item: _SLOW_FIRST.index(item.path.relative_to(_TESTS).parts[0]))
+
 
 @pytest.fixture(scope="session")
 def servers_folder() -> Iterator[Path]:

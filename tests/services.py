@@ -2,10 +2,13 @@
 
 Each of the three comes from the first of these that is there:
 
-1. a server of yours, named by GALLERY_TEST_DATABASE_URL, GALLERY_TEST_CACHE_URL (it is emptied!), or
-   GALLERY_TEST_S3_ENDPOINT_URL with GALLERY_TEST_S3_ACCESS_KEY_ID and GALLERY_TEST_S3_SECRET_ACCESS_KEY;
+1. a server of yours, named by GALLERY_TEST_DATABASE_URL, GALLERY_TEST_CACHE_URL (it is emptied, so only one process of
+   tests can use it: `make test ARGS="-n 0"`), or GALLERY_TEST_S3_ENDPOINT_URL with GALLERY_TEST_S3_ACCESS_KEY_ID and
+   GALLERY_TEST_S3_SECRET_ACCESS_KEY;
 2. a container, if GALLERY_TEST_SERVICES=containers, of the image in POSTGRES_IMAGE, VALKEY_IMAGE or S3_IMAGE;
 3. the embedded server of the gallery itself, in a folder that is removed at the end.
+
+Where several processes share the tests, each has servers of its own.
 """
 
 from __future__ import annotations
@@ -73,6 +76,7 @@ async def running_database(folder: Path) -> AsyncIterator[str]:
 async def running_cache(folder: Path) -> AsyncIterator[str]:
     """The URL of a Valkey server."""
     if url := os.environ.get("GALLERY_TEST_CACHE_URL"):
+        assert "PYTEST_XDIST_WORKER" not in os.environ, "GALLERY_TEST_CACHE_URL is for one process of tests: -n 0"
         yield url
     elif _containers_wanted():
         container = (
