@@ -21,6 +21,7 @@ from gallery.domain.errors import GalleryError, NotFoundError
 from gallery.domain.ports import StoredObject
 from gallery.services.uploads import UploadLimits, UploadService
 from gallery.settings import UploadSettings
+from gallery.web.graphql.compiled import CompiledOperations
 from gallery.web.graphql.context import Info, UseCases
 from gallery.web.graphql.endpoint import GraphQLEndpoint
 from gallery.web.graphql.persisted import OperationSource
@@ -272,6 +273,7 @@ class GraphQLServer:
         return WebSocketEndpoint(
             schema=SCHEMA,
             operations=operations or self.operations,
+            compiled=CompiledOperations(SCHEMA),
             use_cases=self.use_cases,
             base_url=lambda connection: f"https://{connection.headers['host']}",
             is_allowed=lambda connection: connection.headers.get("origin") in {None, "https://app.example"},

@@ -20,6 +20,7 @@ from gallery.settings import Settings
 from gallery.web.base_url import base_url_for
 from gallery.web.compression import compressed
 from gallery.web.graphiql import graphiql_assets
+from gallery.web.graphql.compiled import CompiledOperations
 from gallery.web.graphql.context import UseCases
 from gallery.web.graphql.endpoint import GraphQLEndpoint
 from gallery.web.graphql.persisted import OperationSource
@@ -64,6 +65,7 @@ def create_web_app(parts: WebParts) -> Starlette:
     base_url = base_url_for(parts.settings.server)
     metrics = NO_METRICS if parts.counting is None else parts.counting.metrics
     operations = OperationSource(schema, _told_documents(parts), trusted)
+    compiled = CompiledOperations(schema)
     graphql = GraphQLEndpoint(
         schema,
         parts.use_cases,
@@ -73,10 +75,12 @@ def create_web_app(parts: WebParts) -> Starlette:
         stopping=parts.stopping,
         metrics=metrics,
         operations=operations,
+        compiled=compiled,
     )
     sockets = WebSocketEndpoint(
         schema=schema,
         operations=operations,
+        compiled=compiled,
         use_cases=parts.use_cases,
         base_url=base_url,
         is_allowed=origin_check(parts.settings.server),

@@ -97,10 +97,11 @@ class GraphQLEndpoint:
         stopping: asyncio.Event | None = None,
         metrics: WebMetrics = NO_METRICS,
         operations: OperationSource | None = None,
+        compiled: CompiledOperations | None = None,
     ) -> None:
         self._schema = schema
         self._operations = operations or OperationSource(schema)
-        self._compiled = CompiledOperations(schema)
+        self._compiled = compiled or CompiledOperations(schema)
         self._use_cases = use_cases
         self._uploads = uploads
         self._base_url = base_url

@@ -20,8 +20,9 @@ from starlette.websockets import WebSocket
 from gallery.domain.access import LOCAL_ADMINISTRATOR
 from gallery.domain.metrics import NO_METRICS, WebMetrics
 from gallery.web.errors import InternalError, RequestCode, RequestError, error_body
+from gallery.web.graphql.compiled import CompiledOperations
 from gallery.web.graphql.context import Context, UseCases
-from gallery.web.graphql.execution import PreparedOperation, RefusedDocumentError, format_result, run, run_subscription
+from gallery.web.graphql.execution import PreparedOperation, RefusedDocumentError, format_result, run_subscription
 from gallery.web.graphql.idempotency import first_answer
 from gallery.web.graphql.measuring import MeasuredOperation
 from gallery.web.graphql.persisted import OperationSource
@@ -47,6 +48,7 @@ class WebSocketEndpoint:
 
     schema: strawberry.Schema
     operations: OperationSource
+    compiled: CompiledOperations
     use_cases: UseCases
     base_url: Callable[[HTTPConnection], str]
     is_allowed: Callable[[HTTPConnection], bool]
@@ -124,8 +126,8 @@ class WebSocketEndpoint:
     async def _run(self, operation: PreparedOperation, variables: dict[str, Any], context: Context) -> ExecutionResult:
         """The result of a query, or of a mutation, which is finished even if nobody waits for it."""
         if operation.kind is OperationType.QUERY:
-            return await run(self.schema, operation, variables, context)
-        running = asyncio.create_task(run(self.schema, operation, variables, context))
+            return await self.compiled.run(operation, variables, context)
+        running = asyncio.create_task(self.compiled.run(operation, variables, context))
         self._mutations.add(running)
         running.add_done_callback(self._mutations.discard)
         return await asyncio.shield(running)
