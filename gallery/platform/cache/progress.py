@@ -42,6 +42,7 @@ class ValkeyProgressBoard:
         self._local = LocalProgressBoard(on_report=self._post, interval_seconds=interval_seconds)
         self._outbox: dict[Story, News] = {}
         self._sending: asyncio.Task[None] | None = None
+        self._is_stopped = False
         self._watched: Counter[Story] = Counter()
         self._listening: asyncio.Task[None] | None = None
         self._is_subscribed = asyncio.Event()
@@ -58,7 +59,9 @@ class ValkeyProgressBoard:
                     yield progress
 
     async def stop(self) -> None:
-        """Sends what is not sent yet, and listens no more."""
+        """Sends what is not sent yet; what is reported later is not sent any more, and nothing is heard."""
+        self._local.tell_held()
+        self._is_stopped = True
         if self._sending is not None:
             await self._sending
         if self._listening is not None:
@@ -69,6 +72,8 @@ class ValkeyProgressBoard:
     # Reporting
 
     def _post(self, story: Story, news: News) -> None:
+        if self._is_stopped:
+            return
         self._outbox[story] = news
         if self._sending is None or self._sending.done():
             self._sending = asyncio.create_task(self._send())
