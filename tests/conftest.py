@@ -27,6 +27,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: _SLOW_FIRST.index(item.path.relative_to(_TESTS).parts[0]))
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_handlecrashitem(crashitem: str) -> None:
+    """Ends the run: nobody would miss the tests that the crashed process still had before it."""
+    pytest.exit(f"The process that ran {crashitem} crashed.", returncode=3)
+
+
 @pytest.fixture(scope="session")
 def servers_folder() -> Iterator[Path]:
     """Where embedded servers keep their files: short, since addresses of Unix sockets are."""

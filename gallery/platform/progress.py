@@ -88,10 +88,20 @@ class LocalProgressBoard:
             for watcher in self._watchers.get(story, ()):
                 watcher.hear(news)
 
+    def tell_held(self) -> None:
+        """Tells at once what was reported within the interval, for a board that ends before it."""
+        held, self._held = self._held, {}
+        for story, progress in held.items():
+            if progress is not None:
+                self._tell_now(story, progress)
+
     def _tell(self, story: Story, progress: UploadProgress) -> None:
-        news = News(time.time_ns(), progress)
         self._held[story] = None
         asyncio.get_running_loop().call_later(self._interval_seconds, self._let_go, story)
+        self._tell_now(story, progress)
+
+    def _tell_now(self, story: Story, progress: UploadProgress) -> None:
+        news = News(time.time_ns(), progress)
         self.hear(story, news)
         self._on_report(story, news)
 

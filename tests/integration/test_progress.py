@@ -8,13 +8,14 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from uuid import UUID
 
+import orjson
 import pytest
 from redis.asyncio import Redis
 
 from gallery.domain.ids import UserId
 from gallery.domain.upload_ports import UploadProgress
 from gallery.platform.cache.progress import connect_progress
-from gallery.platform.progress import LocalProgressBoard, News
+from gallery.platform.progress import INTERVAL_SECONDS, LocalProgressBoard, News
 from gallery.settings import CacheSettings
 from tests.integration.cache_support import ValkeyProcess, cache_settings, eventually
 
@@ -50,6 +51,21 @@ async def test_what_one_process_reports_is_heard_in_another(cache_url: str) -> N
         here.report(OWNER, HOLIDAY, DONE)
 
         assert heard + [progress async for progress in watching] == [received(100), received(200), DONE]
+
+
+async def test_a_board_that_ends_sends_what_it_holds_back_and_never_connects_again(valkey: ValkeyProcess) -> None:
+    async with Redis.from_url(valkey.url) as client:
+        async with connect_progress(cache_settings(valkey.url)) as board:
+            board.report(OWNER, HOLIDAY, received(100))
+            board.report(OWNER, HOLIDAY, received(200))
+        last_word = await client.get(KEY)
+        board.report(OWNER, HOLIDAY, DONE)
+        await asyncio.sleep(2 * INTERVAL_SECONDS)
+
+        assert last_word is not None
+        assert orjson.loads(last_word)[1:] == [200, 300, False]
+        assert await client.get(KEY) == last_word
+        assert len(await client.client_list()) == 1
 
 
 async def test_the_last_word_waits_in_valkey_for_those_who_come_later_and_then_goes(cache_url: str) -> None:

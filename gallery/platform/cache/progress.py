@@ -39,6 +39,7 @@ class ValkeyProgressBoard:
         self._local = LocalProgressBoard(on_report=self._post, interval_seconds=interval_seconds)
         self._outbox: dict[Story, News] = {}
         self._sending: asyncio.Task[None] | None = None
+        self._is_stopped = False
         self._watched: Counter[Story] = Counter()
         self._listener = ChannelListener(
             client, f"{_STORIES}*", hear=self._hear, on_subscribed=lambda: self._catch_up(list(self._watched))
@@ -56,7 +57,9 @@ class ValkeyProgressBoard:
                     yield progress
 
     async def stop(self) -> None:
-        """Sends what is not sent yet, and listens no more."""
+        """Sends what is not sent yet; what is reported later is not sent any more, and nothing is heard."""
+        self._local.tell_held()
+        self._is_stopped = True
         if self._sending is not None:
             await self._sending
         await self._listener.close()
@@ -64,6 +67,8 @@ class ValkeyProgressBoard:
     # Reporting
 
     def _post(self, story: Story, news: News) -> None:
+        if self._is_stopped:
+            return
         self._outbox[story] = news
         if self._sending is None or self._sending.done():
             self._sending = asyncio.create_task(self._send())
