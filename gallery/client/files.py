@@ -91,16 +91,15 @@ class FileRange:
         """
         self.take_back()
         try:
-            with await asyncio.to_thread(self._path.open, "rb") as opened:
-                await asyncio.to_thread(opened.seek, self._first_byte)
-                while left := self.size_bytes - self._sent_bytes:
-                    chunk = await asyncio.to_thread(opened.read, min(left, _CHUNK_BYTES))
-                    if not chunk:
-                        raise self._failed(_SHORTER)
-                    yield chunk
-                    self._sent_bytes += len(chunk)
-                    self._sent(len(chunk))
-                    self.on_chunk()
+            while left := self.size_bytes - self._sent_bytes:
+                position = self._first_byte + self._sent_bytes
+                chunk = await asyncio.to_thread(_read, self._path, position, min(left, _CHUNK_BYTES))
+                if not chunk:
+                    raise self._failed(_SHORTER)
+                yield chunk
+                self._sent_bytes += len(chunk)
+                self._sent(len(chunk))
+                self.on_chunk()
         except OSError as error:
             raise self._failed(error.strerror) from error
 
@@ -123,7 +122,7 @@ async def content_type_of(file: SourceFile) -> ContentType:
         UploadInterruptedError: if the file cannot be read.
     """
     try:
-        head = await asyncio.to_thread(_read_head, file.path)
+        head = await asyncio.to_thread(_read, file.path, 0, _HEAD_BYTES)
     except OSError as error:
         raise _unreadable(error.strerror) from error
     match = filetype.image_match(head)
@@ -135,9 +134,11 @@ async def content_type_of(file: SourceFile) -> ContentType:
         raise UnsupportedTypeError(match.mime) from None
 
 
-def _read_head(path: Path) -> bytes:
+def _read(path: Path, first_byte: int, size_bytes: int) -> bytes:
+    """Some bytes of a file, which is opened for them alone: whoever is cut off meanwhile leaves nothing open."""
     with path.open("rb") as file:
-        return file.read(_HEAD_BYTES)
+        file.seek(first_byte)
+        return file.read(size_bytes)
 
 
 def _unreadable(reason: str | None) -> UploadInterruptedError:
