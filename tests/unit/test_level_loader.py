@@ -75,31 +75,50 @@ async def test_a_failed_read_fails_all_who_wait_for_it_and_is_tried_again(reader
     loader = LevelLoader(reader.read)
     reader.error = UnavailableError("database")
     reader.gate.clear()
-    first = asyncio.create_task(loader.load_level([1, 2]))
-    await asyncio.sleep(0)
-    second = asyncio.create_task(loader.load_level([2]))
+    waiting = [asyncio.create_task(loader.load_level(keys)) for keys in ([1, 2], [2], [2, 3])]
     await asyncio.sleep(0)
     reader.gate.set()
 
-    for task in (first, second):
+    for task in waiting:
         with pytest.raises(UnavailableError):
             await task
     reader.error = None
     assert await loader.load_level([1, 2]) == [1, 4]
 
 
-async def test_a_read_that_is_cancelled_leaves_nobody_waiting(reader: Reader) -> None:
+async def test_who_is_cancelled_takes_nothing_from_others_who_wait_for_the_same(reader: Reader) -> None:
     loader = LevelLoader(reader.read)
+    reader.gate.clear()
+    first = asyncio.create_task(loader.load_level([1, 2]))
+    await asyncio.sleep(0)
+    second = asyncio.create_task(loader.load_level([2, 3]))
+    alone = asyncio.ensure_future(loader.load(1))
+    third = asyncio.create_task(loader.load_level([1, 2, 3]))
+    await asyncio.sleep(0)
+
+    for task in (first, second):
+        task.cancel()
+    alone.cancel()
+    await asyncio.wait([first, second])
+    reader.gate.set()
+
+    assert (first.cancelled(), second.cancelled(), alone.cancelled()) == (True, True, True)
+    assert await third == [1, 4, 9]
+    assert await loader.load_many([1, 2, 3]) == [1, 4, 9]
+    assert reader.reads == [[1, 2], [3]]
+
+
+async def test_a_read_that_fails_when_nobody_waits_any_more_is_tried_again(reader: Reader) -> None:
+    loader = LevelLoader(reader.read)
+    reader.error = UnavailableError("database")
     reader.gate.clear()
     first = asyncio.create_task(loader.load_level([1]))
     await asyncio.sleep(0)
-    waiting = loader.load(1)
-
     first.cancel()
-
-    with pytest.raises(asyncio.CancelledError):
-        await first
-    with pytest.raises(asyncio.CancelledError):
-        await waiting
+    await asyncio.wait([first])
     reader.gate.set()
+    for _ in range(5):
+        await asyncio.sleep(0)
+    reader.error = None
+
     assert await loader.load_level([1]) == [1]
