@@ -67,7 +67,12 @@ class Metrics:
 
 def _has_token(request: Request, token: bytes) -> bool:
     scheme, _, given = request.headers.get("authorization", "").partition(" ")
-    return scheme.lower() == "bearer" and secrets.compare_digest(given.strip().encode(), token)
+    return scheme.lower() == "bearer" and secrets.compare_digest(_bytes_of(given), token)
+
+
+def _bytes_of(value: str) -> bytes:
+    """The value of a header as it came: it was read as Latin-1, whatever it is."""
+    return value.strip().encode("latin-1")
 
 
 def _is_local(request: Request) -> bool:

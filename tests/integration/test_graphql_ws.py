@@ -214,6 +214,23 @@ async def test_nothing_but_trusted_documents_is_executed_where_only_they_are(ser
         assert await client.next() == of_count(1)
 
 
+async def test_mutations_that_nobody_waits_for_count_until_they_are_done(server: GraphQLServer, ready: Client) -> None:
+    for number in range(MAX_SOCKET_OPERATIONS):
+        await ready.subscribe("mutation { patient }", str(number))
+        await server.oddities.begun.wait()
+        server.oddities.begun.clear()
+        await ready.send(complete(str(number)))
+    await ready.subscribe("mutation { patient }", "one more")
+    refused = await ready.next()
+    assert (refused["id"], codes(refused)) == ("one more", ["TOO_MANY_OPERATIONS"])
+    server.oddities.go_on.set()
+    await server.sockets.settle()
+    await ready.subscribe("mutation { patient }", "now")
+
+    assert (await ready.next())["payload"] == {"data": {"patient": "mutation"}}
+    assert server.oddities.ended == ["mutation was finished"] * (MAX_SOCKET_OPERATIONS + 1)
+
+
 async def test_operations_of_one_connection_are_bounded(ready: Client) -> None:
     for number in range(MAX_SOCKET_OPERATIONS):
         await ready.subscribe("subscription { patient }", str(number))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from contextlib import aclosing, suppress
+from contextlib import aclosing
 
 from redis.asyncio import Redis
 from redis.asyncio.client import PubSub
@@ -37,6 +37,7 @@ class ChannelListener:
         self._hear = hear
         self._on_subscribed = on_subscribed
         self._listening: asyncio.Task[None] | None = None
+        self._ending: set[asyncio.Task[None]] = set()
         self.is_subscribed = asyncio.Event()
 
     def start(self) -> None:
@@ -44,20 +45,20 @@ class ChannelListener:
         if self._listening is None:
             self._listening = asyncio.create_task(self._listen())
 
-    def stop(self) -> asyncio.Task[None] | None:
-        """Listens no more; what is ending."""
+    def stop(self) -> None:
+        """Listens no more."""
         listening, self._listening = self._listening, None
         if listening is not None:
             listening.cancel()
+            self._ending.add(listening)
+            listening.add_done_callback(self._ending.discard)
         self.is_subscribed.clear()
-        return listening
 
     async def close(self) -> None:
-        """Listens no more, and waits for the end."""
-        listening = self.stop()
-        if listening is not None:
-            with suppress(asyncio.CancelledError):
-                await listening
+        """Listens no more, and waits for the end of whatever has listened."""
+        self.stop()
+        if self._ending:
+            await asyncio.wait(self._ending)
 
     async def _listen(self) -> None:
         while True:

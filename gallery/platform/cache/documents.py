@@ -37,8 +37,6 @@ class ValkeyDocumentStore:
 
     async def keep(self, sha256: str, document: str) -> None:
         """As the port says."""
-        if await self._local.find(sha256) is not None:
-            return
         await self._local.keep(sha256, document)
         try:
             await self._valkey.call(lambda: self._valkey.client.set(_key(sha256), document, ex=LIFETIME_SECONDS))

@@ -39,6 +39,10 @@ class MeasuredOperation:
         """Tells that nothing was executed."""
         self._outcome = OperationOutcome.REFUSED
 
+    def failed(self) -> None:
+        """Tells that it ended by a fault of the gallery, which somebody else told the client of."""
+        self._outcome = OperationOutcome.ERRORS
+
     def ended(self, result: ExecutionResult, context: Context) -> None:
         """Tells what it gave. Of the results of a subscription the last one counts."""
         if result.errors:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncGenerator
 from typing import Annotated, Final
 
@@ -62,7 +63,8 @@ async def _until_processed(info: Info, watch: ProcessedImagesWatch, image_id: Im
             raise NotFoundError.of(EntityKind.IMAGE, field=("id",))
         if image.processing is not ProcessingState.PENDING:
             return image
-        while await watch.next(LOOK_SECONDS) not in {None, image_id}:
+        until = time.monotonic() + LOOK_SECONDS  # however much is heard of others
+        while (left := until - time.monotonic()) > 0 and await watch.next(left) not in {None, image_id}:
             pass
 
 

@@ -93,13 +93,14 @@ class Connection:
             if reading.done():
                 closing = reading.result()
         finally:
-            ending = {reading, stopped, *self._tasks}
-            for task in ending:
+            for task in (reading, stopped, *self._tasks):
                 task.cancel()
-            await asyncio.wait(ending)
-        if closing is not None:
-            with suppress(*GONE):
-                await self._websocket.close(closing.code, closing.reason)
+            await asyncio.wait({reading, stopped})
+            if closing is not None:
+                with suppress(*GONE):
+                    await self._websocket.close(closing.code, closing.reason)
+            if self._tasks:
+                await asyncio.wait(self._tasks)
 
     async def _read(self) -> ClosingError | None:
         """Why the connection is to be closed; None if the client has done so."""
@@ -187,22 +188,30 @@ class Connection:
         task.add_done_callback(self._tasks.discard)
 
     def _complete(self, id_: str) -> None:
-        """Ends an operation, unless it has ended by itself."""
+        """Ends an operation, unless it has ended by itself. One that goes on all the same still counts as one."""
         if (task := self._operations.pop(id_, None)) is not None:
             task.cancel()
 
     async def _operate(self, id_: str, parameters: Parameters) -> None:
         """Sends the answers to an operation. Its id is free again before the last message is sent."""
-        with suppress(*GONE):
-            async with aclosing(self._execute(parameters)) as answers:
-                async for answer in answers:
-                    if "data" not in answer:
-                        self._operations.pop(id_, None)
-                        await self._send("error", id=id_, payload=answer["errors"])
-                        return
-                    await self._send("next", id=id_, payload=answer)
-            self._operations.pop(id_, None)
-            await self._send("complete", id=id_)
+        try:
+            with suppress(*GONE):
+                async with aclosing(self._execute(parameters)) as answers:
+                    async for answer in answers:
+                        if "data" not in answer:
+                            self._free(id_)
+                            await self._send("error", id=id_, payload=answer["errors"])
+                            return
+                        await self._send("next", id=id_, payload=answer)
+                self._free(id_)
+                await self._send("complete", id=id_)
+        finally:
+            self._free(id_)
+
+    def _free(self, id_: str) -> None:
+        """Says that the running operation has this id no more. Another one may have it already."""
+        if self._operations.get(id_) is asyncio.current_task():
+            del self._operations[id_]
 
     async def _send(self, type_: str, **fields: Any) -> None:  # noqa: ANN401  # any JSON
         """Sends a message, as soon as the client has read enough of those before.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Coroutine
 from contextlib import aclosing, suppress
 from dataclasses import dataclass, field
 from functools import partial
@@ -53,7 +53,7 @@ class WebSocketEndpoint:
     limits: Limits
     stopping: asyncio.Event
     metrics: WebMetrics = NO_METRICS
-    _mutations: set[asyncio.Task[ExecutionResult]] = field(default_factory=set, init=False)
+    _mutations: set[asyncio.Task[Answer]] = field(default_factory=set, init=False)
 
     async def settle(self) -> None:
         """Waits for mutations whose connections were cut off."""
@@ -91,6 +91,7 @@ class WebSocketEndpoint:
                 measured.refused()
                 yield error_body(error, request_id)
             except Exception:
+                measured.failed()
                 log.exception("an operation failed: %s", request_id)
                 yield error_body(InternalError(request_id), request_id)
 
@@ -116,16 +117,23 @@ class WebSocketEndpoint:
                     measured.ended(result, context)
                     yield format_result(result, context.request_id)
             return
-        result = await self._run(operation, parameters.variables, context)
-        measured.ended(result, context)
-        content = format_result(result, context.request_id)
-        yield await first_answer(context, parameters, operation, content)
+        answering = self._answer(operation, parameters, context, measured)
+        yield await (answering if operation.kind is OperationType.QUERY else self._finished(answering))
 
-    async def _run(self, operation: PreparedOperation, variables: dict[str, Any], context: Context) -> ExecutionResult:
-        """The result of a query, or of a mutation, which is finished even if nobody waits for it."""
-        if operation.kind is OperationType.QUERY:
-            return await self.operations.executor.run(operation, variables, context)
-        running = asyncio.create_task(self.operations.executor.run(operation, variables, context))
+    async def _answer(
+        self, operation: PreparedOperation, parameters: Parameters, context: Context, measured: MeasuredOperation
+    ) -> Answer:
+        result = await self.operations.executor.run(operation, parameters.variables, context)
+        measured.ended(result, context)
+        return await first_answer(context, parameters, operation, format_result(result, context.request_id))
+
+    async def _finished(self, answering: Coroutine[Any, Any, Answer]) -> Answer:
+        """The answer to a mutation. Who is cut off meanwhile leaves when it is done and kept for a repeat."""
+        running = asyncio.create_task(answering)
         self._mutations.add(running)
         running.add_done_callback(self._mutations.discard)
-        return await asyncio.shield(running)
+        try:
+            return await asyncio.shield(running)
+        except asyncio.CancelledError:
+            await asyncio.wait({running})
+            raise
