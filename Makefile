@@ -4,7 +4,7 @@
 BIN := .venv/bin
 ARGS ?=
 EXACT := gallery/domain/*,gallery/services/*
-TESTS := -n 2 --dist loadfile --no-loadscope-reorder
+TESTS := -n 3 --dist loadfile --no-loadscope-reorder
 
 export PYTHON
 
@@ -27,7 +27,7 @@ worker: install ## Start a worker that makes renditions
 migrate: install ## Bring the database up to date
 	@exec $(BIN)/gallery migrate $(ARGS)
 
-test: install ## Run the whole test suite in two processes; ARGS="-k upload"
+test: install ## Run the whole test suite in three processes; ARGS="-k upload"
 	$(BIN)/pytest $(TESTS) $(ARGS)
 
 check: lint types imports schema migrations coverage ## Everything that CI demands: all the checks, and the tests with coverage

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Protocol
@@ -12,9 +13,10 @@ import filetype
 from gallery.domain.errors import NotAnImageError, UnsupportedTypeError, UploadInterruptedError
 from gallery.domain.images import ContentType
 
-_CHUNK_BYTES = 256 * 1024
+CHUNK_BYTES = 256 * 1024
 _HEAD_BYTES = 4096
 _SHORTER = "it has become shorter"
+_CHANGED = "it was changed while it was sent"
 _SAME_FILE_FORMAT = {"image/apng": ContentType.PNG}
 
 
@@ -90,12 +92,17 @@ class FileRange:
             UploadInterruptedError: if the file cannot be read, or has become shorter.
         """
         self.take_back()
+        end, position, version = self._first_byte + self.size_bytes, self._first_byte, None
         try:
-            while left := self.size_bytes - self._sent_bytes:
-                position = self._first_byte + self._sent_bytes
-                chunk = await asyncio.to_thread(_read, self._path, position, min(left, _CHUNK_BYTES))
+            while position < end:
+                size_bytes = min(end - position, CHUNK_BYTES)
+                chunk, its_version = await asyncio.to_thread(_read, self._path, position, size_bytes)
                 if not chunk:
                     raise self._failed(_SHORTER)
+                if version not in {None, its_version}:
+                    raise self._failed(_CHANGED)
+                version = its_version
+                position += len(chunk)
                 yield chunk
                 self._sent_bytes += len(chunk)
                 self._sent(len(chunk))
@@ -122,7 +129,7 @@ async def content_type_of(file: SourceFile) -> ContentType:
         UploadInterruptedError: if the file cannot be read.
     """
     try:
-        head = await asyncio.to_thread(_read, file.path, 0, _HEAD_BYTES)
+        head, _ = await asyncio.to_thread(_read, file.path, 0, _HEAD_BYTES)
     except OSError as error:
         raise _unreadable(error.strerror) from error
     match = filetype.image_match(head)
@@ -134,11 +141,15 @@ async def content_type_of(file: SourceFile) -> ContentType:
         raise UnsupportedTypeError(match.mime) from None
 
 
-def _read(path: Path, first_byte: int, size_bytes: int) -> bytes:
-    """Some bytes of a file, which is opened for them alone: whoever is cut off meanwhile leaves nothing open."""
+def _read(path: Path, first_byte: int, size_bytes: int) -> tuple[bytes, tuple[int, int]]:
+    """Some bytes of a file, and what is different if the file is another or has changed.
+
+    It is opened for them alone: whoever is cut off meanwhile leaves nothing open.
+    """
     with path.open("rb") as file:
         file.seek(first_byte)
-        return file.read(size_bytes)
+        status = os.fstat(file.fileno())
+        return file.read(size_bytes), (status.st_ino, status.st_mtime_ns)
 
 
 def _unreadable(reason: str | None) -> UploadInterruptedError:

@@ -39,6 +39,8 @@ class SingleFlight(Generic[T]):
                 self._end(key, flight)
                 flight.task.cancel()
                 await asyncio.wait([flight.task])
+                if not flight.task.cancelled():
+                    flight.task.exception()  # nobody is left to be told
 
     def _begin(self, key: Hashable, work: Callable[[], Coroutine[Any, Any, T]]) -> _Flight[T]:
         flight = _Flight(asyncio.create_task(work()))

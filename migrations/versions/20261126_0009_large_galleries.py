@@ -39,12 +39,21 @@ _FILL = """
 DO $$
 DECLARE
     one uuid;
+    filled integer;
 BEGIN
     FOR one IN SELECT id FROM albums ORDER BY id LOOP
-        UPDATE album_images SET uploaded_at = images.uploaded_at
-        FROM images
-        WHERE images.id = image_id AND album_id = one AND album_images.uploaded_at IS NULL;
-        COMMIT;
+        LOOP  -- a few rows at a time: nobody waits long for one of them
+            WITH next AS (
+                SELECT image_id FROM album_images
+                WHERE album_id = one AND uploaded_at IS NULL ORDER BY image_id LIMIT 10000 FOR UPDATE
+            )
+            UPDATE album_images SET uploaded_at = images.uploaded_at
+            FROM images, next
+            WHERE images.id = next.image_id AND album_images.image_id = next.image_id AND album_id = one;
+            GET DIAGNOSTICS filled = ROW_COUNT;
+            COMMIT;
+            EXIT WHEN filled = 0;
+        END LOOP;
     END LOOP;
 END
 $$
@@ -77,6 +86,7 @@ def downgrade() -> None:
         _drop("ix_images_characters", "images")
         _drop("ix_images_uploaded_at_id_names", "images")
         _replace_types_index([])
+        op.execute("ALTER TABLE album_images ALTER COLUMN uploaded_at DROP NOT NULL")  # old code goes on meanwhile
         op.execute("DROP TRIGGER IF EXISTS tg_album_images_uploaded_at ON album_images")
         op.execute("DROP FUNCTION IF EXISTS fn_album_images_uploaded_at")
         op.execute("ALTER TABLE album_images DROP COLUMN IF EXISTS uploaded_at")

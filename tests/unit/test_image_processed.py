@@ -66,7 +66,7 @@ async def test_an_image_that_is_processed_already_is_told_at_once_and_nothing_fo
         assert [answer async for answer in told] == [told_of(image, "READY")]
 
 
-@pytest.mark.parametrize("image_id", [image_global_id(new_image_id()), "img_7"])
+@pytest.mark.parametrize("image_id", [image_global_id(new_image_id()), "img_7"], ids=["unknown", "malformed"])
 async def test_an_image_that_is_not_there_is_told_as_such(gallery: MemoryGallery, image_id: str) -> None:
     async with listening(gallery, image_id) as told:
         (answer,) = [answer async for answer in told]

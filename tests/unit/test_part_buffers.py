@@ -72,6 +72,19 @@ async def test_memory_that_an_earlier_attempt_may_still_be_reading_is_not_used_a
         assert bytes(first_attempt) == b"1234"
 
 
+async def test_no_more_memory_waits_than_there_are_uploads() -> None:
+    buffers = PartBuffers(4)
+    with buffers.in_use(), buffers.in_use():
+        with buffers.in_use():
+            parts = [filled(buffers, bytes([number]) * 4) for number in range(5)]
+            memory = [part.view for part in parts]
+            for part in parts:
+                await sent(part)
+        again = [filled(buffers, b"more") for _ in range(5)]
+        assert [bytes(view) for view in memory].count(b"more") == 2
+        assert len(again) == 5
+
+
 async def test_memory_of_an_upload_that_ended_is_not_kept() -> None:
     buffers = PartBuffers(4)
     with buffers.in_use():

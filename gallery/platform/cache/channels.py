@@ -13,6 +13,7 @@ from redis.asyncio.client import PubSub
 log = logging.getLogger(__name__)
 
 _RETRY_SECONDS = 1.0
+_INSISTING_SECONDS = 0.1
 _SILENCE_SECONDS = 15.0
 """After how long without a word Valkey is asked whether it is still there."""
 
@@ -57,24 +58,31 @@ class ChannelListener:
     async def close(self) -> None:
         """Listens no more, and waits for the end of whatever has listened."""
         self.stop()
-        if self._ending:
-            await asyncio.wait(self._ending)
+        while self._ending:
+            for task in self._ending:
+                task.cancel()  # again: the client of Valkey swallows one that meets a message
+            await asyncio.wait(self._ending, timeout=_INSISTING_SECONDS)
 
     async def _listen(self) -> None:
-        while True:
+        while self._is_wanted():
             try:
                 async with aclosing(self._client.pubsub()) as pubsub:
                     await pubsub.psubscribe(self._pattern)
                     await self._receive(pubsub)
             except Exception as error:  # noqa: BLE001  # a client parsing garbage raises anything
                 log.debug("what other processes tell is not heard: %r", error)
-            self.is_subscribed.clear()
-            await asyncio.sleep(_RETRY_SECONDS)
+            if self._is_wanted():  # else another one may have begun
+                self.is_subscribed.clear()
+                await asyncio.sleep(_RETRY_SECONDS)
+
+    def _is_wanted(self) -> bool:
+        """Whether the running task is the one that listens, and was not stopped meanwhile."""
+        return self._listening is asyncio.current_task()
 
     async def _receive(self, pubsub: PubSub) -> None:
         """Hears until nothing comes any more, not even an answer to the question whether there is anybody."""
         is_asked = False
-        while True:
+        while self._is_wanted():
             message = await pubsub.get_message(timeout=_SILENCE_SECONDS)
             if message is None:
                 if is_asked:

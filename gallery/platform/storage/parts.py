@@ -37,16 +37,15 @@ class PartBuffers:
             yield
         finally:
             self._users -= 1
-            if not self._users:
-                self._free.clear()
+            del self._free[self._users :]
 
     def empty_part(self) -> Part:
         """A part to be filled."""
         return Part(self, self._free.pop() if self._free else mmap(-1, self.size_bytes))
 
     def take_back(self, buffer: mmap) -> None:
-        """Has a buffer used again."""
-        if self._users:
+        """Has a buffer used again. No more wait for that than there are uploads, or the busiest hour would stay."""
+        if len(self._free) < self._users:
             self._free.append(buffer)
 
 
@@ -134,8 +133,10 @@ class PartBody:
     def __len__(self) -> int:
         return self._part.size_bytes
 
-    async def __aiter__(self) -> AsyncIterator[memoryview]:
-        view = self._part.begin_attempt()
+    def __aiter__(self) -> AsyncIterator[memoryview]:
+        return self._slices(self._part.begin_attempt())
+
+    async def _slices(self, view: memoryview) -> AsyncIterator[memoryview]:
         for start in range(0, len(view), _SLICE_BYTES):
             self._on_progress()
             yield view[start : start + _SLICE_BYTES]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from gallery.client.files import FileRange, Meter, content_type_of
+from gallery.client.files import CHUNK_BYTES, FileRange, Meter, content_type_of
 from gallery.domain.errors import NotAnImageError, UnsupportedTypeError, UploadInterruptedError
 from gallery.domain.images import ContentType
 from gallery.platform.local_files import LocalFile
@@ -50,6 +50,22 @@ async def test_a_range_of_a_file_that_has_become_shorter_fails_and_says_why(tmp_
 
     assert body.failure is failed.value
     assert failed.value.message == "The file cannot be read: it has become shorter."
+
+
+async def test_a_range_of_a_file_that_is_replaced_meanwhile_fails_and_says_why(tmp_path: Path) -> None:
+    file = a_file(tmp_path, bytes(2 * CHUNK_BYTES))
+    other = tmp_path / "other.jpg"
+    other.write_bytes(bytes(2 * CHUNK_BYTES))
+    body = FileRange(file, 0, 2 * CHUNK_BYTES, lambda _: None)
+
+    chunks = aiter(body)
+    await anext(chunks)
+    other.replace(file.path)
+
+    with pytest.raises(UploadInterruptedError) as failed:
+        await anext(chunks)
+
+    assert failed.value.message == "The file cannot be read: it was changed while it was sent."
 
 
 async def test_a_range_of_a_file_that_is_gone_fails_and_says_why(tmp_path: Path) -> None:
