@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 
 import pytest
 
@@ -100,3 +101,27 @@ async def test_who_comes_while_the_work_is_being_ended_gets_work_of_their_own() 
     assert await flights.run("one", work) == 2
     await asyncio.wait([leaving])
     assert leaving.cancelled()
+
+
+async def test_work_that_fails_while_it_is_being_ended_has_nobody_left_to_tell() -> None:
+    flights = SingleFlight[int]()
+    complaints: list[dict[str, object]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _loop, complaint: complaints.append(complaint))
+
+    async def work() -> int:
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            raise OSError from None
+        return 1
+
+    leaving = asyncio.create_task(flights.run("one", work))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    leaving.cancel()
+    await asyncio.wait([leaving])
+    assert leaving.cancelled()
+    del leaving  # and with it the work, whose end asyncio complains of if nobody has looked at it
+    gc.collect()
+
+    assert complaints == []
