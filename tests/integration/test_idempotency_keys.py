@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from uuid import uuid4
 
 import httpx
-import pytest
 
-from tests.e2e.places import fresh_place
 from tests.integration.keyed_changes import payload
-from tests.integration.live_gallery import LiveGallery, live_gallery
+from tests.integration.live_gallery import LiveGallery
 from tests.photographs import jpeg
-from tests.services import Services
 
 PHOTO, OTHER = jpeg(640, 480), jpeg(320, 240)
 RESULT = "outcome image { id title } errors { code field }"
@@ -24,18 +20,6 @@ UPLOAD_SEVERAL = f"""mutation ($a: UploadImagesInput!) {{
   a: uploadImages(input: $a) {{ results {{ {RESULT} }} }}
 }}"""
 REUSED = [{"code": "IDEMPOTENCY_KEY_REUSED", "field": ["idempotencyKey"]}]
-
-
-@pytest.fixture(scope="module")
-async def running(services: Services, migrated_template: str) -> AsyncIterator[LiveGallery]:
-    async with fresh_place(services, migrated_template, cache_database=2) as place, live_gallery(place) as gallery:
-        yield gallery
-
-
-@pytest.fixture
-async def gallery(running: LiveGallery) -> AsyncIterator[LiveGallery]:
-    yield running
-    await running.clear()
 
 
 def new_key() -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from uuid import uuid4
 
 import httpx
@@ -11,29 +10,15 @@ import pytest
 
 from gallery.web.graphql.schema import schema
 from tests.e2e.api import Api
-from tests.e2e.places import fresh_place
 from tests.fault_proxy import FaultProxy
 from tests.integration.keyed_changes import CHANGES, Contents, events, forget_answers, payload, send
-from tests.integration.live_gallery import LiveGallery, live_gallery
+from tests.integration.live_gallery import LiveGallery
 from tests.photographs import jpeg
-from tests.services import Services
 
 ELSEWHERE = {"uploadImage", "uploadImages", "createUpload", "createTag", "createAlbum", "completeUpload", "abortUpload"}
 """Mutations that other tests send again: those that make something, and those of uploads past the server."""
 
 every_change = pytest.mark.parametrize("field", CHANGES)
-
-
-@pytest.fixture(scope="module")
-async def running(services: Services, migrated_template: str) -> AsyncIterator[LiveGallery]:
-    async with fresh_place(services, migrated_template, cache_database=2) as place, live_gallery(place) as gallery:
-        yield gallery
-
-
-@pytest.fixture
-async def gallery(running: LiveGallery) -> AsyncIterator[LiveGallery]:
-    yield running
-    await running.clear()
 
 
 @pytest.fixture

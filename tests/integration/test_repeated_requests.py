@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from uuid import uuid4
 
 import httpx
 import pytest
 
 from tests.e2e.api import Api
-from tests.e2e.places import fresh_place
 from tests.fault_proxy import FaultProxy
-from tests.integration.live_gallery import PART_SIZE_BYTES, LiveGallery, live_gallery
+from tests.integration.live_gallery import PART_SIZE_BYTES, LiveGallery
 from tests.photographs import jpeg
-from tests.services import Services
 
 PHOTO, OTHER = jpeg(640, 480), jpeg(320, 240)
 LARGE = PHOTO + bytes(PART_SIZE_BYTES)
@@ -31,18 +28,6 @@ CREATE_TAG = """mutation ($input: CreateTagInput!) {
 CREATE_ALBUM = """mutation ($input: CreateAlbumInput!) {
   createAlbum(input: $input) { album { id title imageCount } errors { code field } }
 }"""
-
-
-@pytest.fixture(scope="module")
-async def running(services: Services, migrated_template: str) -> AsyncIterator[LiveGallery]:
-    async with fresh_place(services, migrated_template, cache_database=2) as place, live_gallery(place) as gallery:
-        yield gallery
-
-
-@pytest.fixture
-async def gallery(running: LiveGallery) -> AsyncIterator[LiveGallery]:
-    yield running
-    await running.clear()
 
 
 def new_key() -> str:

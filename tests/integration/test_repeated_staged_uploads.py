@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from typing import Any
 from uuid import uuid4
 
 import httpx
 import pytest
 
-from tests.e2e.places import fresh_place
 from tests.integration.keyed_changes import events, forget_answers, payload
-from tests.integration.live_gallery import LiveGallery, live_gallery
+from tests.integration.live_gallery import LiveGallery
 from tests.photographs import jpeg
-from tests.services import Services
 
 PHOTO = jpeg(640, 480)
 COMPLETE = """mutation ($input: CompleteUploadInput!) {
@@ -25,18 +22,6 @@ DOCUMENTS = {"completeUpload": COMPLETE, "abortUpload": ABORT}
 REUSED = [{"code": "IDEMPOTENCY_KEY_REUSED", "field": ["idempotencyKey"]}]
 
 both = pytest.mark.parametrize("field", DOCUMENTS)
-
-
-@pytest.fixture(scope="module")
-async def running(services: Services, migrated_template: str) -> AsyncIterator[LiveGallery]:
-    async with fresh_place(services, migrated_template, cache_database=2) as place, live_gallery(place) as gallery:
-        yield gallery
-
-
-@pytest.fixture
-async def gallery(running: LiveGallery) -> AsyncIterator[LiveGallery]:
-    yield running
-    await running.clear()
 
 
 @pytest.fixture
