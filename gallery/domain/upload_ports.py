@@ -120,8 +120,11 @@ class ClaimRepository(Protocol):
         """Removes a claim whose work failed; does nothing if it is not the holder's any more, or has its result."""
         ...
 
-    async def delete_expired(self, now: datetime) -> int:
-        """Removes what has expired, answers too; answers with how many claims that were."""
+    async def delete_expired(self, now: datetime, *, limit: int) -> int:
+        """Removes what has expired, at most so many claims with their answers; answers with how many those were.
+
+        Claims that somebody is taking at this moment are left out.
+        """
         ...
 
 

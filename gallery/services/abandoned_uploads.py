@@ -16,6 +16,7 @@ from gallery.services.clock import utc_now
 from gallery.services.storage_report import FindingKind, Findings
 
 _BATCH = 500
+_KEYS_BATCH = 5_000
 
 log = logging.getLogger(__name__)
 
@@ -55,9 +56,15 @@ class AbandonedUploads:
         while stale := await self._end_some(before):
             _add(findings, stale)
         await self._multipart_uploads(before, findings, end=with_unnamed)
-        async with self._unit_of_work() as work:
-            await work.claims.delete_expired(self._clock())
-            await work.commit()
+        await self._forget_expired_keys()
+
+    async def _forget_expired_keys(self) -> None:
+        """Some at a time: a statement that removed a day's keys could take longer than statements may."""
+        deleted = _KEYS_BATCH
+        while deleted == _KEYS_BATCH:
+            async with self._unit_of_work() as work:
+                deleted = await work.claims.delete_expired(self._clock(), limit=_KEYS_BATCH)
+                await work.commit()
 
     async def _end_some(self, before: datetime) -> tuple[Upload, ...]:
         """Removes rows, and with the same commit asks for their objects to be removed.

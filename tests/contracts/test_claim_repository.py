@@ -208,13 +208,23 @@ async def test_expired_claims_are_removed_with_their_answers(database: Database)
         await database.answers.keep(claim.owner, claim.key, REQUEST, b"first")
 
     async with database.unit_of_work() as work:
-        assert await work.claims.delete_expired(after(0)) == 2
-        assert await work.claims.delete_expired(after(0)) == 0
+        assert await work.claims.delete_expired(after(0), limit=10) == 2
+        assert await work.claims.delete_expired(after(0), limit=10) == 0
         await work.commit()
 
     assert [await find(database, claim) for claim in (expired, done, living)] == [None, None, living]
     assert await database.answers.keep(ADA.id, "done", REQUEST, b"second") == b"second"
     assert await database.answers.keep(ADA.id, "living", REQUEST, b"second") == b"first"
+
+
+async def test_expired_claims_are_removed_so_many_at_a_time(database: Database) -> None:
+    await database.store(*(a_claim(f"expired {number}", expires_at=after(-1)) for number in range(5)))
+
+    async with database.unit_of_work() as work:
+        counts = [await work.claims.delete_expired(after(0), limit=2) for _ in range(4)]
+        await work.commit()
+
+    assert counts == [2, 2, 1, 0]
 
 
 async def test_of_many_who_take_a_key_at_the_same_time_one_holds_it(database: Database) -> None:

@@ -66,13 +66,16 @@ class MemoryClaimRepository:
         if self._is_held(claim) and self._transaction.tables.claims[key].result_id is None:
             self._transaction.change(lambda tables: _remove(tables, {key}))
 
-    async def delete_expired(self, now: datetime) -> int:
-        for key, claim in self._transaction.tables.claims.items():
-            if claim.expires_at <= now:
-                await self._transaction.lock(_row(key))
-        expired = {key for key, claim in self._transaction.tables.claims.items() if claim.expires_at <= now}
+    async def delete_expired(self, now: datetime, *, limit: int) -> int:
+        free = [key for key, claim in self._transaction.tables.claims.items() if self._is_expired(claim, now)]
+        expired = set(free[:limit])
+        for key in expired:
+            await self._transaction.lock(_row(key))
         self._transaction.change(lambda tables: _remove(tables, expired))
         return len(expired)
+
+    def _is_expired(self, claim: Claim, now: datetime) -> bool:
+        return claim.expires_at <= now and self._transaction.is_free(_row((claim.owner, claim.key)))
 
     async def _locked(self, claim: Claim) -> Key:
         """The key of a claim, which nobody else changes until the transaction ends."""

@@ -31,7 +31,14 @@ _FREE: Final = (
     select(CLAIMS.c.holder).where(among_ids(CLAIMS.c.holder)).with_for_update(key_share=True, skip_locked=True)
 )
 _TOUCH: Final = update(CLAIMS).where(CLAIMS.c.holder.in_(_FREE)).values(touched_at=bindparam("now"))
-_DELETE_EXPIRED: Final = delete(CLAIMS).where(CLAIMS.c.expires_at <= bindparam("now"))
+_EXPIRED: Final = (
+    select(CLAIMS.c.owner, CLAIMS.c.key)
+    .where(CLAIMS.c.expires_at <= bindparam("now"))
+    .limit(bindparam("most"))
+    .with_for_update(skip_locked=True)
+    .cte("expired")
+)
+_DELETE_EXPIRED: Final = delete(CLAIMS).where(CLAIMS.c.owner == _EXPIRED.c.owner, CLAIMS.c.key == _EXPIRED.c.key)
 
 _ANSWERS_OF_KEY: Final = and_(ANSWERS.c.owner == bindparam("of_owner"), ANSWERS.c.key == bindparam("of_key"))
 _ANSWERS_THERE: Final = select(func.count()).select_from(ANSWERS).where(_ANSWERS_OF_KEY).scalar_subquery()
@@ -93,9 +100,9 @@ class SqlClaimRepository:
         """As the port says."""
         await self._transaction.run(_RELEASE, {**_key(claim.owner, claim.key), "holder": claim.holder})
 
-    async def delete_expired(self, now: datetime) -> int:
+    async def delete_expired(self, now: datetime, *, limit: int) -> int:
         """As the port says."""
-        return await self._transaction.run(_DELETE_EXPIRED, {"now": now})
+        return await self._transaction.run(_DELETE_EXPIRED, {"now": now, "most": limit})
 
 
 class SqlAnswerStore:

@@ -23,6 +23,8 @@ PROGRESS_ID_DESCRIPTION: Final = (
 )
 
 _NAME: Final = re.compile(r"[\x21-\x7e]{1,255}")
+_NAME_OR_ITEM: Final = re.compile(rf"{_NAME.pattern}(:[0-9]{{1,9}})?")
+"""What is told of: an upload, or a file of several that have the same name."""
 
 
 @strawberry.type(description="How far an upload is.")
@@ -71,7 +73,9 @@ class ProgressSubscriptions:
             uploads, viewer = info.context.use_cases.staged_uploads, info.context.viewer
             source = await uploads.watch(viewer, parse_upload_id(id))
         else:
-            source = info.context.use_cases.progress.watch(info.context.viewer.id, _clean_name(id, field="id"))
+            source = info.context.use_cases.progress.watch(
+                info.context.viewer.id, _clean(id, _NAME_OR_ITEM, field="id")
+            )
         async with aclosing(source) as moments:
             async for progress in moments:
                 yield UploadProgress.of(progress)
@@ -89,7 +93,7 @@ def followed(
     if progress_id is None:
         yield file
         return
-    name = _clean_name(progress_id, field="progressId")
+    name = _clean(progress_id, _NAME, field="progressId")
     owner, board = info.context.viewer.id, info.context.use_cases.progress
     progress = upload_ports.UploadProgress(received_bytes=0, total_bytes=info.context.file_bytes)
 
@@ -127,8 +131,8 @@ class _FollowedFile:
             yield chunk
 
 
-def _clean_name(name: str, *, field: str) -> str:
-    if _NAME.fullmatch(name) is None:
+def _clean(name: str, pattern: re.Pattern[str], *, field: str) -> str:
+    if pattern.fullmatch(name) is None:
         message = "The id of an upload's progress has 1 to 255 printable ASCII characters, for example a UUID."
         raise InvalidInputError(ErrorCode.INVALID_INPUT, message, field=(field,))
     return name
