@@ -21,6 +21,7 @@ from gallery.platform.cache import connect as connect_cache
 from gallery.platform.cache.documents import ValkeyDocumentStore
 from gallery.platform.cache.processed import connect_processed_images
 from gallery.platform.cache.progress import connect_progress
+from gallery.platform.database.accounts import SqlAccountReader
 from gallery.platform.database.albums import SqlAlbumReader
 from gallery.platform.database.claims import SqlAnswerStore
 from gallery.platform.database.engine import create_engine, pool_use
@@ -43,8 +44,10 @@ from gallery.platform.metrics import DatabaseFigures, DatabaseState, ProcessStat
 from gallery.platform.storage.keys import ObjectPaths
 from gallery.platform.storage.s3 import S3ObjectStorage, Storages, connect_storages
 from gallery.services.abandoned_uploads import AbandonedUploads
+from gallery.services.accounts import AccountService
 from gallery.services.albums import AlbumService
 from gallery.services.announcing import announcing
+from gallery.services.authentication import Authenticator, forgetting_tokens
 from gallery.services.background import BackgroundWork
 from gallery.services.heartbeat import Heartbeat
 from gallery.services.idempotency import IdempotencyService, IdempotencyTiming
@@ -60,6 +63,8 @@ from gallery.services.staging import StagingLimits
 from gallery.services.storage_comparison import StorageComparison
 from gallery.services.sweep import SweepService
 from gallery.services.tags import TagService
+from gallery.services.token_directory import TokenDirectory
+from gallery.services.tokens import TokenService
 from gallery.services.uploads import UploadLimits, UploadService
 from gallery.settings import Settings
 from gallery.web.graphql.context import UseCases
@@ -138,7 +143,10 @@ class _Services:
 
 def _wire(settings: Settings, services: _Services) -> Container:
     engine, storages, cache = services.engine, services.storages, services.cache
-    on_commit = announcing(services.processed, _tell_nobody if cache is None else cache.drop)
+    directory = TokenDirectory(SqlAccountReader(engine))
+    on_commit = forgetting_tokens(
+        directory, announcing(services.processed, _tell_nobody if cache is None else cache.drop)
+    )
     units_of_work = sql_units_of_work(engine, jobs=PgJobQueue, on_commit=on_commit)
     renditions = RenditionService(
         unit_of_work=units_of_work, storage=storages.objects, paths=ObjectPaths(), renderer=_renderer(settings)
@@ -157,7 +165,7 @@ def _wire(settings: Settings, services: _Services) -> Container:
         engine=engine,
         storage=storages.objects,
         cache=cache,
-        use_cases=_use_cases(settings, services, units_of_work, sweep, metrics or NO_METRICS),
+        use_cases=_use_cases(settings, services, units_of_work, sweep, directory, metrics or NO_METRICS),
         worker=Worker(database_url=database_url(settings), work=background, settings=settings.worker),
         checks=checks,
         counting=None if metrics is None else Counting(metrics=metrics, page=_metrics_page(metrics, services)),
@@ -187,6 +195,7 @@ def _use_cases(
     services: _Services,
     units_of_work: UnitOfWorkFactory,
     sweep: SweepService,
+    directory: TokenDirectory,
     metrics: UploadMetrics,
 ) -> UseCases:
     storages = services.storages
@@ -239,6 +248,9 @@ def _use_cases(
         processed=services.processed,
         sweep=sweep,
         sweep_grace=timedelta(seconds=settings.uploads.sweep_grace_seconds),
+        accounts=AccountService(SqlAccountReader(services.engine)),
+        tokens=TokenService(units_of_work, SqlAccountReader(services.engine)),
+        authenticator=Authenticator(directory, units_of_work),
     )
 
 

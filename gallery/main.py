@@ -79,6 +79,7 @@ async def running_container(settings: Settings) -> AsyncIterator[Container]:
                 await container.use_cases.uploads.settle()
                 await container.use_cases.staged_uploads.settle()
                 await container.use_cases.idempotency.settle()
+                await container.use_cases.authenticator.settle()
                 stop.set()
 
 

@@ -26,6 +26,12 @@ class AuthMode(StrEnum):
 
     LOCAL = "local"
     OPEN = "open"
+    TOKEN = "token"  # noqa: S105  # a word, no secret
+
+    @property
+    def is_open(self) -> bool:
+        """Whether nobody is asked who they are."""
+        return self in {AuthMode.LOCAL, AuthMode.OPEN}
 
 
 @unique
@@ -60,7 +66,7 @@ class ServerSettings(Section):
     """The HTTP server."""
 
     host: str = "127.0.0.1"
-    """Address to listen on. Anything but loopback needs GALLERY_AUTH__MODE=open."""
+    """Address to listen on. Anything but loopback needs GALLERY_AUTH__MODE, `token` or `open`."""
     port: int = Field(default=8000, ge=0, le=65535)
     """TCP port to listen on; 0 takes a free one."""
     public_url: HttpUrl | None = None
@@ -262,7 +268,8 @@ class AuthSettings(Section):
 
     mode: AuthMode = AuthMode.LOCAL
     """`local`: everybody who reaches the loopback address is the administrator. `open`: so is everybody who reaches
-    any address that the server listens on; only for networks that you trust wholly."""
+    any address that the server listens on; only for networks that you trust wholly. `token`: everybody shows an API
+    token, which `gallery token create` makes."""
 
 
 class LogSettings(Section):

@@ -11,6 +11,7 @@ from gallery.cli.migrate import migrate
 from gallery.cli.schema import schema
 from gallery.cli.serve import serve
 from gallery.cli.settings import settings
+from gallery.cli.token import token
 from gallery.cli.worker import worker
 
 app = typer.Typer(
@@ -27,6 +28,7 @@ app.command()(worker)
 app.command()(migrate)
 app.command("import")(import_folder)
 app.command()(doctor)
+app.add_typer(token, name="token")
 app.command("settings")(settings)
 app.command()(schema)
 

@@ -16,7 +16,7 @@ import uvicorn
 from gallery.cli.diagnosis import check_services
 from gallery.cli.running import DataDir, ExitCode, end, run, settings_of
 from gallery.cli.websockets import WebSockets
-from gallery.container import open_container
+from gallery.container import Container, open_container
 from gallery.embedding import running_services
 from gallery.logs import configure_logging
 from gallery.main import GalleryApp
@@ -50,6 +50,7 @@ async def _serve(settings: Settings) -> int:
         async with running_services(settings, exclusive=True) as (complete, servers):
             async with open_container(complete) as container:
                 await check_services(container)
+                await _offer_first_token(container)
             return await _Server(complete, listener).run(servers)
 
 
@@ -139,17 +140,25 @@ async def _watched(watching: asyncio.Task[object]) -> int:
 
 
 def _refuse_to_expose(settings: Settings) -> None:
-    """Everybody who reaches the server is its administrator, so reaching it from outside takes a decision."""
+    """Where nobody is asked who they are, everybody is the administrator: being reached from outside is decided."""
     host = settings.server.host
-    if host in LOOPBACK_HOSTS:
+    if host in LOOPBACK_HOSTS or not settings.auth.mode.is_open:
         return
     if settings.auth.mode is not AuthMode.OPEN:
         message = (
             f"Not listening on {host}: everybody who reaches that address could see, change and delete everything. "
-            "Listen on 127.0.0.1, or set GALLERY_AUTH__MODE=open if you trust the whole network."
+            "Set GALLERY_AUTH__MODE=token, so that they must show who they are. Or listen on 127.0.0.1, or set "
+            "GALLERY_AUTH__MODE=open if you trust the whole network."
         )
         end(ExitCode.WRONG_USAGE, message)
     typer.echo(f"gallery: WARNING: open to everybody who reaches {host}; there is no authentication.", err=True)
+
+
+async def _offer_first_token(container: Container) -> None:
+    """Prints a token for whoever has just set the gallery up. Once: the next start finds that there was one."""
+    if container.settings.auth.mode.is_open or (issued := await container.use_cases.tokens.first()) is None:
+        return
+    typer.echo(f"gallery: The first administrator's token, shown only this once: {issued.secret}", err=True)
 
 
 @contextmanager

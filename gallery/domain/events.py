@@ -21,6 +21,8 @@ class EntityKind(StrEnum):
     IMAGE = "image"
     TAG = "tag"
     ALBUM = "album"
+    ACCOUNT = "account"
+    TOKEN = "token"  # noqa: S105  # a word, no secret
 
 
 @unique
@@ -43,6 +45,10 @@ class EventKind(StrEnum):
     ALBUM_DELETED = "album.deleted"
     ALBUM_IMAGES_ADDED = "album.images_added"
     ALBUM_IMAGES_REMOVED = "album.images_removed"
+    ACCOUNT_CREATED = "account.created"
+    ACCOUNT_UPDATED = "account.updated"
+    TOKEN_CREATED = "token.created"  # noqa: S105  # as above
+    TOKEN_REVOKED = "token.revoked"  # noqa: S105  # as above
 
     @property
     def entity(self) -> EntityKind:

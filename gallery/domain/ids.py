@@ -13,6 +13,7 @@ AlbumId = NewType("AlbumId", UUID)
 EventId = NewType("EventId", UUID)
 UserId = NewType("UserId", UUID)
 UploadId = NewType("UploadId", UUID)
+TokenId = NewType("TokenId", UUID)
 
 _VERSION_7 = 0x7 << 76
 _VARIANT = 0b10 << 62
@@ -56,3 +57,13 @@ def new_event_id() -> EventId:
 def new_upload_id() -> UploadId:
     """An id for an upload that is about to begin."""
     return UploadId(new_uuid7())
+
+
+def new_user_id() -> UserId:
+    """An id for an account that is about to be stored."""
+    return UserId(new_uuid7())
+
+
+def new_token_id() -> TokenId:
+    """An id for an API token that is about to be stored."""
+    return TokenId(new_uuid7())

@@ -14,6 +14,7 @@ from types import TracebackType
 from typing import Protocol, Self
 
 from gallery.domain.access import Viewer
+from gallery.domain.account_ports import AccountRepository, TokenRepository
 from gallery.domain.albums import Album
 from gallery.domain.events import Event
 from gallery.domain.ids import AlbumId, ImageId, TagId, UserId
@@ -219,6 +220,10 @@ class UnitOfWork(Protocol):
     def uploads(self) -> UploadRepository: ...  # noqa: D102
     @property
     def claims(self) -> ClaimRepository: ...  # noqa: D102
+    @property
+    def accounts(self) -> AccountRepository: ...  # noqa: D102
+    @property
+    def tokens(self) -> TokenRepository: ...  # noqa: D102
 
     async def __aenter__(self) -> Self: ...
     async def __aexit__(

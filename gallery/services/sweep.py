@@ -52,7 +52,7 @@ class SweepService:
         Raises:
             UnavailableError: if the storage or the database does not answer.
         """
-        require(viewer, Right.EDIT)
+        require(viewer, Right.ADMINISTER)
         async with self._reporting:
             findings = Findings()
             started = self._clock()
@@ -71,7 +71,7 @@ class SweepService:
         Raises:
             UnavailableError: if the storage or the database does not answer; what was done by then stays.
         """
-        require(viewer, Right.EDIT)
+        require(viewer, Right.ADMINISTER)
         before = self._clock() - grace
         looked = Findings()
         await self._comparison.compare(before, looked, verify=False, repair=False)

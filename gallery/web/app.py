@@ -17,6 +17,7 @@ from gallery.domain.document_ports import DocumentStore
 from gallery.domain.metrics import NO_METRICS
 from gallery.domain.ports import ObjectStorage
 from gallery.settings import Settings
+from gallery.web.authentication import Authentication
 from gallery.web.base_url import base_url_for
 from gallery.web.compression import compressed
 from gallery.web.graphiql import graphiql_assets
@@ -62,6 +63,7 @@ def create_web_app(parts: WebParts) -> Starlette:
     """
     trusted = trusted_documents(parts.settings.graphql, schema)
     base_url = base_url_for(parts.settings.server)
+    authentication = authentication_of(parts)
     metrics = NO_METRICS if parts.counting is None else parts.counting.metrics
     operations = OperationSource(schema, _told_documents(parts), trusted)
     graphql = GraphQLEndpoint(
@@ -69,6 +71,7 @@ def create_web_app(parts: WebParts) -> Starlette:
         parts.use_cases,
         parts.settings.uploads,
         base_url,
+        authentication,
         graphiql=not trusted.exclusive,
         stopping=parts.stopping,
         metrics=metrics,
@@ -79,6 +82,7 @@ def create_web_app(parts: WebParts) -> Starlette:
         operations=operations,
         use_cases=parts.use_cases,
         base_url=base_url,
+        authentication=authentication,
         is_allowed=origin_check(parts.settings.server),
         limits=_socket_limits(parts.settings),
         stopping=parts.stopping,
@@ -91,7 +95,7 @@ def create_web_app(parts: WebParts) -> Starlette:
         await asyncio.gather(graphql.settle(), sockets.settle())
 
     app = Starlette(
-        routes=_routes(parts, graphql, sockets),
+        routes=_routes(parts, authentication, graphql, sockets),
         middleware=middleware(parts.settings.server, metrics),
         exception_handlers=ERROR_HANDLERS,
         lifespan=lifespan,
@@ -112,21 +116,30 @@ def _socket_limits(settings: Settings) -> Limits:
     )
 
 
-def _routes(parts: WebParts, graphql: GraphQLEndpoint, sockets: WebSocketEndpoint) -> list[BaseRoute]:
+def authentication_of(parts: WebParts) -> Authentication:
+    """Who may use the gallery, by its mode."""
+    return Authentication(None if parts.settings.auth.mode.is_open else parts.use_cases.authenticator)
+
+
+def _routes(
+    parts: WebParts, authentication: Authentication, graphql: GraphQLEndpoint, sockets: WebSocketEndpoint
+) -> list[BaseRoute]:
     return [
         Route("/", _to_graphql),
         Route(GRAPHQL_PATH, compressed(graphql) if parts.settings.server.compression else graphql),
         WebSocketRoute(GRAPHQL_PATH, sockets),
         graphiql_assets(),
         *([] if parts.settings.graphql.only_trusted else [Route(SCHEMA_PATH, _schema)]),
-        Route(MEDIA_PATH, Media(parts.use_cases.image_reader, parts.storage), methods=["GET"]),
-        *Health(parts.checks, stopping=parts.stopping).routes(),
-        *_metrics_routes(parts),
+        Route(MEDIA_PATH, Media(parts.use_cases.image_reader, parts.storage, authentication), methods=["GET"]),
+        *Health(parts.checks, stopping=parts.stopping, authentication=authentication).routes(),
+        *_metrics_routes(parts, authentication),
     ]
 
 
-def _metrics_routes(parts: WebParts) -> list[BaseRoute]:
-    return [] if parts.counting is None else [Metrics(parts.counting.page, parts.settings).route()]
+def _metrics_routes(parts: WebParts, authentication: Authentication) -> list[BaseRoute]:
+    if parts.counting is None:
+        return []
+    return [Metrics(parts.counting.page, parts.settings, authentication).route()]
 
 
 async def _to_graphql(request: Request) -> Response:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum, unique
 from http import HTTPStatus
 from typing import Any
@@ -53,6 +54,8 @@ class RequestError(Exception):
         self.code = code
         self.message = message
         self.status = status
+        self.headers: Mapping[str, str] = {}
+        """What the answer has in its headers beyond those of every refusal."""
 
 
 class InternalError(RequestError):

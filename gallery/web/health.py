@@ -15,7 +15,9 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 import gallery
-from gallery.domain.errors import GalleryError
+from gallery.domain.access import Right
+from gallery.domain.errors import ForbiddenError, GalleryError, UnavailableError
+from gallery.web.authentication import Authentication, Credentials, UnauthenticatedError
 from gallery.web.paths import HEALTH_PATH, LIVE_PATH, READY_PATH
 
 log = logging.getLogger(__name__)
@@ -52,11 +54,13 @@ class Health:
         checks: Mapping[str, Check],
         *,
         stopping: asyncio.Event,
+        authentication: Authentication,
         timeout_seconds: float = CHECK_TIMEOUT_SECONDS,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._checks = checks
         self._stopping = stopping
+        self._authentication = authentication
         self._timeout_seconds = timeout_seconds
         self._clock = clock
         self._results: tuple[CheckResult, ...] = ()
@@ -105,15 +109,22 @@ class Health:
             return _answer({"status": "unready", "failed": failed}, HTTPStatus.SERVICE_UNAVAILABLE)
         return _answer({"status": "ready"})
 
-    async def _report(self, _request: Request) -> JSONResponse:
+    async def _report(self, request: Request) -> JSONResponse:
+        """Strangers learn whether the gallery can do its work, administrators why not."""
         results = await self.results()
-        failed = _failed(results)
-        content = {
-            "status": _status(results),
-            "version": gallery.__version__,
-            "dependencies": {result.name: _describe(result) for result in results},
-        }
-        return _answer(content, HTTPStatus.SERVICE_UNAVAILABLE if failed else HTTPStatus.OK)
+        content: dict[str, object] = {"status": _status(results)}
+        if await self._is_administrator(request):
+            content["version"] = gallery.__version__
+            content["dependencies"] = {result.name: _describe(result) for result in results}
+        return _answer(content, HTTPStatus.SERVICE_UNAVAILABLE if _failed(results) else HTTPStatus.OK)
+
+    async def _is_administrator(self, request: Request) -> bool:
+        """Whether one asks, as far as that can be told: the database, which knows, may be what is down."""
+        try:
+            await self._authentication.somebody(Credentials.of(request), Right.ADMINISTER)
+        except (UnauthenticatedError, ForbiddenError, UnavailableError):
+            return False
+        return True
 
 
 async def _live(_request: Request) -> JSONResponse:

@@ -14,10 +14,11 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
-from gallery.domain.access import LOCAL_ADMINISTRATOR
-from gallery.domain.errors import InvalidInputError, NotFoundError, UnavailableError
+from gallery.domain.access import Right, Viewer
+from gallery.domain.errors import ForbiddenError, InvalidInputError, NotFoundError, UnavailableError
 from gallery.domain.images import Image, Rendition
 from gallery.domain.ports import ImageReader, ObjectStorage
+from gallery.web.authentication import Authentication, Credentials, UnauthenticatedError
 from gallery.web.byte_ranges import ByteRange, UnsatisfiableRangeError
 from gallery.web.content_disposition import inline
 from gallery.web.errors import RequestCode, RequestError
@@ -31,12 +32,14 @@ log = logging.getLogger(__name__)
 
 _HEADERS: Final = {
     "Accept-Ranges": "bytes",
-    # What is under an address never changes, and until viewers differ everybody may see everything.
-    "Cache-Control": "public, max-age=31536000, immutable",
     "Content-Security-Policy": "default-src 'none'; sandbox",
     "Cross-Origin-Resource-Policy": "cross-origin",  # front ends of any origin show images
     "X-Content-Type-Options": "nosniff",
 }
+
+# What is under an address never changes. Who had it once may keep it, but nobody may pass it on to those who may not.
+_FOR_EVERYBODY: Final = {"Cache-Control": "public, max-age=31536000, immutable"}
+_FOR_ONE: Final = {"Cache-Control": "private, max-age=31536000, immutable", "Vary": "Authorization"}
 
 
 class TruncatedObjectError(Exception):
@@ -91,9 +94,11 @@ class MediaFile:
 class Media:
     """Answers GET and HEAD below `/media` (ASGI)."""
 
-    def __init__(self, reader: ImageReader, storage: ObjectStorage) -> None:
+    def __init__(self, reader: ImageReader, storage: ObjectStorage, authentication: Authentication) -> None:
         self._reader = reader
         self._storage = storage
+        self._authentication = authentication
+        self._caching = _FOR_EVERYBODY if authentication.is_open else _FOR_ONE
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handles one request; the stream from the storage ends with it, also when the client goes away.
@@ -110,15 +115,16 @@ class Media:
 
     async def _respond(self, request: Request, streams: AsyncExitStack) -> Response:
         try:
-            media = await self._find(**request.path_params)
+            viewer = await self._authentication.somebody(Credentials.of(request), Right.READ)
+            media = await self._find(viewer, **request.path_params)
             return await self._answer(request, media, streams)
         except UnavailableError as error:
             log.warning("a file could not be read: %s", error)
             return error_response(request.scope, error)
-        except NotFoundError as error:
+        except (UnauthenticatedError, ForbiddenError, NotFoundError) as error:
             return error_response(request.scope, error)
 
-    async def _find(self, image: str, file: str) -> MediaFile:
+    async def _find(self, viewer: Viewer, image: str, file: str) -> MediaFile:
         """The file under `/media/{image}/{file}`.
 
         Raises:
@@ -129,8 +135,8 @@ class Media:
         except InvalidInputError as error:
             raise _nothing_here() from error
         images, renditions = await asyncio.gather(
-            self._reader.get_many(LOCAL_ADMINISTRATOR, [image_id]),
-            self._reader.renditions(LOCAL_ADMINISTRATOR, [image_id]),
+            self._reader.get_many(viewer, [image_id]),
+            self._reader.renditions(viewer, [image_id]),
         )
         if (found := images.get(image_id)) is None:
             raise _nothing_here()
@@ -143,7 +149,7 @@ class Media:
         raise _nothing_here()
 
     async def _answer(self, request: Request, media: MediaFile, streams: AsyncExitStack) -> Response:
-        headers = media.headers
+        headers = media.headers | self._caching
         if names_etag(request.headers.get("if-none-match", ""), media.etag):
             return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
         if request.method == "HEAD":
@@ -159,7 +165,7 @@ class Media:
 
     async def _stream(self, media: MediaFile, byte_range: ByteRange | None, streams: AsyncExitStack) -> Response:
         """Waits for the first bytes, so that a storage that fails at once becomes an answer of its own."""
-        headers = media.headers
+        headers = media.headers | self._caching
         status = HTTPStatus.OK
         part = ByteRange(first=0, last=media.size_bytes - 1, total_bytes=media.size_bytes)
         if byte_range is not None:

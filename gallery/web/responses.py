@@ -16,7 +16,7 @@ from gallery.web.errors import RequestCode, RequestError, error_body
 from gallery.web.middleware.request_ids import request_id_of
 from gallery.web.paths import GRAPHQL_PATH
 
-_STATUSES: Final = {
+_STATUSES: Final[Mapping[str, HTTPStatus]] = {
     ErrorCode.NOT_FOUND: HTTPStatus.NOT_FOUND,
     ErrorCode.FORBIDDEN: HTTPStatus.FORBIDDEN,
     ErrorCode.SERVICE_UNAVAILABLE: HTTPStatus.SERVICE_UNAVAILABLE,
@@ -27,11 +27,14 @@ def error_response(
     scope: Scope, error: GalleryError | RequestError, headers: Mapping[str, str] | None = None
 ) -> JSONResponse:
     """The answer to a request that failed: its code, a sentence, and the id of the request. Never cached."""
-    status = error.status if isinstance(error, RequestError) else _STATUSES.get(error.code, HTTPStatus.BAD_REQUEST)
+    status = _STATUSES.get(error.code, HTTPStatus.BAD_REQUEST)
+    own: Mapping[str, str] = {}
+    if isinstance(error, RequestError):
+        status, own = error.status, error.headers
     return JSONResponse(
         error_body(error, request_id_of(scope)),
         status_code=status,
-        headers={"Cache-Control": "no-store", **(headers or {})},
+        headers={"Cache-Control": "no-store", **own, **(headers or {})},
     )
 
 

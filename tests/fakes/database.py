@@ -11,12 +11,15 @@ from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Self
 
+from gallery.domain.access import LOCAL_ADMINISTRATOR, Role
+from gallery.domain.accounts import Account, AccountKind, ApiToken
 from gallery.domain.albums import Album
 from gallery.domain.events import Event
 from gallery.domain.idempotency import Claim
-from gallery.domain.ids import AlbumId, ImageId, TagId, UploadId, UserId
+from gallery.domain.ids import AlbumId, ImageId, TagId, TokenId, UploadId, UserId
 from gallery.domain.images import Image, Rendition
 from gallery.domain.jobs import Job
 from gallery.domain.tags import Tag
@@ -56,6 +59,8 @@ class Tables:
     uploads: dict[UploadId, Upload] = field(default_factory=dict)
     claims: dict[tuple[UserId, str], Claim] = field(default_factory=dict)
     answers: dict[tuple[UserId, str, str], bytes] = field(default_factory=dict)
+    accounts: dict[UserId, Account] = field(default_factory=dict)
+    tokens: dict[TokenId, ApiToken] = field(default_factory=dict)
 
     @property
     def living(self) -> dict[ImageId, Image]:
@@ -79,6 +84,8 @@ class Tables:
             uploads=dict(self.uploads),
             claims=dict(self.claims),
             answers=dict(self.answers),
+            accounts=dict(self.accounts),
+            tokens=dict(self.tokens),
         )
 
 
@@ -93,11 +100,21 @@ class CommitFault:
     kept: bool = False
 
 
+THE_ADMINISTRATOR = Account(
+    id=LOCAL_ADMINISTRATOR.id,
+    name="administrator",
+    kind=AccountKind.PERSON,
+    role=Role.ADMINISTRATOR,
+    created_at=datetime(2026, 1, 1, tzinfo=UTC),
+)
+"""Whom migrations put there."""
+
+
 class MemoryDatabase:
     """What is committed, who holds which row, and which of the next commits fail."""
 
     def __init__(self) -> None:
-        self.committed = Tables()
+        self.committed = Tables(accounts={THE_ADMINISTRATOR.id: THE_ADMINISTRATOR})
         self.locks: defaultdict[Hashable, asyncio.Lock] = defaultdict(asyncio.Lock)
         self.commit_faults: deque[CommitFault | None] = deque()
         """For each of the next commits what goes wrong with it, or None."""

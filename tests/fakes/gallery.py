@@ -19,7 +19,9 @@ from gallery.domain.jobs import Job
 from gallery.domain.tags import Tag
 from gallery.platform.processed import LocalProcessedImages
 from gallery.services.abandoned_uploads import AbandonedUploads
+from gallery.services.accounts import AccountService
 from gallery.services.albums import AlbumService
+from gallery.services.authentication import Authenticator, forgetting_tokens
 from gallery.services.heartbeat import Heartbeat
 from gallery.services.idempotency import IdempotencyService, IdempotencyTiming
 from gallery.services.images import ImageService
@@ -34,8 +36,11 @@ from gallery.services.staging import StagingLimits
 from gallery.services.storage_comparison import StorageComparison
 from gallery.services.sweep import SweepService
 from gallery.services.tags import TagService
+from gallery.services.token_directory import TokenDirectory
+from gallery.services.tokens import TokenService
 from gallery.services.uploads import UploadLimits, UploadService
 from tests.entities import NOON
+from tests.fakes.accounts import MemoryAccountReader
 from tests.fakes.claims import MemoryAnswerStore
 from tests.fakes.clock import StandingClock
 from tests.fakes.database import MemoryDatabase, Tables
@@ -65,6 +70,8 @@ class MemoryGallery:
     def __init__(self) -> None:
         self.database = MemoryDatabase()
         self.clock = StandingClock(NOON)
+        self.account_reader = MemoryAccountReader(self.database)
+        self.directory = TokenDirectory(self.account_reader, pause_seconds=0, clock=self.clock.monotonic)
         self.storage = MemoryObjectStorage(self.clock)
         self.inventory = MemoryStorageInventory(self.storage)
         self.named_objects = MemoryNamedObjects(self.database)
@@ -76,7 +83,12 @@ class MemoryGallery:
         self.verifier = ObedientVerifier()
         self.heard: list[Sequence[Event]] = []
         """What the listener was told, one entry for each commit with events."""
-        self.unit_of_work = memory_units_of_work(self.database, on_commit=self._hear)
+        self.unit_of_work = memory_units_of_work(
+            self.database, on_commit=forgetting_tokens(self.directory, self._hear)
+        )
+        self.accounts = AccountService(self.account_reader)
+        self.tokens = TokenService(self.unit_of_work, self.account_reader, self.clock)
+        self.authenticator = Authenticator(self.directory, self.unit_of_work, self.clock)
         self.images = ImageService(self.unit_of_work, self.clock)
         self.tags = TagService(self.unit_of_work, self.clock)
         self.albums = AlbumService(self.unit_of_work, self.clock)

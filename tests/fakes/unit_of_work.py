@@ -10,6 +10,7 @@ from typing import Self
 from gallery.domain.errors import UnavailableError
 from gallery.domain.events import Event
 from gallery.domain.ports import CommitListener, UnitOfWorkFactory
+from tests.fakes.accounts import MemoryAccountRepository, MemoryTokenRepository
 from tests.fakes.albums import MemoryAlbumRepository
 from tests.fakes.claims import MemoryClaimRepository
 from tests.fakes.database import MemoryDatabase, Transaction, holding_transaction
@@ -43,6 +44,8 @@ class MemoryUnitOfWork:
         self.jobs = MemoryJobQueue(transaction)
         self.uploads = MemoryUploadRepository(transaction)
         self.claims = MemoryClaimRepository(transaction)
+        self.accounts = MemoryAccountRepository(transaction)
+        self.tokens = MemoryTokenRepository(transaction)
 
     async def __aenter__(self) -> Self:
         if self._database.unavailable:

@@ -62,6 +62,10 @@ DROPPED_BY: Final[Mapping[EventKind, tuple[str, ...]]] = {
     EventKind.ALBUM_DELETED: (ALBUM, ALBUM_IMAGES, ALBUM_LISTS, ALBUM_DELETIONS, STATS),
     EventKind.ALBUM_IMAGES_ADDED: (ALBUM, ALBUM_IMAGES, ALBUM_LISTS, IMAGE_ALBUMS),
     EventKind.ALBUM_IMAGES_REMOVED: (ALBUM, ALBUM_IMAGES, ALBUM_LISTS, IMAGE_ALBUMS),
+    EventKind.ACCOUNT_CREATED: (),  # who may do what is never cached there
+    EventKind.ACCOUNT_UPDATED: (),
+    EventKind.TOKEN_CREATED: (),
+    EventKind.TOKEN_REVOKED: (),
 }
 """What an event makes wrong. A name in braces stands for the entity of the event if it is of that kind, and otherwise
 for those that the payload lists (`image_ids`, `tag_ids`, `album_ids`)."""

@@ -6,17 +6,20 @@ Rows are read by place, not by name: a page has hundreds of rows of twenty colum
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 from pydantic import TypeAdapter
 from sqlalchemy import Column, Row
 
+from gallery.domain.access import Role, Scope
+from gallery.domain.accounts import Account, AccountKind, ApiToken, account_key
 from gallery.domain.albums import Album
 from gallery.domain.idempotency import Claim, Snapshot
 from gallery.domain.images import ContentType, Image, ProcessingState, Rendition, RenditionSize
 from gallery.domain.tags import Tag, tag_key
 from gallery.domain.uploads import Announcement, Draft, Refusal, Transport, Upload, UploadState
-from gallery.platform.database.tables import ALBUMS, CLAIMS, IMAGES, RENDITIONS, TAGS, UPLOADS
+from gallery.platform.database.tables import ACCOUNTS, ALBUMS, CLAIMS, IMAGES, RENDITIONS, TAGS, TOKENS, UPLOADS
 
 Columns = tuple[Column[Any], ...]
 
@@ -26,10 +29,15 @@ TAG_COLUMNS: Columns = tuple(column for column in TAGS.c if column is not TAGS.c
 ALBUM_COLUMNS: Columns = tuple(column for column in ALBUMS.c if column.computed is None)
 UPLOAD_COLUMNS: Columns = tuple(UPLOADS.c)
 CLAIM_COLUMNS: Columns = tuple(CLAIMS.c)
+ACCOUNT_COLUMNS: Columns = tuple(column for column in ACCOUNTS.c if column is not ACCOUNTS.c.key)
+TOKEN_COLUMNS: Columns = tuple(TOKENS.c)
 
 _IMAGE_FIELDS, _RENDITION_FIELDS, _TAG_FIELDS, _ALBUM_FIELDS, _UPLOAD_FIELDS, _CLAIM_FIELDS = (
     tuple(column.name for column in columns)
     for columns in (IMAGE_COLUMNS, RENDITION_COLUMNS, TAG_COLUMNS, ALBUM_COLUMNS, UPLOAD_COLUMNS, CLAIM_COLUMNS)
+)
+_ACCOUNT_FIELDS, _TOKEN_FIELDS = (
+    tuple(column.name for column in columns) for columns in (ACCOUNT_COLUMNS, TOKEN_COLUMNS)
 )
 
 _DRAFT: Final = TypeAdapter(Draft)
@@ -82,6 +90,18 @@ def claim_from_row(row: Row[Any]) -> Claim:
     return Claim(**values)
 
 
+def account_from_row(row: Sequence[Any]) -> Account:
+    """The account of a row that begins with `ACCOUNT_COLUMNS`."""
+    values = dict(zip(_ACCOUNT_FIELDS, row, strict=False))
+    return Account(**values | {"kind": AccountKind(values["kind"]), "role": Role(values["role"])})
+
+
+def token_from_row(row: Sequence[Any]) -> ApiToken:
+    """The token of a row that begins with `TOKEN_COLUMNS`."""
+    values = dict(zip(_TOKEN_FIELDS, row, strict=False))
+    return ApiToken(**values | {"role": Role(values["role"]), "scopes": tuple(map(Scope, values["scopes"]))})
+
+
 def image_values(image: Image) -> dict[str, Any]:
     """The values of an image's row."""
     return _values(image, IMAGE_COLUMNS)
@@ -115,6 +135,16 @@ def upload_values(upload: Upload) -> dict[str, Any]:
 def claim_values(claim: Claim) -> dict[str, Any]:
     """The values of a claim's row."""
     return _values(claim, CLAIM_COLUMNS) | {"snapshot": _SNAPSHOT.dump_python(claim.snapshot, mode="json")}
+
+
+def account_values(account: Account) -> dict[str, Any]:
+    """The values of an account's row."""
+    return _values(account, ACCOUNT_COLUMNS) | {"key": account_key(account.name)}
+
+
+def token_values(token: ApiToken) -> dict[str, Any]:
+    """The values of a token's row."""
+    return _values(token, TOKEN_COLUMNS) | {"scopes": list(token.scopes)}
 
 
 def _values(entity: object, columns: Columns) -> dict[str, Any]:

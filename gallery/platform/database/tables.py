@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Final
 from uuid import UUID
 
 from sqlalchemy import (
+    ARRAY,
     BigInteger,
     Boolean,
     CheckConstraint,
@@ -356,6 +357,47 @@ class StorageReportRow(_Row, table=True):
     counts: dict[str, int] = Field(sa_column=Column(JSONB, nullable=False))
 
 
+class AccountRow(_Row, table=True):
+    """An account."""
+
+    __tablename__ = "accounts"
+    __table_args__ = (
+        CheckConstraint("kind IN ('person', 'program')", name="kind"),
+        UniqueConstraint("key"),
+        UniqueConstraint("issuer", "subject"),
+    )
+
+    id: UUID = Field(sa_column=_id_column(primary_key=True))
+    name: str = Field(sa_type=Text)
+    key: str = Field(sa_type=SORTABLE_TEXT)
+    """`account_key(name)`: what makes the name unique."""
+    kind: str = Field(sa_type=Text)
+    role: str = Field(sa_type=Text)
+    created_at: datetime = Field(sa_type=_TIMESTAMP)
+    disabled_at: datetime | None = Field(default=None, sa_type=_TIMESTAMP)
+    issuer: str | None = Field(default=None, sa_type=Text)
+    subject: str | None = Field(default=None, sa_type=Text)
+
+
+class TokenRow(_Row, table=True):
+    """An API token. Its secret is nowhere."""
+
+    __tablename__ = "api_tokens"
+    __table_args__ = (UniqueConstraint("prefix"), Index("ix_api_tokens_account_id", "account_id"))
+
+    id: UUID = Field(sa_column=_id_column(primary_key=True))
+    account_id: UUID = Field(sa_column=_id_column(references="accounts.id"))
+    name: str = Field(sa_type=Text)
+    prefix: str = Field(sa_type=Text)
+    digest: bytes = Field(sa_type=LargeBinary)
+    role: str = Field(sa_type=Text)
+    scopes: list[str] = Field(sa_column=Column(ARRAY(Text), nullable=False))
+    created_at: datetime = Field(sa_type=_TIMESTAMP)
+    expires_at: datetime | None = Field(default=None, sa_type=_TIMESTAMP)
+    revoked_at: datetime | None = Field(default=None, sa_type=_TIMESTAMP)
+    last_used_at: datetime | None = Field(default=None, sa_type=_TIMESTAMP)
+
+
 IMAGES: Final[Table] = metadata.tables["images"]
 RENDITIONS: Final[Table] = metadata.tables["renditions"]
 TAGS: Final[Table] = metadata.tables["tags"]
@@ -367,3 +409,5 @@ UPLOADS: Final[Table] = metadata.tables["uploads"]
 CLAIMS: Final[Table] = metadata.tables["idempotency_keys"]
 ANSWERS: Final[Table] = metadata.tables["idempotent_answers"]
 STORAGE_REPORTS: Final[Table] = metadata.tables["storage_reports"]
+ACCOUNTS: Final[Table] = metadata.tables["accounts"]
+TOKENS: Final[Table] = metadata.tables["api_tokens"]

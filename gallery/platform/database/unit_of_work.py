@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from gallery.domain.errors import UnavailableError
 from gallery.domain.ports import CommitListener, JobQueue, UnitOfWork, UnitOfWorkFactory
+from gallery.platform.database.accounts import SqlAccountRepository, SqlTokenRepository
 from gallery.platform.database.albums import SqlAlbumRepository
 from gallery.platform.database.claims import SqlClaimRepository
 from gallery.platform.database.errors import translated_errors
@@ -46,6 +47,8 @@ class _Open:
     jobs: JobQueue
     uploads: SqlUploadRepository
     claims: SqlClaimRepository
+    accounts: SqlAccountRepository
+    tokens: SqlTokenRepository
 
 
 class SqlUnitOfWork:
@@ -93,6 +96,16 @@ class SqlUnitOfWork:
         """The idempotency keys of the transaction."""
         return self._open.claims
 
+    @property
+    def accounts(self) -> SqlAccountRepository:
+        """The accounts of the transaction."""
+        return self._open.accounts
+
+    @property
+    def tokens(self) -> SqlTokenRepository:
+        """The API tokens of the transaction."""
+        return self._open.tokens
+
     async def __aenter__(self) -> Self:
         with translated_errors():
             connection = await self._engine.connect()
@@ -107,6 +120,8 @@ class SqlUnitOfWork:
             jobs=self._jobs(connection),
             uploads=SqlUploadRepository(transaction),
             claims=SqlClaimRepository(transaction),
+            accounts=SqlAccountRepository(transaction),
+            tokens=SqlTokenRepository(transaction),
         )
         return self
 

@@ -9,6 +9,7 @@ from typing import Any
 import orjson
 from starlette.responses import Response
 
+from gallery.domain.errors import UnavailableError
 from gallery.web.errors import RequestCode, RequestError, error_body
 from gallery.web.graphql.negotiation import MediaType
 
@@ -26,7 +27,7 @@ class MethodNotAllowedError(RequestError):
 
     def __init__(self, message: str, allow: str) -> None:
         super().__init__(RequestCode.METHOD_NOT_ALLOWED, message, HTTPStatus.METHOD_NOT_ALLOWED)
-        self.allow = allow
+        self.headers = {"Allow": allow}
 
 
 def with_error(answer: Answer, error: RequestError, request_id: str) -> Answer:
@@ -35,12 +36,13 @@ def with_error(answer: Answer, error: RequestError, request_id: str) -> Answer:
     return Answer(content={**answer.content, "errors": errors}, status=error.status)
 
 
-def refusal(error: RequestError, request_id: str, media_type: MediaType) -> Response:
+def refusal(error: RequestError | UnavailableError, request_id: str, media_type: MediaType) -> Response:
     """A request that is refused as a whole is told so by its status, also to those who wait for events."""
-    answer = Answer(content=error_body(error, request_id), status=error.status)
+    status = error.status if isinstance(error, RequestError) else HTTPStatus.SERVICE_UNAVAILABLE
+    answer = Answer(content=error_body(error, request_id), status=status)
     response = response_of(answer, MediaType.JSON if media_type is MediaType.EVENTS else media_type)
-    if isinstance(error, MethodNotAllowedError):
-        response.headers["Allow"] = error.allow
+    if isinstance(error, RequestError):
+        response.headers.update(error.headers)
     return response
 
 

@@ -8,16 +8,19 @@ from functools import cached_property
 
 import strawberry
 
-from gallery.domain.access import Viewer
+from gallery.domain.access import Right, Viewer, require
 from gallery.domain.ports import AlbumReader, ImageReader, TagReader
 from gallery.domain.processing_ports import ProcessedImages
 from gallery.domain.upload_ports import AnswerStore, ProgressBoard
+from gallery.services.accounts import AccountService
 from gallery.services.albums import AlbumService
+from gallery.services.authentication import Authenticator
 from gallery.services.idempotency import IdempotencyService
 from gallery.services.images import ImageService
 from gallery.services.staged_uploads import StagedUploadService
 from gallery.services.sweep import SweepService
 from gallery.services.tags import TagService
+from gallery.services.tokens import TokenService
 from gallery.services.uploads import UploadService
 from gallery.web.graphql.loaders import Loaders
 
@@ -44,6 +47,9 @@ class UseCases:
     processed: ProcessedImages
     sweep: SweepService
     sweep_grace: timedelta
+    accounts: AccountService
+    tokens: TokenService
+    authenticator: Authenticator
 
 
 @dataclass(kw_only=True)
@@ -67,7 +73,12 @@ class Context:
 
     @cached_property
     def loaders(self) -> Loaders:
-        """Batches and remembers reads until something is written."""
+        """Batches and remembers reads until something is written.
+
+        Raises:
+            ForbiddenError: for who may not read: what a mutation answers with leads to everything else.
+        """
+        require(self.viewer, Right.READ)
         return Loaders(self.viewer, self.use_cases.image_reader, self.use_cases.tag_reader, self.use_cases.album_reader)
 
     def forget_reads(self) -> None:

@@ -7,6 +7,7 @@ import logging
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from dataclasses import dataclass, replace
+from functools import partial
 from http import HTTPStatus
 from typing import Any
 from uuid import uuid4
@@ -18,13 +19,16 @@ from starlette.requests import HTTPConnection, Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from gallery.domain.access import LOCAL_ADMINISTRATOR
+from gallery.domain.access import Viewer
+from gallery.domain.errors import UnavailableError
 from gallery.domain.metrics import NO_METRICS, WebMetrics
 from gallery.settings import UploadSettings
+from gallery.web.authentication import Authentication, Credentials
 from gallery.web.body import ClientDisconnectedError, RequestBody
 from gallery.web.errors import InternalError, RequestCode, RequestError
 from gallery.web.graphiql.assets import ASSETS_PATH
 from gallery.web.graphiql.page import graphiql_page
+from gallery.web.graphql.admission import admit, admit_stranger, while_known
 from gallery.web.graphql.answers import Answer, MethodNotAllowedError, refusal, response_of, with_error
 from gallery.web.graphql.context import Context, UseCases
 from gallery.web.graphql.execution import (
@@ -61,6 +65,7 @@ class _Exchange:
     body: RequestBody
     request_id: str
     media_type: MediaType
+    viewer: Viewer
     file_bytes: int | None = None
     """About how large the only file is, if there is one and its size can be told."""
 
@@ -91,6 +96,7 @@ class GraphQLEndpoint:
         use_cases: UseCases,
         uploads: UploadSettings,
         base_url: Callable[[HTTPConnection], str],
+        authentication: Authentication,
         *,
         graphiql: bool = True,
         stopping: asyncio.Event | None = None,
@@ -102,6 +108,7 @@ class GraphQLEndpoint:
         self._use_cases = use_cases
         self._uploads = uploads
         self._base_url = base_url
+        self._authentication = authentication
         self._graphiql = graphiql
         self._stopping = stopping or asyncio.Event()
         self._metrics = metrics
@@ -131,7 +138,10 @@ class GraphQLEndpoint:
             if request.method == "GET" and self._graphiql and prefers_html(accept):
                 return _page(request.scope)
             media_type = negotiate(accept)
-            exchange = _Exchange(request=request, body=body, request_id=request_id, media_type=media_type)
+            viewer = await self._authentication.viewer_of(Credentials.of(request))
+            exchange = _Exchange(
+                request=request, body=body, request_id=request_id, media_type=media_type, viewer=viewer
+            )
             answer = await self._answer(exchange)
             if isinstance(answer, _Subscription):
                 return EventStream(answer.results, self._stopping)
@@ -140,7 +150,7 @@ class GraphQLEndpoint:
             return response_of(answer, media_type)
         except ClientDisconnectedError:
             raise
-        except RequestError as error:
+        except (RequestError, UnavailableError) as error:
             return refusal(error, request_id, media_type)
         except Exception:
             log.exception("a request failed: %s", request_id)
@@ -178,6 +188,7 @@ class GraphQLEndpoint:
         return answer
 
     async def _execute(self, exchange: _Exchange, parameters: Parameters) -> Answer | _Subscription:
+        admit_stranger(exchange.viewer, parameters)
         with MeasuredOperation(self._metrics) as measured:
             return await self._execute_measured(exchange, parameters, measured)
 
@@ -186,6 +197,7 @@ class GraphQLEndpoint:
     ) -> Answer | _Subscription:
         try:
             parameters, operation = await self._operations.prepare(parameters)
+            admit(exchange.viewer, operation)
         except RefusedDocumentError as refused:
             measured.refused()
             result = ExecutionResult(None, refused.errors)
@@ -194,7 +206,10 @@ class GraphQLEndpoint:
         _check_method(exchange, operation.kind)
         context = self._context(exchange, idempotency_key=key_in(exchange.request.headers, operation))
         if operation.kind is OperationType.SUBSCRIPTION:
-            results = run_subscription(self._schema, operation, parameters.variables, context)
+            results = while_known(
+                run_subscription(self._schema, operation, parameters.variables, context),
+                partial(self._authentication.viewer_of, Credentials.of(exchange.request)),
+            )
             return _Subscription(results=_encoded(results, context, measured))
         result = await self._run(exchange, operation, parameters.variables, context)
         measured.ended(result, context)
@@ -203,7 +218,7 @@ class GraphQLEndpoint:
 
     def _context(self, exchange: _Exchange, *, idempotency_key: str | None) -> Context:
         return Context(
-            viewer=LOCAL_ADMINISTRATOR,
+            viewer=exchange.viewer,
             use_cases=self._use_cases,
             base_url=self._base_url(exchange.request),
             request_id=exchange.request_id,

@@ -6,6 +6,8 @@ from enum import EnumMeta
 
 import strawberry
 
+from gallery.domain.access import Right, Role, Scope
+from gallery.domain.accounts import AccountKind
 from gallery.domain.errors import ErrorCode
 from gallery.domain.images import ContentType, ProcessingState
 from gallery.domain.pages import AlbumSortField, Direction, ImageSortField, TagMode
@@ -153,4 +155,39 @@ describe(
         "TOO_MANY_IDEMPOTENCY_KEYS": "You have used more idempotency keys lately than the gallery remembers.",
         "SERVICE_UNAVAILABLE": "A service that the gallery needs does not answer. Try again later.",
     },
+)
+describe(
+    Right,
+    "Something that a viewer may do.",
+    {
+        "READ": "See what is in the gallery.",
+        "CONTRIBUTE": "Add images, tags and albums.",
+        "EDIT": "Change and delete them.",
+        "ADMINISTER": "See how the gallery is, and revoke everybody's tokens.",
+    },
+)
+describe(
+    Role,
+    "What an account is for. Each role has the rights of those before it as well.",
+    {
+        "VIEWER": "Sees what is in the gallery.",
+        "CONTRIBUTOR": "Adds images, tags and albums.",
+        "EDITOR": "Changes and deletes them.",
+        "ADMINISTRATOR": "Does everything.",
+    },
+)
+describe(
+    Scope,
+    "A part of the rights of a role, to which a token can be held.",
+    {
+        "READ": "See what is in the gallery.",
+        "UPLOAD": "Add images, tags and albums, without seeing those of others.",
+        "EDIT": "Change and delete them.",
+        "ADMIN": "Administer the gallery.",
+    },
+)
+describe(
+    AccountKind,
+    "Who stands behind an account.",
+    {"PERSON": "Somebody.", "PROGRAM": "Something that runs by itself."},
 )

@@ -176,6 +176,12 @@ class _ShapingVariables(Visitor):
         self.names.add(node.name.value)
 
 
+def root_field_names(operation: PreparedOperation) -> frozenset[str]:
+    """The names of the fields of the root type, but for `__typename`."""
+    fields = _root_fields(operation.document, _select(operation.document, operation.name).selection_set)
+    return frozenset(field.name.value for field in fields) - {"__typename"}
+
+
 def is_request_error(result: ExecutionResult) -> bool:
     """Whether nothing was executed, as when a variable has a wrong value (GraphQL specification, 7.1)."""
     return result.data is None and all(error.path is None for error in result.errors or ())

@@ -1,4 +1,4 @@
-"""Global ids: opaque to clients, readable in logs. `img_`, `tag_`, `alb_` or `upl_`, then the UUID in hexadecimal."""
+"""Global ids: opaque to clients, readable in logs. A prefix such as `img_`, then the UUID in hexadecimal."""
 
 from __future__ import annotations
 
@@ -9,12 +9,19 @@ from uuid import UUID
 import strawberry
 
 from gallery.domain.errors import ErrorCode, InvalidInputError
-from gallery.domain.ids import AlbumId, ImageId, TagId, UploadId
+from gallery.domain.ids import AlbumId, ImageId, TagId, TokenId, UploadId, UserId
 
-Prefix = Literal["img", "tag", "alb", "upl"]
+Prefix = Literal["img", "tag", "alb", "upl", "acc", "tok"]
 
-_SHAPE = re.compile(r"(img|tag|alb|upl)_([0-9a-f]{32})")
-_NAMES: dict[Prefix, str] = {"img": "an image", "tag": "a tag", "alb": "an album", "upl": "an upload"}
+_SHAPE = re.compile(r"(img|tag|alb|upl|acc|tok)_([0-9a-f]{32})")
+_NAMES: dict[Prefix, str] = {
+    "img": "an image",
+    "tag": "a tag",
+    "alb": "an album",
+    "upl": "an upload",
+    "acc": "an account",
+    "tok": "a token",
+}
 
 
 def image_global_id(image_id: ImageId) -> strawberry.ID:
@@ -35,6 +42,16 @@ def album_global_id(album_id: AlbumId) -> strawberry.ID:
 def upload_global_id(upload_id: UploadId) -> strawberry.ID:
     """The id of a staged upload as clients know it."""
     return strawberry.ID("upl_" + upload_id.hex)
+
+
+def account_global_id(account_id: UserId) -> strawberry.ID:
+    """The id of an account as clients know it."""
+    return strawberry.ID("acc_" + account_id.hex)
+
+
+def token_global_id(token_id: TokenId) -> strawberry.ID:
+    """The id of an API token as clients know it."""
+    return strawberry.ID("tok_" + token_id.hex)
 
 
 def is_upload_id(value: str) -> bool:
@@ -91,6 +108,15 @@ def parse_upload_id(value: str, *, field: tuple[str, ...] = ("id",)) -> UploadId
         InvalidInputError: INVALID_ID if it is no id of an upload.
     """
     return UploadId(_parse(value, "upl", field))
+
+
+def parse_token_id(value: str, *, field: tuple[str, ...] = ("id",)) -> TokenId:
+    """The id of an API token.
+
+    Raises:
+        InvalidInputError: INVALID_ID if it is no id of a token.
+    """
+    return TokenId(_parse(value, "tok", field))
 
 
 def parse_image_ids(values: list[strawberry.ID], *, field: str = "imageIds") -> list[ImageId]:

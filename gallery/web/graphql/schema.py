@@ -10,6 +10,7 @@ from graphql import lexicographic_sort_schema, print_schema
 from strawberry.schema.config import StrawberryConfig
 
 from gallery.domain.errors import ErrorCode, InvalidInputError
+from gallery.web.graphql.accounts import AccountMutations, AccountQueries
 from gallery.web.graphql.albums import AlbumMutations, AlbumQueries, find_album
 from gallery.web.graphql.context import Info
 from gallery.web.graphql.ids import parse_global_id
@@ -38,11 +39,14 @@ async def find_node(info: Info, global_id: str) -> Node:
         NotFoundError: if there is none.
     """
     prefix, _ = parse_global_id(global_id)
-    return await _FINDERS[prefix](info, global_id)
+    if (find := _FINDERS.get(prefix)) is None:
+        message = "Accounts and tokens are found by `viewer`."
+        raise InvalidInputError(ErrorCode.INVALID_ID, message, field=("id",))
+    return await find(info, global_id)
 
 
 @strawberry.type(description="What can be read.")
-class Query(ImageQueries, TagQueries, AlbumQueries, StagedUploadQueries, StatsQueries, StorageQueries):
+class Query(ImageQueries, TagQueries, AlbumQueries, StagedUploadQueries, StatsQueries, StorageQueries, AccountQueries):
     """All root fields that read."""
 
     @strawberry.field(description="Whatever has this id; NOT_FOUND if there is nothing.")
@@ -68,7 +72,7 @@ class Query(ImageQueries, TagQueries, AlbumQueries, StagedUploadQueries, StatsQu
     description="What can be changed. Several in one operation are done one after the other. A single one with the "
     f"header `{IDEMPOTENCY_HEADER}` is done once, however often it is sent."
 )
-class Mutation(UploadMutations, StagedUploadMutations, ImageMutations, TagMutations, AlbumMutations):
+class Mutation(UploadMutations, StagedUploadMutations, ImageMutations, TagMutations, AlbumMutations, AccountMutations):
     """All root fields that write."""
 
 

@@ -64,7 +64,7 @@ class StorageQueries:
 
     @strawberry.field(
         description="Compares all objects of the storage with the database, which takes a while in a large gallery. "
-        "What is younger than an hour, or whatever the gallery is set to, is left alone. Needs the right to edit."
+        "What is younger than an hour, or whatever the gallery is set to, is left alone. Needs the right to administer."
     )
     async def storage_report(self, info: Info) -> StorageReport:
         """As `gallery doctor` tells it."""

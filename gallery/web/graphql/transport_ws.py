@@ -7,7 +7,7 @@ https://github.com/enisdenjo/graphql-ws/blob/master/PROTOCOL.md
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from enum import IntEnum, unique
@@ -26,6 +26,9 @@ Execute = Callable[[Parameters], AsyncGenerator[Answer]]
 """The answers to an operation, one after the other. One without `data` says that nothing was executed; it is the last.
 """
 
+Introduce = Callable[[dict[str, Any] | None], Awaitable[None]]
+"""Takes the payload of the first message. Raises ClosingError if whoever sends it is not to be talked to."""
+
 GONE: Final = (WebSocketDisconnect, WebSocketDisconnected)
 """What it means to send if the client is gone: the first who notices is told by one, the others by the other."""
 
@@ -39,8 +42,10 @@ class CloseCode(IntEnum):
 
     GOING_AWAY = 1001
     MESSAGE_TOO_BIG = 1009
+    TRY_AGAIN_LATER = 1013
     INVALID_MESSAGE = 4400
     UNAUTHORIZED = 4401
+    FORBIDDEN = 4403
     SUBPROTOCOL_NOT_ACCEPTABLE = 4406
     INITIALISATION_TIMEOUT = 4408
     SUBSCRIBER_ALREADY_EXISTS = 4409
@@ -72,10 +77,18 @@ class Connection:
     """
 
     def __init__(
-        self, websocket: WebSocket, execute: Execute, limits: Limits, *, request_id: str, stopping: asyncio.Event
+        self,
+        websocket: WebSocket,
+        execute: Execute,
+        introduce: Introduce,
+        limits: Limits,
+        *,
+        request_id: str,
+        stopping: asyncio.Event,
     ) -> None:
         self._websocket = websocket
         self._execute = execute
+        self._introduce = introduce
         self._limits = limits
         self._request_id = request_id
         self._stopping = stopping
@@ -150,7 +163,7 @@ class Connection:
         """
         match message:
             case {"type": "connection_init"} if _has_payload(message):
-                await self._initialise()
+                await self._initialise(message.get("payload"))
             case {"type": "ping"} if _has_payload(message):
                 await self._send("pong", **({"payload": message["payload"]} if message.get("payload") else {}))
             case {"type": "pong"} if _has_payload(message):
@@ -162,9 +175,10 @@ class Connection:
             case _:
                 raise ClosingError(CloseCode.INVALID_MESSAGE, f"No such message in {SUBPROTOCOL}")
 
-    async def _initialise(self) -> None:
+    async def _initialise(self, payload: dict[str, Any] | None) -> None:
         if self._is_initialised:
             raise ClosingError(CloseCode.TOO_MANY_INITIALISATION_REQUESTS, "Too many initialisation requests")
+        await self._introduce(payload)
         self._is_initialised = True
         await self._send("connection_ack")
 

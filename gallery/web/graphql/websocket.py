@@ -17,16 +17,27 @@ from starlette.requests import HTTPConnection
 from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket
 
-from gallery.domain.access import LOCAL_ADMINISTRATOR
+from gallery.domain.access import Viewer
+from gallery.domain.errors import UnavailableError
 from gallery.domain.metrics import NO_METRICS, WebMetrics
+from gallery.web.authentication import Authentication, Credentials, UnauthenticatedError, require_known
 from gallery.web.errors import InternalError, RequestCode, RequestError, error_body
+from gallery.web.graphql.admission import admit, while_known
 from gallery.web.graphql.context import Context, UseCases
 from gallery.web.graphql.execution import PreparedOperation, RefusedDocumentError, format_result, run_subscription
 from gallery.web.graphql.idempotency import first_answer
 from gallery.web.graphql.measuring import MeasuredOperation
 from gallery.web.graphql.persisted import OperationSource
 from gallery.web.graphql.request import Parameters
-from gallery.web.graphql.transport_ws import GONE, SUBPROTOCOL, Answer, CloseCode, Connection, Limits
+from gallery.web.graphql.transport_ws import (
+    GONE,
+    SUBPROTOCOL,
+    Answer,
+    CloseCode,
+    ClosingError,
+    Connection,
+    Limits,
+)
 from gallery.web.middleware.request_ids import request_id_of
 from gallery.web.responses import error_response
 
@@ -36,6 +47,40 @@ _NOT_ALLOWED: Final = (
     "The page that asks for this WebSocket is not the gallery's. Let its operator add the origin to "
     "GALLERY_SERVER__CORS_ORIGINS."
 )
+
+
+class _Peer:
+    """Who is at the other end: who showed something when they connected, or does so in their first message."""
+
+    def __init__(self, authentication: Authentication, websocket: WebSocket) -> None:
+        self.websocket = websocket
+        self._authentication = authentication
+        self._credentials = Credentials.of(websocket)
+
+    async def introduce(self, payload: dict[str, Any] | None) -> None:
+        """Takes what the first message shows, which counts for more than the header does.
+
+        Raises:
+            ClosingError: if nobody known is there.
+        """
+        shown = Credentials.of_message(payload)
+        if shown.authorization:
+            self._credentials = shown
+        try:
+            await self.viewer()
+        except (UnauthenticatedError, UnavailableError) as error:
+            code = CloseCode.TRY_AGAIN_LATER if isinstance(error, UnavailableError) else CloseCode.FORBIDDEN
+            raise ClosingError(code, error.message) from error
+
+    async def viewer(self) -> Viewer:
+        """Who it is, looked up again for whatever they ask for.
+
+        Raises:
+            UnauthenticatedError, UnavailableError: as `Authentication.viewer_of`.
+        """
+        viewer = await self._authentication.viewer_of(self._credentials)
+        require_known(viewer)
+        return viewer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +94,7 @@ class WebSocketEndpoint:
     operations: OperationSource
     use_cases: UseCases
     base_url: Callable[[HTTPConnection], str]
+    authentication: Authentication
     is_allowed: Callable[[HTTPConnection], bool]
     limits: Limits
     stopping: asyncio.Event
@@ -66,6 +112,11 @@ class WebSocketEndpoint:
             error = RequestError(RequestCode.ORIGIN_NOT_ALLOWED, _NOT_ALLOWED, HTTPStatus.FORBIDDEN)
             await error_response(scope, error)(scope, receive, send)
             return
+        try:
+            await self.authentication.viewer_of(Credentials.of(websocket))
+        except (UnauthenticatedError, UnavailableError) as refused:
+            await error_response(scope, refused)(scope, receive, send)
+            return
         is_spoken = SUBPROTOCOL in scope["subprotocols"]
         try:
             await websocket.accept(SUBPROTOCOL if is_spoken else None)
@@ -75,19 +126,25 @@ class WebSocketEndpoint:
             with suppress(*GONE):
                 await websocket.close(CloseCode.SUBPROTOCOL_NOT_ACCEPTABLE, "Subprotocol not acceptable")
             return
-        execute = partial(self._answers, websocket)
-        request_id = request_id_of(scope)
-        await Connection(websocket, execute, self.limits, request_id=request_id, stopping=self.stopping).serve()
+        peer = _Peer(self.authentication, websocket)
+        await Connection(
+            websocket,
+            partial(self._answers, peer),
+            peer.introduce,
+            self.limits,
+            request_id=request_id_of(scope),
+            stopping=self.stopping,
+        ).serve()
 
-    async def _answers(self, websocket: WebSocket, parameters: Parameters) -> AsyncGenerator[Answer]:
+    async def _answers(self, peer: _Peer, parameters: Parameters) -> AsyncGenerator[Answer]:
         """The answers to an operation. Whatever goes wrong is one of them."""
-        request_id = request_id_of(websocket.scope)
+        request_id = request_id_of(peer.websocket.scope)
         with MeasuredOperation(self.metrics) as measured:
             try:
-                async with aclosing(self._executed(websocket, parameters, measured)) as answers:
+                async with aclosing(self._executed(peer, parameters, measured)) as answers:
                     async for answer in answers:
                         yield answer
-            except RequestError as error:
+            except (RequestError, UnavailableError) as error:
                 measured.refused()
                 yield error_body(error, request_id)
             except Exception:
@@ -96,23 +153,25 @@ class WebSocketEndpoint:
                 yield error_body(InternalError(request_id), request_id)
 
     async def _executed(
-        self, websocket: WebSocket, parameters: Parameters, measured: MeasuredOperation
+        self, peer: _Peer, parameters: Parameters, measured: MeasuredOperation
     ) -> AsyncGenerator[Answer]:
         context = Context(
-            viewer=LOCAL_ADMINISTRATOR,
+            viewer=await peer.viewer(),
             use_cases=self.use_cases,
-            base_url=self.base_url(websocket),
-            request_id=request_id_of(websocket.scope),
+            base_url=self.base_url(peer.websocket),
+            request_id=request_id_of(peer.websocket.scope),
         )
         try:
             parameters, operation = await self.operations.prepare(parameters)
+            admit(context.viewer, operation)
         except RefusedDocumentError as refused:
             measured.refused()
             yield format_result(ExecutionResult(None, refused.errors), context.request_id)
             return
         measured.is_a(operation.kind)
         if operation.kind is OperationType.SUBSCRIPTION:
-            async with aclosing(run_subscription(self.schema, operation, parameters.variables, context)) as results:
+            telling = run_subscription(self.schema, operation, parameters.variables, context)
+            async with aclosing(while_known(telling, peer.viewer)) as results:
                 async for result in results:
                     measured.ended(result, context)
                     yield format_result(result, context.request_id)

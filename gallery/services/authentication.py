@@ -1,0 +1,99 @@
+"""From what somebody shows to who they are."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Final
+
+from gallery.domain.access import Viewer
+from gallery.domain.accounts import RefusedCredentialError, prefix_of
+from gallery.domain.errors import GalleryError
+from gallery.domain.events import Event, EventKind
+from gallery.domain.ids import TokenId
+from gallery.domain.ports import Clock, CommitListener, UnitOfWorkFactory
+from gallery.services.clock import utc_now
+from gallery.services.token_directory import KnownToken, TokenDirectory
+
+log = logging.getLogger(__name__)
+
+USE_IS_NOTED_EVERY: Final = timedelta(minutes=1)
+
+_CHANGES: Final = frozenset({EventKind.TOKEN_REVOKED, EventKind.ACCOUNT_UPDATED})
+_UNKNOWN: Final = "This is no token of the gallery, or one that was revoked."
+
+
+class Authenticator:
+    """Tells by API tokens who asks, and notes when a token was used."""
+
+    def __init__(self, directory: TokenDirectory, unit_of_work: UnitOfWorkFactory, clock: Clock = utc_now) -> None:
+        self._directory = directory
+        self._unit_of_work = unit_of_work
+        self._clock = clock
+        self._noting: set[asyncio.Task[None]] = set()
+
+    async def viewer_of(self, credential: str) -> Viewer:
+        """Who shows this token.
+
+        Raises:
+            RefusedCredentialError: if it is none, or of no use any more.
+            UnavailableError: if the database does not answer.
+        """
+        prefix = prefix_of(credential)
+        known = None if prefix is None else await self._directory.find(prefix)
+        if known is None or not known.token.is_secret(credential):
+            raise RefusedCredentialError(_UNKNOWN)
+        now = self._clock()
+        _check_usable(known, now)
+        self._note_use(known, now)
+        return known.viewer
+
+    async def settle(self) -> None:
+        """Waits until every use is noted."""
+        await asyncio.gather(*self._noting)
+
+    def _note_use(self, known: KnownToken, now: datetime) -> None:
+        last = known.token.last_used_at
+        if known.use_is_noted or (last is not None and now - last < USE_IS_NOTED_EVERY):
+            return
+        known.use_is_noted = True
+        noting = asyncio.create_task(self._touch(known.token.id, now))
+        self._noting.add(noting)
+        noting.add_done_callback(self._noting.discard)
+
+    async def _touch(self, token_id: TokenId, now: datetime) -> None:
+        try:
+            async with self._unit_of_work() as work:
+                await work.tokens.touch(token_id, now)
+                await work.commit(durable=False)
+        except GalleryError as error:
+            log.warning("the use of a token could not be noted: %s", error)
+
+
+def forgetting_tokens(directory: TokenDirectory, listener: CommitListener) -> CommitListener:
+    """A listener that lets a token go as soon as it is revoked, before the other one is told of it."""
+
+    async def listen(events: Sequence[Event]) -> None:
+        if any(event.kind in _CHANGES for event in events):
+            directory.forget()
+        await listener(events)
+
+    return listen
+
+
+def _check_usable(known: KnownToken, now: datetime) -> None:
+    """Passes if the token is of use. Whoever knows the secret may know why it is not.
+
+    Raises:
+        RefusedCredentialError: if it is of none.
+    """
+    if known.token.revoked_at is not None:
+        raise RefusedCredentialError(_UNKNOWN)
+    if not known.token.is_usable(now):
+        message = "The token has expired. Make a new one."
+        raise RefusedCredentialError(message)
+    if known.account.disabled_at is not None:
+        message = "The account of the token is disabled."
+        raise RefusedCredentialError(message)

@@ -1,0 +1,146 @@
+"""The one place that turns what a request shows into who asks.
+
+A request shows something in its header `Authorization`, a WebSocket there or in its first message. What is shown and
+wrong is refused, never passed over: a client whose token has expired is to hear of it, rather than see less.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any, Final, Protocol
+
+from starlette.requests import HTTPConnection
+
+from gallery.domain.access import ANONYMOUS, LOCAL_ADMINISTRATOR, Right, Viewer, require
+from gallery.domain.accounts import RefusedCredentialError
+from gallery.web.errors import RequestCode, RequestError
+
+log = logging.getLogger(__name__)
+
+_BEARER: Final = re.compile(r"bearer +([\x21-\x7e]{1,8192})", re.IGNORECASE)
+_TOLD_EVERY_SECONDS: Final = 1.0
+
+_NOBODY: Final = "Say who you are: send `Authorization: Bearer …` with an API token. `gallery token create` makes one."
+_NO_BEARER: Final = "The header `Authorization` is to be `Bearer` and an API token, once."
+
+
+class UnauthenticatedError(RequestError):
+    """Nobody, or nobody known, asks. `headers` say how to show who one is (RFC 6750, section 3)."""
+
+    def __init__(self, message: str, *, realm: str = "gallery", is_wrong: bool = False) -> None:
+        super().__init__(RequestCode.UNAUTHENTICATED, message, HTTPStatus.UNAUTHORIZED)
+        challenge = f'Bearer realm="{realm}"'
+        self.headers = {"WWW-Authenticate": f'{challenge}, error="invalid_token"' if is_wrong else challenge}
+
+
+class Authenticates(Protocol):
+    """Tells by a credential who shows it."""
+
+    async def viewer_of(self, credential: str) -> Viewer:
+        """Who it is.
+
+        Raises:
+            RefusedCredentialError: if it is not to be believed.
+            UnavailableError: if what is needed to tell does not answer.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Credentials:
+    """What a client shows: the values of its headers `Authorization`, or what stands for them."""
+
+    authorization: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, connection: HTTPConnection) -> Credentials:
+        """Those in the headers of a request."""
+        return cls(authorization=tuple(connection.headers.getlist("authorization")))
+
+    @classmethod
+    def of_message(cls, payload: Mapping[str, Any] | None) -> Credentials:
+        """Those in the first message of a WebSocket, which browsers open without headers of a page's own.
+
+        The name may be written as the header is.
+        """
+        given = {name.lower(): value for name, value in (payload or {}).items()}.get("authorization")
+        return cls(authorization=() if given is None else (str(given),))
+
+
+class Authentication:
+    """Tells who asks. Without `authenticator` everybody is the local administrator, whatever they show."""
+
+    def __init__(self, authenticator: Authenticates | None, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._authenticator = authenticator
+        self._refusals = _Refusals(clock)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether everybody may do everything."""
+        return self._authenticator is None
+
+    async def viewer_of(self, credentials: Credentials) -> Viewer:
+        """Who shows these; ANONYMOUS if there are none.
+
+        Raises:
+            UnauthenticatedError: if they are wrong.
+            UnavailableError: if nobody can tell at the moment.
+        """
+        if self._authenticator is None:
+            return LOCAL_ADMINISTRATOR
+        if not credentials.authorization:
+            return ANONYMOUS
+        match = _BEARER.fullmatch(credentials.authorization[0].strip())
+        if match is None or len(credentials.authorization) > 1:
+            raise self._refusals.told(_NO_BEARER)
+        try:
+            return await self._authenticator.viewer_of(match[1])
+        except RefusedCredentialError as refused:
+            raise self._refusals.told(refused.reason) from refused
+
+    async def somebody(self, credentials: Credentials, right: Right) -> Viewer:
+        """Who shows these, somebody known who has the right.
+
+        Raises:
+            UnauthenticatedError: if there are none, or they are wrong.
+            ForbiddenError: if the right is missing.
+            UnavailableError: as `viewer_of`.
+        """
+        viewer = await self.viewer_of(credentials)
+        require_known(viewer)
+        require(viewer, right)
+        return viewer
+
+
+def require_known(viewer: Viewer) -> None:
+    """Passes somebody who is known.
+
+    Raises:
+        UnauthenticatedError: for who is not.
+    """
+    if viewer == ANONYMOUS:
+        raise UnauthenticatedError(_NOBODY)
+
+
+class _Refusals:
+    """Logs that credentials were refused: once a second at most, with how many others there were."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._silent_until = 0.0
+        self._untold = 0
+
+    def told(self, reason: str) -> UnauthenticatedError:
+        """The error for the client."""
+        now = self._clock()
+        if now < self._silent_until:
+            self._untold += 1
+        else:
+            log.warning("credentials were refused: %s", reason, extra={"others": self._untold})
+            self._silent_until, self._untold = now + _TOLD_EVERY_SECONDS, 0
+        return UnauthenticatedError(reason, is_wrong=True)
