@@ -8,11 +8,20 @@ from hashlib import sha256
 from typing import Any
 from uuid import UUID, uuid4
 
-from gallery.domain.access import Right, Viewer
+from gallery.domain.access import Right, Role, Viewer
+from gallery.domain.accounts import Account, AccountKind, ApiToken, digest_of, new_secret, prefix_of
 from gallery.domain.albums import Album
 from gallery.domain.events import Event, EventKind
 from gallery.domain.idempotency import Claim
-from gallery.domain.ids import UserId, new_album_id, new_image_id, new_tag_id, new_upload_id
+from gallery.domain.ids import (
+    UserId,
+    new_album_id,
+    new_image_id,
+    new_tag_id,
+    new_token_id,
+    new_upload_id,
+    new_user_id,
+)
 from gallery.domain.images import ContentType, Image, ProcessingState, Rendition, RenditionSize
 from gallery.domain.tags import Tag
 from gallery.domain.uploads import Announcement, Transport, Upload
@@ -140,3 +149,27 @@ def a_claim(key: str = "key-1", **fields: Any) -> Claim:  # noqa: ANN401 - any f
         expires_at=moment + timedelta(days=1),
     )
     return replace(claim, **fields)
+
+
+def an_account(name: str = "Ada", **fields: Any) -> Account:  # noqa: ANN401 - any field of an account
+    """The account of a person who may do everything."""
+    account = Account(id=new_user_id(), name=name, kind=AccountKind.PERSON, role=Role.ADMINISTRATOR, created_at=NOON)
+    return replace(account, **fields)
+
+
+def a_token(account: Account, **fields: Any) -> tuple[ApiToken, str]:  # noqa: ANN401 - any field of a token
+    """A token of an account, which may do all that the account may and never expires; and its secret."""
+    secret = new_secret()
+    prefix = prefix_of(secret)
+    assert prefix is not None
+    token = ApiToken(
+        id=new_token_id(),
+        account_id=account.id,
+        name="script",
+        prefix=prefix,
+        digest=digest_of(secret),
+        role=account.role,
+        scopes=(),
+        created_at=NOON,
+    )
+    return replace(token, **fields), secret

@@ -21,6 +21,7 @@ from gallery.domain.errors import GalleryError, NotFoundError
 from gallery.domain.ports import StoredObject
 from gallery.services.uploads import UploadLimits, UploadService
 from gallery.settings import UploadSettings
+from gallery.web.authentication import OPEN, Authentication
 from gallery.web.graphql.context import Info, UseCases
 from gallery.web.graphql.endpoint import GraphQLEndpoint
 from gallery.web.graphql.persisted import OperationSource
@@ -218,8 +219,9 @@ async def _size_or_code(file: Upload) -> str:
 class GraphQLServer:
     """The endpoint, what is behind it, and where it listens."""
 
-    def __init__(self, port: int, limits: UploadSettings) -> None:
+    def __init__(self, port: int, limits: UploadSettings, *, is_open: bool = True) -> None:
         self.gallery = MemoryGallery()
+        self._authentication = authentication = OPEN if is_open else Authentication(self.gallery.authenticator)
         self.storage = WatchedStorage()
         self.oddities = Oddities()
         self.port = port
@@ -247,6 +249,9 @@ class GraphQLServer:
             processed=self.gallery.processed,
             sweep=self.gallery.sweep,
             sweep_grace=timedelta(hours=1),
+            accounts=self.gallery.accounts,
+            tokens=self.gallery.tokens,
+            authenticator=self.gallery.authenticator,
         )
         self.stopping = asyncio.Event()
         self.documents = MemoryDocumentStore()
@@ -256,6 +261,7 @@ class GraphQLServer:
             self.use_cases,
             limits,
             lambda connection: f"https://{connection.headers['host']}",
+            authentication,
             stopping=self.stopping,
             operations=self.operations,
         )
@@ -274,6 +280,7 @@ class GraphQLServer:
             operations=operations or self.operations,
             use_cases=self.use_cases,
             base_url=lambda connection: f"https://{connection.headers['host']}",
+            authentication=self._authentication,
             is_allowed=lambda connection: connection.headers.get("origin") in {None, "https://app.example"},
             limits=Limits(
                 init_timeout_seconds=init_timeout_seconds,
@@ -408,9 +415,11 @@ async def listening(*, ping_seconds: float = 20) -> AsyncIterator[Listener]:
 
 
 @asynccontextmanager
-async def graphql_server(listener: Listener, limits: UploadSettings = LIMITS) -> AsyncIterator[GraphQLServer]:
+async def graphql_server(
+    listener: Listener, limits: UploadSettings = LIMITS, *, is_open: bool = True
+) -> AsyncIterator[GraphQLServer]:
     """A fresh endpoint with nothing in it."""
-    server = GraphQLServer(listener.port, limits)
+    server = GraphQLServer(listener.port, limits, is_open=is_open)
     listener.app = server
     yield server
     server.oddities.go_on.set()

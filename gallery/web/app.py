@@ -17,7 +17,7 @@ from gallery.domain.document_ports import DocumentStore
 from gallery.domain.metrics import NO_METRICS
 from gallery.domain.ports import ObjectStorage
 from gallery.settings import Settings
-from gallery.web.authentication import Authentication
+from gallery.web.authentication import OPEN, Authentication
 from gallery.web.base_url import base_url_for
 from gallery.web.compression import compressed
 from gallery.web.graphiql import graphiql_assets
@@ -118,7 +118,7 @@ def _socket_limits(settings: Settings) -> Limits:
 
 def authentication_of(parts: WebParts) -> Authentication:
     """Who may use the gallery, by its mode."""
-    return Authentication(None if parts.settings.auth.mode.is_open else parts.use_cases.authenticator)
+    return OPEN if parts.settings.auth.mode.is_open else Authentication(parts.use_cases.authenticator)
 
 
 def _routes(

@@ -72,6 +72,25 @@ class Credentials:
         return cls(authorization=() if given is None else (str(given),))
 
 
+class _Refusals:
+    """Logs that credentials were refused: once a second at most, with how many others there were."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._silent_until = 0.0
+        self._untold = 0
+
+    def told(self, reason: str) -> UnauthenticatedError:
+        """The error for the client."""
+        now = self._clock()
+        if now < self._silent_until:
+            self._untold += 1
+        else:
+            log.warning("credentials were refused: %s", reason, extra={"others": self._untold})
+            self._silent_until, self._untold = now + _TOLD_EVERY_SECONDS, 0
+        return UnauthenticatedError(reason, is_wrong=True)
+
+
 class Authentication:
     """Tells who asks. Without `authenticator` everybody is the local administrator, whatever they show."""
 
@@ -117,6 +136,10 @@ class Authentication:
         return viewer
 
 
+OPEN: Final = Authentication(None)
+"""Asks nobody."""
+
+
 def require_known(viewer: Viewer) -> None:
     """Passes somebody who is known.
 
@@ -125,22 +148,3 @@ def require_known(viewer: Viewer) -> None:
     """
     if viewer == ANONYMOUS:
         raise UnauthenticatedError(_NOBODY)
-
-
-class _Refusals:
-    """Logs that credentials were refused: once a second at most, with how many others there were."""
-
-    def __init__(self, clock: Callable[[], float]) -> None:
-        self._clock = clock
-        self._silent_until = 0.0
-        self._untold = 0
-
-    def told(self, reason: str) -> UnauthenticatedError:
-        """The error for the client."""
-        now = self._clock()
-        if now < self._silent_until:
-            self._untold += 1
-        else:
-            log.warning("credentials were refused: %s", reason, extra={"others": self._untold})
-            self._silent_until, self._untold = now + _TOLD_EVERY_SECONDS, 0
-        return UnauthenticatedError(reason, is_wrong=True)

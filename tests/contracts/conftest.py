@@ -16,6 +16,7 @@ from types_aiobotocore_s3 import S3Client
 from gallery.domain.events import Event, EventKind
 from gallery.domain.ids import EventId, UserId
 from gallery.domain.jobs import Job
+from gallery.platform.database.accounts import SqlAccountReader
 from gallery.platform.database.albums import SqlAlbumReader
 from gallery.platform.database.claims import SqlAnswerStore
 from gallery.platform.database.engine import create_engine
@@ -29,6 +30,7 @@ from gallery.platform.jobs.queue import PgJobQueue
 from gallery.platform.storage.s3 import connect_storages
 from gallery.settings import DatabaseSettings, StorageSettings
 from tests.contracts.under_test import Database, Storage, Told
+from tests.fakes.accounts import MemoryAccountReader
 from tests.fakes.albums import MemoryAlbumReader
 from tests.fakes.claims import MemoryAnswerStore
 from tests.fakes.database import MemoryDatabase
@@ -73,6 +75,7 @@ def memory_database() -> Database:
         images=MemoryImageReader(memory),
         tags=MemoryTagReader(memory),
         albums=MemoryAlbumReader(memory),
+        accounts=MemoryAccountReader(memory),
         answers=MemoryAnswerStore(memory),
         named_objects=MemoryNamedObjects(memory),
         last_reports=MemoryLastReports(),
@@ -91,6 +94,7 @@ async def sql_database(database_url: str) -> AsyncIterator[Database]:
         images=SqlImageReader(engine),
         tags=SqlTagReader(engine),
         albums=SqlAlbumReader(engine),
+        accounts=SqlAccountReader(engine),
         answers=SqlAnswerStore(engine),
         named_objects=SqlNamedObjects(engine),
         last_reports=SqlLastReports(engine),

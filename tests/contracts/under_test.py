@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from gallery.domain.account_ports import AccountReader
 from gallery.domain.albums import Album
 from gallery.domain.events import Event
 from gallery.domain.idempotency import Claim
@@ -30,6 +31,7 @@ class Database:
     images: ImageReader
     tags: TagReader
     albums: AlbumReader
+    accounts: AccountReader
     answers: AnswerStore
     named_objects: NamedObjects
     last_reports: LastReports

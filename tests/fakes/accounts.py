@@ -102,11 +102,12 @@ class MemoryTokenRepository:
 
 
 class MemoryAccountReader:
-    """Counts how often tokens were looked for in `lookups`."""
+    """Keeps which tokens were looked for, and counts all that it is asked."""
 
     def __init__(self, database: MemoryDatabase) -> None:
         self._database = database
         self.lookups: list[set[str]] = []
+        self.reads = 0
 
     async def get_many(self, account_ids: Collection[UserId]) -> dict[UserId, Account]:
         return {id_: account for id_, account in self._tables.accounts.items() if id_ in account_ids}
@@ -130,6 +131,7 @@ class MemoryAccountReader:
 
     @property
     def _tables(self) -> Tables:
+        self.reads += 1
         if self._database.unavailable:
             service = "database"
             raise UnavailableError(service)
@@ -139,4 +141,6 @@ class MemoryAccountReader:
 def _is_same(account: Account, other: Account) -> bool:
     """Whether the two cannot be there at once."""
     has_its_name = account_key(account.name) == account_key(other.name)
-    return has_its_name or (account.issuer is not None and (account.issuer, account.subject) == (other.issuer, other.subject))
+    return has_its_name or (
+        account.issuer is not None and (account.issuer, account.subject) == (other.issuer, other.subject)
+    )

@@ -12,6 +12,10 @@ class StandingClock:
     def __call__(self) -> datetime:
         return self.now
 
+    def monotonic(self) -> float:
+        """The same in seconds from some moment on."""
+        return self.now.timestamp()
+
     def advance(self, *, minutes: float) -> datetime:
         self.now += timedelta(minutes=minutes)
         return self.now

@@ -83,9 +83,7 @@ class MemoryGallery:
         self.verifier = ObedientVerifier()
         self.heard: list[Sequence[Event]] = []
         """What the listener was told, one entry for each commit with events."""
-        self.unit_of_work = memory_units_of_work(
-            self.database, on_commit=forgetting_tokens(self.directory, self._hear)
-        )
+        self.unit_of_work = memory_units_of_work(self.database, on_commit=forgetting_tokens(self.directory, self._hear))
         self.accounts = AccountService(self.account_reader)
         self.tokens = TokenService(self.unit_of_work, self.account_reader, self.clock)
         self.authenticator = Authenticator(self.directory, self.unit_of_work, self.clock)

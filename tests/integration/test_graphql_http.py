@@ -11,6 +11,7 @@ from urllib.parse import urlencode
 import pytest
 from starlette.types import Receive, Scope, Send
 
+from gallery.web.authentication import OPEN
 from gallery.web.graphql.endpoint import GraphQLEndpoint
 from tests.graphql_server import LIMITS, SCHEMA, GraphQLServer, Listener, Reply
 
@@ -277,7 +278,7 @@ async def test_program_that_takes_html_as_well_gets_data(server: GraphQLServer) 
 
 
 async def test_graphiql_can_be_switched_off(server: GraphQLServer, listener: Listener) -> None:
-    listener.app = GraphQLEndpoint(SCHEMA, server.use_cases, LIMITS, lambda _: "", graphiql=False)
+    listener.app = GraphQLEndpoint(SCHEMA, server.use_cases, LIMITS, lambda _: "", OPEN, graphiql=False)
     reply = await get(server, csrf="", accept="text/html")
 
     assert (reply.status, reply.codes) == (406, ["NOT_ACCEPTABLE"])
@@ -362,7 +363,7 @@ async def test_bug_of_the_endpoint_itself_is_masked(
         message = "the secret of the proxy"
         raise LookupError(message)
 
-    listener.app = GraphQLEndpoint(SCHEMA, server.use_cases, LIMITS, broken_base_url)
+    listener.app = GraphQLEndpoint(SCHEMA, server.use_cases, LIMITS, broken_base_url, OPEN)
     with caplog.at_level(logging.ERROR):
         reply = await post(server, {"query": "{ greeting }"})
 

@@ -22,6 +22,7 @@ from gallery.domain.images import Image
 from gallery.domain.ports import ObjectStorage, ObjectStream
 from gallery.platform.storage.s3 import connect_storage
 from gallery.settings import AddressingStyle, ServerSettings, StorageSettings
+from gallery.web.authentication import OPEN
 from gallery.web.media import Media
 from gallery.web.media_urls import original_url
 from gallery.web.middleware.stack import middleware
@@ -89,7 +90,7 @@ async def serving(image: Image, storage: ObjectStorage) -> AsyncIterator[int]:
     gallery = MemoryGallery()
     gallery.tables.images[image.id] = image
     app = Starlette(
-        routes=[Route(MEDIA_PATH, Media(MemoryImageReader(gallery.database), storage), methods=["GET"])],
+        routes=[Route(MEDIA_PATH, Media(MemoryImageReader(gallery.database), storage, OPEN), methods=["GET"])],
         middleware=middleware(ServerSettings()),
         exception_handlers=ERROR_HANDLERS,
     )

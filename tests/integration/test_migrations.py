@@ -31,6 +31,8 @@ TABLES = {
     "idempotency_keys",
     "idempotent_answers",
     "storage_reports",
+    "accounts",
+    "api_tokens",
 }
 
 AN_OLD_IMAGE = """

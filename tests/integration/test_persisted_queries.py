@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 
 import pytest
 
+from gallery.web.authentication import OPEN
 from gallery.web.graphql.endpoint import GraphQLEndpoint
 from gallery.web.graphql.persisted import KEPT_MAX_CHARACTERS
 from tests.graphql_server import LIMITS, SCHEMA, GraphQLServer, Listener, Reply, graphql_server
@@ -131,7 +132,7 @@ async def test_an_extension_that_is_null_is_none(server: GraphQLServer) -> None:
 async def test_clients_are_told_where_there_are_no_persisted_queries(
     server: GraphQLServer, listener: Listener, query: dict[str, str]
 ) -> None:
-    listener.app = GraphQLEndpoint(SCHEMA, server.use_cases, LIMITS, lambda _: "")
+    listener.app = GraphQLEndpoint(SCHEMA, server.use_cases, LIMITS, lambda _: "", OPEN)
     reply = await post(server, **query, extensions=named(GREETING))
 
     assert reply.codes == ["PERSISTED_QUERY_NOT_SUPPORTED"]

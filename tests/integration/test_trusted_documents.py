@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 
 import pytest
 
+from gallery.web.authentication import OPEN
 from gallery.web.graphql.endpoint import GraphQLEndpoint
 from gallery.web.graphql.persisted import OperationSource
 from gallery.web.graphql.trusted import TrustedDocuments, sha256_of
@@ -25,7 +26,7 @@ HELLO = {"data": {"greeting": "Hello, world!"}}
 def put_behind(listener: Listener, server: GraphQLServer, *, exclusive: bool) -> None:
     operations = OperationSource(SCHEMA, server.documents, TrustedDocuments(DOCUMENTS, exclusive=exclusive))
     listener.app = GraphQLEndpoint(
-        SCHEMA, server.use_cases, LIMITS, lambda _: "", graphiql=not exclusive, operations=operations
+        SCHEMA, server.use_cases, LIMITS, lambda _: "", OPEN, graphiql=not exclusive, operations=operations
     )
 
 

@@ -43,6 +43,9 @@ def parts_of(gallery: MemoryGallery, **server: str) -> WebParts:
         processed=gallery.processed,
         sweep=gallery.sweep,
         sweep_grace=timedelta(hours=1),
+        accounts=gallery.accounts,
+        tokens=gallery.tokens,
+        authenticator=gallery.authenticator,
     )
     return WebParts(
         use_cases=use_cases,

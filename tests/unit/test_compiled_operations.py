@@ -98,6 +98,9 @@ def a_context(gallery: MemoryGallery, tag_reader: MemoryTagReader | None = None)
         processed=gallery.processed,
         sweep=gallery.sweep,
         sweep_grace=timedelta(hours=1),
+        accounts=gallery.accounts,
+        tokens=gallery.tokens,
+        authenticator=gallery.authenticator,
     )
     return Context(viewer=ADA, use_cases=use_cases, base_url="http://gallery.example", request_id="1")
 

@@ -13,6 +13,7 @@ from starlette.applications import Starlette
 
 import gallery
 from gallery.domain.errors import UnavailableError
+from gallery.web.authentication import OPEN
 from gallery.web.health import RESULTS_LIFETIME_SECONDS, Check, Health
 
 
@@ -50,7 +51,11 @@ async def probing(
     timeout_seconds: float = 2,
 ) -> AsyncIterator[httpx.AsyncClient]:
     health = Health(
-        checks, stopping=stopping or asyncio.Event(), clock=clock or Clock(), timeout_seconds=timeout_seconds
+        checks,
+        stopping=stopping or asyncio.Event(),
+        authentication=OPEN,
+        clock=clock or Clock(),
+        timeout_seconds=timeout_seconds,
     )
     transport = httpx.ASGITransport(Starlette(routes=health.routes()))
     async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:

@@ -20,6 +20,7 @@ from gallery.domain.errors import UnavailableError
 from gallery.domain.images import ContentType, Image, Rendition, RenditionSize
 from gallery.domain.ports import ObjectStream
 from gallery.settings import ServerSettings
+from gallery.web.authentication import OPEN
 from gallery.web.media import Media
 from gallery.web.media_urls import original_url, rendition_url
 from gallery.web.middleware.stack import middleware
@@ -92,7 +93,7 @@ class Shelf:
 async def shelf() -> AsyncIterator[Shelf]:
     gallery, storage = MemoryGallery(), WatchedStorage()
     app = Starlette(
-        routes=[Route(MEDIA_PATH, Media(MemoryImageReader(gallery.database), storage), methods=["GET"])],
+        routes=[Route(MEDIA_PATH, Media(MemoryImageReader(gallery.database), storage, OPEN), methods=["GET"])],
         middleware=middleware(ServerSettings()),
         exception_handlers=ERROR_HANDLERS,
     )
@@ -341,7 +342,7 @@ def serving(body: AsyncIterator[bytes]) -> tuple[ASGIApp, str]:
     gallery = MemoryGallery()
     image = an_image(file_size_bytes=1024)
     gallery.holds(image)
-    app = Starlette(routes=[Route(MEDIA_PATH, Media(MemoryImageReader(gallery.database), Storage()))])
+    app = Starlette(routes=[Route(MEDIA_PATH, Media(MemoryImageReader(gallery.database), Storage(), OPEN))])
     return app, original_url("", image)
 
 

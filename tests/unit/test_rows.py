@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Table
 
+from gallery.domain.accounts import Account, ApiToken
 from gallery.domain.albums import Album
 from gallery.domain.errors import ErrorCode
 from gallery.domain.events import Event
@@ -23,7 +24,7 @@ from gallery.platform.database.rows import (
     tag_values,
     upload_values,
 )
-from gallery.platform.database.tables import ALBUMS, CLAIMS, EVENTS, IMAGES, RENDITIONS, TAGS, UPLOADS
+from gallery.platform.database.tables import ACCOUNTS, ALBUMS, CLAIMS, EVENTS, IMAGES, RENDITIONS, TAGS, TOKENS, UPLOADS
 from tests.entities import NOON, a_claim, a_rendition, a_staged_upload, a_tag, an_album, an_image
 
 
@@ -36,6 +37,8 @@ from tests.entities import NOON, a_claim, a_rendition, a_staged_upload, a_tag, a
         (ALBUMS, Album, {"sort_title"}),
         (UPLOADS, Upload, set()),
         (CLAIMS, Claim, set()),
+        (ACCOUNTS, Account, {"key"}),
+        (TOKENS, ApiToken, set()),
         (EVENTS, Event, {"sequence", "entity", "previous_hash", "hash"}),
     ],
 )

@@ -15,15 +15,16 @@ import gallery.services
 from gallery.domain.access import Right, Viewer
 from gallery.domain.errors import ForbiddenError
 from gallery.domain.idempotency import Claim
-from gallery.domain.ids import AlbumId, ImageId, TagId, UploadId
+from gallery.domain.ids import AlbumId, ImageId, TagId, TokenId, UploadId
 from gallery.domain.images import ContentType
 from gallery.domain.uploads import Announcement, Draft
 from gallery.services.albums import AlbumChange, NewAlbum
 from gallery.services.idempotency import FileChecksum, KeyedRequest, Work
 from gallery.services.images import ImageChange
 from gallery.services.imports import FileToImport, ImportOptions, Progress
+from gallery.services.tokens import NewToken
 from gallery.services.uploads import NewImage
-from tests.entities import ADA, NOBODY, NOON, a_claim, a_staged_upload, a_tag, an_album, an_image
+from tests.entities import ADA, NOBODY, NOON, a_claim, a_staged_upload, a_tag, a_token, an_account, an_album, an_image
 from tests.fakes.gallery import MemoryGallery
 from tests.fakes.incoming import MemoryFileToImport, MemoryIncomingFile
 from tests.fakes.storage import MemoryMultipartUpload
@@ -32,8 +33,11 @@ IMAGE, TAG, ALBUM = an_image(), a_tag(), an_album()
 ANNOUNCED = Announcement(filename="harbour.jpg", file_size_bytes=12, content_type=ContentType.JPEG)
 UPLOAD = a_staged_upload(announced=ANNOUNCED)
 CLAIM = a_claim("key-2")
+ACCOUNT = an_account("ada", id=ADA.id)
+TOKEN, _ = a_token(ACCOUNT)
 
 NEEDED = {
+    "AccountService.own": Right.READ,
     "AlbumService.add_images": Right.CONTRIBUTE,
     "AlbumService.create": Right.CONTRIBUTE,
     "AlbumService.delete": Right.EDIT,
@@ -51,12 +55,18 @@ NEEDED = {
     "StagedUploadService.find": Right.CONTRIBUTE,
     "StagedUploadService.part_urls": Right.CONTRIBUTE,
     "StagedUploadService.watch": Right.CONTRIBUTE,
-    "SweepService.repair": Right.EDIT,
-    "SweepService.report": Right.EDIT,
+    "SweepService.repair": Right.ADMINISTER,
+    "SweepService.report": Right.ADMINISTER,
     "TagService.create": Right.CONTRIBUTE,
     "TagService.delete": Right.EDIT,
     "TagService.tag_images": Right.CONTRIBUTE,
     "TagService.untag_images": Right.CONTRIBUTE,
+    "TokenService.all": Right.ADMINISTER,
+    "TokenService.create": Right.READ,
+    "TokenService.create_for_program": Right.ADMINISTER,
+    "TokenService.own": Right.READ,
+    "TokenService.revoke": Right.READ,
+    "TokenService.revoke_by_prefix": Right.ADMINISTER,
     "UploadService.upload": Right.CONTRIBUTE,
 }
 
@@ -67,6 +77,7 @@ OF_THE_GALLERY_ITSELF = {
     "RenditionService.render",
     "StagedUploadService.settle",
     "SweepService.tidy",
+    "TokenService.first",
     "UploadService.settle",
 }
 """What workers and the server do: nobody asks for it."""
@@ -111,16 +122,18 @@ def arguments(service: type, name: str, file: MemoryIncomingFile) -> dict[str, o
         KeyedRequest: KeyedRequest(key="key-1", operation="createTag", fingerprint="1"),
         NewAlbum: NewAlbum(title="Winter", image_ids=[IMAGE.id]),
         NewImage: NewImage(file=file),
+        NewToken: NewToken(name="ada"),
         Progress: lambda _: None,
         Sequence[FileToImport]: [MemoryFileToImport(file)],
         Sequence[ImageId]: [IMAGE.id],
         Sequence[int]: [1],
         Sequence[str]: ["Sand"],
         TagId: TAG.id,
+        TokenId: TOKEN.id,
         UploadId: UPLOAD.id,
         Work: nothing,  # and so for what answers a repeat
         bool: False,
-        str: "Sand",
+        str: TOKEN.prefix if name == "revoke_by_prefix" else "Sand",
         timedelta: timedelta(hours=1),
     }
     hints = get_type_hints(getattr(service, name))
@@ -140,6 +153,8 @@ def full_gallery(gallery: MemoryGallery) -> None:
     gallery.holds(IMAGE, TAG, ALBUM)
     gallery.put_tags(IMAGE, TAG)
     gallery.tables.uploads[UPLOAD.id] = UPLOAD
+    gallery.tables.accounts[ACCOUNT.id] = ACCOUNT
+    gallery.tables.tokens[TOKEN.id] = TOKEN
     gallery.tables.claims[CLAIM.owner, CLAIM.key] = CLAIM
     gallery.storage.multipart_uploads["multipart-1"] = MemoryMultipartUpload(
         storage_path=UPLOAD.storage_path, content_type="image/jpeg", begun_at=NOON, parts={1: b"a photograph"}
@@ -160,7 +175,7 @@ async def test_a_viewer_without_rights_is_refused_before_anything_is_touched(
     with gallery.refuses(ForbiddenError):
         await bound(gallery, service, name)(viewer=NOBODY, **arguments(service, name, file))
 
-    assert gallery.database.units_opened == 0
+    assert gallery.database.units_opened == gallery.account_reader.reads == 0
     assert file.chunks_read == 0
 
 
@@ -183,4 +198,4 @@ async def test_the_needed_right_alone_is_enough(gallery: MemoryGallery, service:
 
     await bound(gallery, service, name)(viewer=viewer, **arguments(service, name, MemoryIncomingFile([b"a"])))
 
-    assert gallery.database.units_opened > 0
+    assert gallery.database.units_opened + gallery.account_reader.reads > 0
