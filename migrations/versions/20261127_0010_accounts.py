@@ -34,7 +34,7 @@ def upgrade() -> None:
         sa.Column("subject", sa.Text),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_accounts")),
         sa.UniqueConstraint("key", name=op.f("uq_accounts_key")),
-        sa.UniqueConstraint("issuer", "subject", name=op.f("uq_accounts_issuer")),
+        sa.UniqueConstraint("issuer", "subject", name=op.f("uq_accounts_issuer_subject")),
         sa.CheckConstraint("kind IN ('person', 'program')", name=op.f("ck_accounts_kind")),
     )
     op.create_table(

@@ -45,7 +45,7 @@ async def test_help_names_every_command() -> None:
     ended = await run_gallery("--help")
 
     assert (ended.exit_code, ended.complaints) == (0, "")
-    for command in ("serve", "worker", "migrate", "import", "doctor", "settings", "schema"):
+    for command in ("serve", "worker", "migrate", "import", "doctor", "token", "settings", "schema"):
         assert f"\n  {command} " in ended.output
 
 
