@@ -13,25 +13,12 @@ from platformdirs import user_data_path
 from pydantic import Field, HttpUrl, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from gallery.settings_auth import AuthSettings, ClientSettings
 from gallery.settings_graphql import GraphQLSettings
 from gallery.settings_types import CommaSeparated, Folder, Section, check_scheme
 
 MEBIBYTE = 1024 * 1024
 LOOPBACK_HOSTS = frozenset({"127.0.0.1", "localhost", "::1"})
-
-
-@unique
-class AuthMode(StrEnum):
-    """How the gallery knows who asks."""
-
-    LOCAL = "local"
-    OPEN = "open"
-    TOKEN = "token"  # noqa: S105  # a word, no secret
-
-    @property
-    def is_open(self) -> bool:
-        """Whether nobody is asked who they are."""
-        return self in {AuthMode.LOCAL, AuthMode.OPEN}
 
 
 @unique
@@ -263,15 +250,6 @@ class WorkerSettings(Section):
     """How long the first retry waits, in seconds; each further one waits twice as long."""
 
 
-class AuthSettings(Section):
-    """Who may use the gallery."""
-
-    mode: AuthMode = AuthMode.LOCAL
-    """`local`: everybody who reaches the loopback address is the administrator. `open`: so is everybody who reaches
-    any address that the server listens on; only for networks that you trust wholly. `token`: everybody shows an API
-    token, which `gallery token create` makes."""
-
-
 class LogSettings(Section):
     """Log lines, on standard error."""
 
@@ -316,6 +294,7 @@ class Settings(BaseSettings):
     auth: AuthSettings = AuthSettings()
     log: LogSettings = LogSettings()
     metrics: MetricsSettings = MetricsSettings()
+    client: ClientSettings = ClientSettings()
 
     @property
     def storage_is_embedded(self) -> bool:

@@ -65,7 +65,14 @@ def import_folder(  # noqa: PLR0913, PLR0917  # the options of the command
     url = gallery_url(to)
     if url is None:
         end(ExitCode.WRONG_USAGE, f"{to} is no address of a gallery; --to takes one such as https://photos.example")
-    remote = RemoteImport(url=url, folder=folder, tags=tuple(tag or ()), parallel=parallel, patience_seconds=patience)
+    remote = RemoteImport(
+        url=url,
+        folder=folder,
+        tags=tuple(tag or ()),
+        parallel=parallel,
+        patience_seconds=patience,
+        token=None if settings.client.token is None else settings.client.token.get_secret_value(),
+    )
     run(lambda: remote.run(files, album))
 
 

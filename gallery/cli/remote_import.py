@@ -32,13 +32,14 @@ class RemoteImport:
     tags: tuple[str, ...]
     parallel: int
     patience_seconds: float
+    token: str | None
 
     async def run(self, files: Sequence[SourceFile], album: str | None) -> int:
         """Sends the files; the exit code."""
         with ImportBar(files=len(files), total_bytes=sum(file.size_bytes for file in files)) as bar:
             set_on_retry_hooks([lambda retry: _tell(retry, bar)])
             async with http_session() as session:
-                api = GalleryApi(session, self.url, Patience(self.patience_seconds))
+                api = GalleryApi(session, self.url, Patience(self.patience_seconds), self.token)
                 album_id = None if album is None else await self._album(api, album)
                 said = SaidOfAll(tags=self.tags, album_id=album_id)
                 await Import(api, said, _Watcher(bar), parallel=self.parallel).run(files)

@@ -21,7 +21,8 @@ from gallery.embedding import running_services
 from gallery.logs import configure_logging
 from gallery.main import GalleryApp
 from gallery.platform.embedded import EmbeddedServers, ServerDiedError
-from gallery.settings import LOOPBACK_HOSTS, AuthMode, Settings
+from gallery.settings import LOOPBACK_HOSTS, Settings
+from gallery.settings_auth import AuthMode
 from gallery.web.graphql.schema import schema
 from gallery.web.graphql.trusted import trusted_documents
 

@@ -57,10 +57,11 @@ class GalleryApi:
     if it does not speak as a gallery does.
     """
 
-    def __init__(self, session: aiohttp.ClientSession, url: URL, patience: Patience) -> None:
+    def __init__(self, session: aiohttp.ClientSession, url: URL, patience: Patience, token: str | None = None) -> None:
         self._session = session
         self._url = url
         self._patience = patience
+        self._shown = {} if token is None else {"Authorization": f"Bearer {token}"}  # to the gallery, never its storage
 
     async def images_by_checksums(self, checksums: Sequence[str]) -> dict[str, str]:
         """The ids of images by the checksums of those that are there; at most `MAX_ITEMS` at once."""
@@ -104,7 +105,7 @@ class GalleryApi:
             form.add_field("operations", json.dumps(operations))
             form.add_field("map", json.dumps({"0": ["variables.input.file"]}))
             form.add_field("0", file, filename=filename, content_type="application/octet-stream")
-            return _payload(_data(await post_file(self._session, self._url, form, file, _CSRF)))
+            return _payload(_data(await post_file(self._session, self._url, form, file, _CSRF | self._shown)))
 
         return _stored(await self._patience.persist(send))
 
@@ -150,7 +151,7 @@ class GalleryApi:
 
     async def _post(self, document: str, variables: Mapping[str, Any], answer_seconds: float) -> Any:  # noqa: ANN401  # any JSON
         body = {"query": document, "variables": variables}
-        return await post_json(self._session, self._url, body, answer_seconds=answer_seconds)
+        return await post_json(self._session, self._url, body, self._shown, answer_seconds=answer_seconds)
 
 
 def _data(answer: Any) -> Any:  # noqa: ANN401  # any JSON

@@ -43,14 +43,25 @@ async def http_session() -> AsyncIterator[aiohttp.ClientSession]:
         yield session
 
 
-async def post_json(session: aiohttp.ClientSession, url: URL, body: Mapping[str, Any], *, answer_seconds: float) -> Any:  # noqa: ANN401  # any JSON
+async def post_json(
+    session: aiohttp.ClientSession,
+    url: URL,
+    body: Mapping[str, Any],
+    headers: Mapping[str, str],
+    *,
+    answer_seconds: float,
+) -> Any:  # noqa: ANN401  # any JSON
     """The answer to a request in JSON, whatever its status.
 
     Raises:
         TransientError: if there is no answer, or one that says to come again.
         UnexpectedAnswerError: if the answer is not JSON.
     """
-    async with _translated(url), asyncio.timeout(answer_seconds), session.post(url, json=body) as response:
+    async with (
+        _translated(url),
+        asyncio.timeout(answer_seconds),
+        session.post(url, json=body, headers=headers) as response,
+    ):
         return await _json(response)
 
 

@@ -43,6 +43,8 @@ class RemoteGallery:
         self.url = ""
         self.heard: list[str] = []
         self.inputs: list[Json] = []
+        self.shown: dict[str, set[str | None]] = defaultdict(set)
+        """What requests had in their header `Authorization`, by their names."""
         self.received_bytes = 0
         self.images: dict[str, str] = {}
         self.uploads: dict[str, FakeUpload] = {}
@@ -123,6 +125,7 @@ class RemoteGallery:
         return web.Response()
 
     def _scripted(self, name: str, request: web.Request) -> web.Response | None:
+        self.shown[name].add(request.headers.get("Authorization"))
         self.heard.append(name)
         if not self.instead[name]:
             return None

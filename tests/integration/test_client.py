@@ -62,11 +62,12 @@ async def send(
     said: SaidOfAll | None = None,
     path: str = "/graphql",
     patience: float = 60,
+    token: str | None = None,
 ) -> Heard:
     """Imports the files; afterwards all their bytes are accounted for."""
     heard = Heard()
     async with http_session() as session:
-        api = GalleryApi(session, URL(remote.url + path), Patience(patience))
+        api = GalleryApi(session, URL(remote.url + path), Patience(patience), token)
         await Import(api, said or SaidOfAll(), heard, parallel=2).run(files)
     assert heard.moved_bytes == sum(file.size_bytes for file in files)
     return heard
@@ -82,6 +83,20 @@ def large(folder: Path) -> bytes:
 
 def digest(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
+
+
+# Who sends
+
+
+async def test_a_token_is_shown_to_the_gallery_and_never_to_its_storage(remote: RemoteGallery, tmp_path: Path) -> None:
+    large(tmp_path)
+    (tmp_path / "small.jpg").write_bytes(b"small")
+
+    await send(remote, *files_below(tmp_path), token="gal_secret")
+
+    assert remote.shown.pop("PUT") == {None}
+    assert {"ImagesByChecksums", "UploadImage", "CreateUpload", "CompleteUpload"} <= remote.shown.keys()
+    assert set().union(*remote.shown.values()) == {"Bearer gal_secret"}
 
 
 # What is there

@@ -12,7 +12,8 @@ import pytest
 
 from gallery.domain.access import ANONYMOUS, LOCAL_ADMINISTRATOR, Role, Scope
 from gallery.domain.accounts import new_secret
-from gallery.settings import AuthMode, AuthSettings, MetricsSettings, ServerSettings, Settings
+from gallery.settings import MetricsSettings, ServerSettings, Settings
+from gallery.settings_auth import AuthMode, AuthSettings
 from gallery.web.app import create_web_app
 from gallery.web.authentication import OPEN, Authentication, Credentials, UnauthenticatedError
 from gallery.web.media_urls import original_url

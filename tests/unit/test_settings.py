@@ -14,13 +14,13 @@ from pydantic.fields import FieldInfo
 
 from gallery.settings import (
     AddressingStyle,
-    AuthMode,
     DatabaseSettings,
     LogFormat,
     LogLevel,
     Settings,
     StorageSettings,
 )
+from gallery.settings_auth import AuthMode
 from gallery.settings_report import SettingsError, Source, list_settings, load_settings
 
 SECRET = "hunter2"
@@ -109,6 +109,7 @@ def test_settings_cannot_be_changed() -> None:
         ("GALLERY_THUMBNAILS__LARGE_PX", "16383", 16_383),
         ("GALLERY_THUMBNAILS__QUALITY", "100", 100),
         ("GALLERY_AUTH__MODE", "open", AuthMode.OPEN),
+        ("GALLERY_AUTH__MODE", "token", AuthMode.TOKEN),
         ("GALLERY_LOG__LEVEL", "debug", LogLevel.DEBUG),
         ("GALLERY_LOG__FORMAT", "json", LogFormat.JSON),
         ("gallery_log__format", "json", LogFormat.JSON),
