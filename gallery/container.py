@@ -33,6 +33,7 @@ from gallery.platform.database.storage_reports import SqlLastReports
 from gallery.platform.database.tags import SqlTagReader
 from gallery.platform.database.unit_of_work import sql_units_of_work
 from gallery.platform.documents import LocalDocumentStore
+from gallery.platform.identity import JwtVerifier, SigningKeys
 from gallery.platform.imaging.inspect import VipsImageInspector
 from gallery.platform.imaging.renditions import VipsImageRenderer
 from gallery.platform.imaging.verify import VipsImageVerifier
@@ -49,6 +50,7 @@ from gallery.services.albums import AlbumService
 from gallery.services.announcing import announcing
 from gallery.services.authentication import Authenticator, forgetting_tokens
 from gallery.services.background import BackgroundWork
+from gallery.services.clock import utc_now
 from gallery.services.heartbeat import Heartbeat
 from gallery.services.idempotency import IdempotencyService, IdempotencyTiming
 from gallery.services.images import ImageService
@@ -66,7 +68,9 @@ from gallery.services.tags import TagService
 from gallery.services.token_directory import TokenDirectory
 from gallery.services.tokens import TokenService
 from gallery.services.uploads import UploadLimits, UploadService
+from gallery.services.vouching import Vouching
 from gallery.settings import Settings
+from gallery.settings_auth import AuthMode
 from gallery.web.graphql.context import UseCases
 from gallery.web.metrics import Counting
 
@@ -250,8 +254,14 @@ def _use_cases(
         sweep_grace=timedelta(seconds=settings.uploads.sweep_grace_seconds),
         accounts=AccountService(SqlAccountReader(services.engine)),
         tokens=TokenService(units_of_work, SqlAccountReader(services.engine)),
-        authenticator=Authenticator(directory, units_of_work),
+        authenticator=Authenticator(directory, units_of_work, vouching=_vouching(settings, units_of_work)),
     )
+
+
+def _vouching(settings: Settings, units_of_work: UnitOfWorkFactory) -> Vouching | None:
+    if settings.auth.mode is not AuthMode.OIDC:
+        return None
+    return Vouching(JwtVerifier(settings.auth.oidc, SigningKeys(settings.auth.oidc), utc_now), units_of_work)
 
 
 def _staging_limits(settings: Settings) -> StagingLimits:

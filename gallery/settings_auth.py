@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from enum import StrEnum, unique
+from typing import Final, Self
 
-from pydantic import SecretStr
+from pydantic import Field, HttpUrl, SecretStr, model_validator
 
-from gallery.settings_types import Section
+from gallery.settings_types import CommaSeparated, Section
+
+_ASYMMETRIC: Final = frozenset(
+    {"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"}
+)
 
 
 @unique
@@ -16,11 +21,46 @@ class AuthMode(StrEnum):
     LOCAL = "local"
     OPEN = "open"
     TOKEN = "token"  # noqa: S105  # a word, no secret
+    OIDC = "oidc"
 
     @property
     def is_open(self) -> bool:
         """Whether nobody is asked who they are."""
         return self in {AuthMode.LOCAL, AuthMode.OPEN}
+
+
+class OidcSettings(Section):
+    """The identity provider whose tokens the gallery takes (OpenID Connect)."""
+
+    issuer: str | None = Field(default=None, pattern=r"^https?://[^\s?#]+$")
+    """Who signs the tokens, exactly as they say in `iss`, such as https://id.example/realms/photos."""
+    audience: str | None = Field(default=None, min_length=1)
+    """For whom the tokens are: one of what they say in `aud`."""
+    jwks_url: HttpUrl | None = None
+    """Where the keys are with which they are signed. Unset: where the issuer's discovery document says."""
+    algorithms: CommaSeparated = ("RS256", "ES256")
+    """How they may be signed, separated by commas: RS256 to RS512, PS256 to PS512, ES256 to ES512, EdDSA."""
+    name_claim: str = "preferred_username"
+    """The claim with the name of an account."""
+    role_claim: str = "groups"
+    """The claim with what roles are given for: a word, or a list of them."""
+    administrators: CommaSeparated = ()
+    """Words in that claim that make an administrator, separated by commas. The highest role counts."""
+    editors: CommaSeparated = ()
+    """Words that make an editor."""
+    contributors: CommaSeparated = ()
+    """Words that make a contributor."""
+    viewers: CommaSeparated = ()
+    """Words that make a viewer. In all four lists `*` stands for whoever has a token for this audience. Who gets no
+    role is refused."""
+
+    @model_validator(mode="after")
+    def _is_signed(self) -> Self:
+        """A shared secret could be made of a public key, and nothing at all of `none`."""
+        if unsuited := set(self.algorithms) - _ASYMMETRIC:
+            message = f"GALLERY_AUTH__OIDC__ALGORITHMS takes {', '.join(sorted(_ASYMMETRIC))}, not {min(unsuited)}"
+            raise ValueError(message)
+        return self
 
 
 class AuthSettings(Section):
@@ -29,7 +69,15 @@ class AuthSettings(Section):
     mode: AuthMode = AuthMode.LOCAL
     """`local`: everybody who reaches the loopback address is the administrator. `open`: so is everybody who reaches
     any address that the server listens on; only for networks that you trust wholly. `token`: everybody shows an API
-    token, which `gallery token create` makes."""
+    token, which `gallery token create` makes. `oidc`: or a JSON Web Token of your identity provider."""
+    oidc: OidcSettings = OidcSettings()
+
+    @model_validator(mode="after")
+    def _knows_the_provider(self) -> Self:
+        if self.mode is AuthMode.OIDC and (self.oidc.issuer is None or self.oidc.audience is None):
+            message = "GALLERY_AUTH__MODE=oidc needs GALLERY_AUTH__OIDC__ISSUER and GALLERY_AUTH__OIDC__AUDIENCE"
+            raise ValueError(message)
+        return self
 
 
 class ClientSettings(Section):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Final
@@ -16,31 +17,45 @@ from gallery.domain.ids import TokenId
 from gallery.domain.ports import Clock, CommitListener, UnitOfWorkFactory
 from gallery.services.clock import utc_now
 from gallery.services.token_directory import KnownToken, TokenDirectory
+from gallery.services.vouching import Vouching
 
 log = logging.getLogger(__name__)
 
 USE_IS_NOTED_EVERY: Final = timedelta(minutes=1)
 
 _CHANGES: Final = frozenset({EventKind.TOKEN_REVOKED, EventKind.ACCOUNT_UPDATED})
+_SIGNED: Final = re.compile(r"[\w-]+\.[\w-]+\.[\w-]*", re.ASCII)
+"""Something in the shape of a JSON Web Token (RFC 7515, section 7.1)."""
+
 _UNKNOWN: Final = "This is no token of the gallery, or one that was revoked."
 
 
 class Authenticator:
-    """Tells by API tokens who asks, and notes when a token was used."""
+    """Tells by API tokens who asks, or by what another service vouches for, and notes when a token was used."""
 
-    def __init__(self, directory: TokenDirectory, unit_of_work: UnitOfWorkFactory, clock: Clock = utc_now) -> None:
+    def __init__(
+        self,
+        directory: TokenDirectory,
+        unit_of_work: UnitOfWorkFactory,
+        clock: Clock = utc_now,
+        *,
+        vouching: Vouching | None = None,
+    ) -> None:
         self._directory = directory
         self._unit_of_work = unit_of_work
         self._clock = clock
+        self._vouching = vouching
         self._noting: set[asyncio.Task[None]] = set()
 
     async def viewer_of(self, credential: str) -> Viewer:
-        """Who shows this token.
+        """Who shows this.
 
         Raises:
-            RefusedCredentialError: if it is none, or of no use any more.
-            UnavailableError: if the database does not answer.
+            RefusedCredentialError: if it is no token, or one of no use any more.
+            UnavailableError: if the database, or whoever vouches for people, does not answer.
         """
+        if self._vouching is not None and _SIGNED.fullmatch(credential):
+            return await self._vouching.viewer_of(credential)
         prefix = prefix_of(credential)
         known = None if prefix is None else await self._directory.find(prefix)
         if known is None or not known.token.is_secret(credential):

@@ -8,25 +8,19 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final, Generic, TypeVar
+from typing import Final
 
 from gallery.domain.access import Viewer
 from gallery.domain.account_ports import AccountReader
 from gallery.domain.accounts import Account, ApiToken
-
-REMEMBERED_SECONDS: Final = 5.0
-"""How long a token that another process has revoked may be taken for good."""
+from gallery.services.remembered import Remembered
 
 PAUSE_SECONDS: Final = 0.02
 """How long after one statement the next is sent."""
 
-MOST_REMEMBERED: Final = 10_000
 MOST_AT_ONCE: Final = 500
-
-V = TypeVar("V")
 
 
 @dataclass(slots=True, kw_only=True)
@@ -37,27 +31,6 @@ class KnownToken:
     account: Account
     viewer: Viewer
     use_is_noted: bool = False
-
-
-class _Remembered(Generic[V]):
-    """So many values, each for so long; the oldest go first."""
-
-    def __init__(self, clock: Callable[[], float]) -> None:
-        self._clock = clock
-        self._values: OrderedDict[str, tuple[V, float]] = OrderedDict()
-
-    def get(self, key: str) -> V | None:
-        value, until = self._values.get(key, (None, 0.0))
-        return value if self._clock() < until else None
-
-    def keep(self, key: str, value: V) -> None:
-        self._values.pop(key, None)
-        self._values[key] = value, self._clock() + REMEMBERED_SECONDS
-        if len(self._values) > MOST_REMEMBERED:
-            self._values.popitem(last=False)
-
-    def clear(self) -> None:
-        self._values.clear()
 
 
 class TokenDirectory:
@@ -75,8 +48,8 @@ class TokenDirectory:
     ) -> None:
         self._reader = reader
         self._pause_seconds = pause_seconds
-        self._known: _Remembered[KnownToken] = _Remembered(clock)
-        self._unknown: _Remembered[bool] = _Remembered(clock)
+        self._known: Remembered[str, KnownToken] = Remembered(clock)
+        self._unknown: Remembered[str, bool] = Remembered(clock)
         self._wanted: dict[str, asyncio.Future[KnownToken | None]] = {}
         self._reading: asyncio.Task[None] | None = None
         self._forgotten = 0
@@ -120,7 +93,7 @@ class TokenDirectory:
             return
         for prefix, wanted in batch.items():
             if (pair := found.get(prefix)) is None:
-                self._unknown.keep(prefix, value=True)
+                self._unknown.keep(prefix, True)  # noqa: FBT003  # the value, no flag
                 wanted.set_result(None)
                 continue
             token, account = pair

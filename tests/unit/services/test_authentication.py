@@ -11,7 +11,8 @@ from gallery.domain.access import LOCAL_ADMINISTRATOR, Role, Viewer
 from gallery.domain.accounts import Account, ApiToken, RefusedCredentialError, new_secret, prefix_of
 from gallery.domain.errors import UnavailableError
 from gallery.services.authentication import Authenticator
-from gallery.services.token_directory import MOST_AT_ONCE, MOST_REMEMBERED, REMEMBERED_SECONDS, TokenDirectory
+from gallery.services.remembered import MOST_REMEMBERED, REMEMBERED_SECONDS
+from gallery.services.token_directory import MOST_AT_ONCE, TokenDirectory
 from tests.entities import NOON, a_token, after, an_account
 from tests.fakes.accounts import MemoryAccountReader
 from tests.fakes.gallery import MemoryGallery

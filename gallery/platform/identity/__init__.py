@@ -1,0 +1,6 @@
+"""The identity provider behind its port: whom its signed tokens vouch for."""
+
+from gallery.platform.identity.keys import SigningKeys
+from gallery.platform.identity.verifier import JwtVerifier
+
+__all__ = ["JwtVerifier", "SigningKeys"]

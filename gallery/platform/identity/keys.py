@@ -1,0 +1,93 @@
+"""The keys with which an identity provider signs, fetched when they are needed and remembered for an hour."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from http import HTTPStatus
+from typing import Any, Final
+
+import aiohttp
+import orjson
+from joserfc.errors import JoseError
+from joserfc.jwk import KeySet
+
+from gallery.domain.errors import UnavailableError
+from gallery.settings_auth import OidcSettings
+
+log = logging.getLogger(__name__)
+
+_TIMEOUT: Final = aiohttp.ClientTimeout(total=5)
+_MAX_BYTES: Final = 1024 * 1024
+_DISCOVERY: Final = "/.well-known/openid-configuration"
+_FETCHED_EVERY_SECONDS: Final = 3600.0
+_FETCHED_AT_MOST_EVERY_SECONDS: Final = 30.0
+"""Whatever ids of keys strangers make up: a provider that changes its keys announces them before it uses them."""
+
+_SERVICE: Final = "identity provider"
+
+
+class SigningKeys:
+    """The public keys of an issuer. Keys of secrets that are shared are no such keys and left out."""
+
+    def __init__(self, settings: OidcSettings, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._settings = settings
+        self._clock = clock
+        self._keys: KeySet | None = None
+        self._fetched_at = self._tried_at = float("-inf")
+        self._fetching = asyncio.Lock()
+
+    async def having(self, key_id: str | None) -> KeySet:
+        """The keys, among them the one of this id if the issuer has it.
+
+        Raises:
+            UnavailableError: if the issuer does not tell its keys, and has told none before.
+        """
+        if self._is_worth_fetching(key_id):
+            async with self._fetching:
+                if self._is_worth_fetching(key_id):  # nobody else has fetched them meanwhile
+                    await self._fetch()
+        if self._keys is None:
+            raise UnavailableError(_SERVICE)
+        return self._keys
+
+    def _is_worth_fetching(self, key_id: str | None) -> bool:
+        now = self._clock()
+        if now < self._tried_at + _FETCHED_AT_MOST_EVERY_SECONDS:
+            return False
+        is_known = self._keys is not None and any(key_id in {None, key.kid} for key in self._keys)
+        return not is_known or now >= self._fetched_at + _FETCHED_EVERY_SECONDS
+
+    async def _fetch(self) -> None:
+        self._tried_at = self._clock()
+        try:
+            async with aiohttp.ClientSession(timeout=_TIMEOUT) as session:
+                url = self._settings.jwks_url or await self._discovered(session)
+                told = await _json(session, str(url))
+            public = [key for key in told["keys"] if key.get("kty") != "oct"]
+            self._keys = KeySet.import_key_set({"keys": public})
+            self._fetched_at = self._tried_at
+        except (aiohttp.ClientError, OSError, JoseError, LookupError, TypeError, ValueError, AttributeError) as error:
+            log.warning("the keys of the identity provider could not be fetched: %r", error)
+
+    async def _discovered(self, session: aiohttp.ClientSession) -> str:
+        """Where the issuer says that its keys are (OpenID Connect Discovery, section 4)."""
+        issuer = self._settings.issuer or ""
+        told = await _json(session, issuer.rstrip("/") + _DISCOVERY)
+        if told["issuer"] != issuer:
+            message = f"the document is of another issuer, {told['issuer']}"
+            raise ValueError(message)
+        return str(told["jwks_uri"])
+
+
+async def _json(session: aiohttp.ClientSession, url: str) -> Any:  # noqa: ANN401  # any JSON
+    async with session.get(url, allow_redirects=False, raise_for_status=True) as response:
+        body = await response.content.read(_MAX_BYTES + 1)
+        while not response.content.at_eof() and len(body) <= _MAX_BYTES:
+            body += await response.content.read(_MAX_BYTES)
+        if response.status != HTTPStatus.OK or len(body) > _MAX_BYTES:
+            message = f"{url} answers with {response.status} and {len(body):,} bytes or more"
+            raise ValueError(message)
+    return orjson.loads(body)
