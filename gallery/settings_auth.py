@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum, unique
 from typing import Final, Self
 
-from pydantic import Field, HttpUrl, SecretStr, model_validator
+from pydantic import Field, HttpUrl, SecretStr, field_validator, model_validator
 
 from gallery.settings_types import CommaSeparated, Section
 
@@ -54,13 +54,14 @@ class OidcSettings(Section):
     """Words that make a viewer. In all four lists `*` stands for whoever has a token for this audience. Who gets no
     role is refused."""
 
-    @model_validator(mode="after")
-    def _is_signed(self) -> Self:
+    @field_validator("algorithms")
+    @classmethod
+    def _are_asymmetric(cls, algorithms: tuple[str, ...]) -> tuple[str, ...]:
         """A shared secret could be made of a public key, and nothing at all of `none`."""
-        if unsuited := set(self.algorithms) - _ASYMMETRIC:
-            message = f"GALLERY_AUTH__OIDC__ALGORITHMS takes {', '.join(sorted(_ASYMMETRIC))}, not {min(unsuited)}"
+        if unsuited := set(algorithms) - _ASYMMETRIC:
+            message = f"it takes {', '.join(sorted(_ASYMMETRIC))}, not {min(unsuited)}"
             raise ValueError(message)
-        return self
+        return algorithms
 
 
 class AuthSettings(Section):

@@ -99,8 +99,8 @@ class TokenService:
             account = program
             if await work.accounts.add_unless_there(program):
                 await work.events.append(_account_created(viewer, program))
-            elif (there := await work.accounts.find_by_name(name)) is not None:
-                account = there
+            else:
+                account = await work.accounts.find_by_name(name) or program
             if account.disabled_at is not None or not account.role.includes(role):
                 state = "disabled" if account.disabled_at is not None else f"{account.role} only"
                 message = f"There is an account “{account.name}” already, which is {state}. Choose another name."
