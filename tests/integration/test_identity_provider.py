@@ -276,7 +276,7 @@ async def test_a_shared_secret_among_the_keys_is_no_key(issuer: Issuer) -> None:
 
 @pytest.mark.parametrize("algorithm", ["none", "HS256", "RS256,HS512", "dir"])
 def test_no_setting_lets_a_shared_secret_in(algorithm: str) -> None:
-    with pytest.raises(ValueError, match="it takes ES256, .*, not"):
+    with pytest.raises(ValueError, match=r"it takes ES256, .*, not"):
         OidcSettings.model_validate({"algorithms": algorithm})
 
 

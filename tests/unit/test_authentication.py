@@ -254,6 +254,32 @@ async def test_the_secret_of_a_token_is_kept_under_no_idempotency_key(door: Door
     assert not door.gallery.tables.claims
 
 
+async def test_who_may_only_add_gets_the_same_answer_when_they_send_it_again(door: Door) -> None:
+    headers = door.shown(Role.CONTRIBUTOR, Scope.UPLOAD) | {"Idempotency-Key": "once"}
+    make = 'mutation { createTag(input: {name: "sea"}) { tag { id name } errors { code } } }'
+
+    first, second = [(await door.ask(make, headers)).json() for _ in range(2)]
+
+    assert first == second
+    assert first["data"]["createTag"]["tag"]["name"] == "sea"
+
+
+@pytest.mark.parametrize("compiled", [False, True], ids=["first", "compiled"])
+async def test_who_may_only_add_reads_nothing_through_what_they_add(door: Door, compiled: bool) -> None:
+    headers = door.shown(Role.EDITOR, Scope.UPLOAD)
+    make = """
+        mutation ($name: String!) { createTag(input: {name: $name}) { tag { name images { nodes { title } } } } }
+    """
+    answers = [
+        await door.client.post("/graphql", json={"query": make, "variables": {"name": name}}, headers=headers)
+        for name in ("sea", *(["sand", "sky"] if compiled else []))
+    ]
+
+    assert [[error["extensions"]["code"] for error in answer.json()["errors"]] for answer in answers] == [
+        ["FORBIDDEN"]
+    ] * len(answers)
+
+
 @pytest.mark.parametrize("prefix", ["acc", "tok"])
 async def test_accounts_and_tokens_are_no_nodes(door: Door, prefix: str) -> None:
     answer = await door.ask(f'{{ node(id: "{prefix}_00000000000070008000000000000001") {{ id }} }}', door.shown())

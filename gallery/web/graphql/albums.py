@@ -212,7 +212,7 @@ class AlbumMutations:
                 "createAlbum",
                 input,
                 lambda claim: albums.create(viewer, input.new(), claim),
-                lambda id_: info.context.loaders.album_by_id.load(AlbumId(id_)),
+                lambda id_: info.context.loaders_of_own.album_by_id.load(AlbumId(id_)),
             ),
         )
         return CreateAlbumPayload(album=Album.of(album) if album else None, errors=errors)

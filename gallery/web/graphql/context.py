@@ -71,7 +71,7 @@ class Context:
     answer_key: str | None = None
     has_user_errors: bool = False
 
-    @cached_property
+    @property
     def loaders(self) -> Loaders:
         """Batches and remembers reads until something is written.
 
@@ -79,11 +79,16 @@ class Context:
             ForbiddenError: for who may not read: what a mutation answers with leads to everything else.
         """
         require(self.viewer, Right.READ)
+        return self.loaders_of_own
+
+    @cached_property
+    def loaders_of_own(self) -> Loaders:
+        """The same for what the viewer has made by an earlier request, and may see as they did then."""
         return Loaders(self.viewer, self.use_cases.image_reader, self.use_cases.tag_reader, self.use_cases.album_reader)
 
     def forget_reads(self) -> None:
         """Drops what was read: a mutation changed it."""
-        self.__dict__.pop("loaders", None)
+        self.__dict__.pop("loaders_of_own", None)
 
 
 Info = strawberry.Info[Context, None]

@@ -107,7 +107,7 @@ class StagedUpload(Node):
         """Loaded for all uploads of the request at once."""
         if self.state is not UploadState.COMPLETED:
             return None
-        image = await info.context.loaders.image_by_id.load(self.entity.upload.image_id)
+        image = await info.context.loaders_of_own.image_by_id.load(self.entity.upload.image_id)
         return Image.of(image) if image else None
 
     def _missing(self) -> list[int]:

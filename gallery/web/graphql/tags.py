@@ -147,7 +147,7 @@ class TagMutations:
                 "createTag",
                 input,
                 lambda claim: tags.create(viewer, input.name, claim),
-                lambda id_: info.context.loaders.tag_by_id.load(TagId(id_)),
+                lambda id_: info.context.loaders_of_own.tag_by_id.load(TagId(id_)),
             ),
         )
         return CreateTagPayload(tag=Tag.of(tag) if tag else None, errors=errors)
