@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import time
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,7 @@ import pytest
 from tests.e2e.api import Api
 from tests.e2e.gallery_server import Ended, GalleryServer, run_gallery, serving
 from tests.e2e.places import Place
+from tests.identity_provider import identity_provider
 
 MODE = {"GALLERY_AUTH__MODE": "token", "GALLERY_WORKER__EMBEDDED": "false"}
 SECRET = re.compile(r"gal_[0-9a-z]{8}_[0-9A-Za-z_-]{49}")
@@ -145,3 +147,25 @@ async def test_where_a_token_is_needed_the_server_may_listen_anywhere(place: Pla
         assert server.url.startswith("http://127.0.0.2:")
         assert (await api.http.post("/graphql", json={"query": STATS})).status_code == 401
         assert "WARNING" not in server.log_text()
+
+
+async def test_people_of_an_identity_provider_are_known_by_its_tokens(place: Place, folder: Path) -> None:
+    async with identity_provider() as issuer:
+        settings = {
+            **place.settings,
+            **MODE,
+            "GALLERY_AUTH__MODE": "oidc",
+            "GALLERY_AUTH__OIDC__ISSUER": issuer.url,
+            "GALLERY_AUTH__OIDC__AUDIENCE": "gallery",
+            "GALLERY_AUTH__OIDC__EDITORS": "photo-editors",
+        }
+        now = int(time.time())
+        good = issuer.signed(iat=now, exp=now + 300)
+        async with serving(folder / "log", settings=settings) as (server, api):
+            guarded = Guarded(server=server, api=api, settings=settings)
+            known = await guarded.ask("{ viewer { name kind role } }", good)
+            forged = await guarded.ask(STATS, good[:-4] + "AAAA")
+            token = await guarded.ask(STATS, await guarded.made("ci", "--role", "viewer"))
+
+    assert known.json()["data"] == {"viewer": {"name": "Ada", "kind": "PERSON", "role": "EDITOR"}}
+    assert (forged.status_code, token.status_code) == (401, 200)
