@@ -84,8 +84,8 @@ ARGUMENTS = {
     "tags": "",
 }
 """Every field of the schema's `Query` that reads images, tags or albums."""
-OTHERS = {"storageReport", "upload"}
-"""Fields that read the storage or uploads, and no list of images."""
+OTHERS = {"storageReport", "upload", "viewer"}
+"""Fields that read the storage, uploads or accounts, and no list of images."""
 
 
 @pytest.fixture(scope="module")
