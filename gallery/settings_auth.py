@@ -10,7 +10,7 @@ from pydantic import Field, HttpUrl, SecretStr, field_validator, model_validator
 from gallery.settings_types import CommaSeparated, Section
 
 _ASYMMETRIC: Final = frozenset(
-    {"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"}
+    {"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "Ed25519", "EdDSA"}
 )
 
 
@@ -39,7 +39,7 @@ class OidcSettings(Section):
     jwks_url: HttpUrl | None = None
     """Where the keys are with which they are signed. Unset: where the issuer's discovery document says."""
     algorithms: CommaSeparated = ("RS256", "ES256")
-    """How they may be signed, separated by commas: RS256 to RS512, PS256 to PS512, ES256 to ES512, EdDSA."""
+    """How they may be signed, separated by commas: RS256 to RS512, PS256 to PS512, ES256 to ES512, Ed25519, EdDSA."""
     name_claim: str = "preferred_username"
     """The claim with the name of an account."""
     role_claim: str = "groups"

@@ -30,6 +30,8 @@ class Issuer:
     asked: list[str] = field(default_factory=list)
     status: int = 200
     named: str | None = None
+    padding: str = ""
+    """What the keys have beside them."""
     clock: StandingClock = field(default_factory=lambda: StandingClock(NOON))
     signing_keys: SigningKeys | None = None
 
@@ -67,7 +69,7 @@ class Issuer:
             return web.Response(status=self.status, headers={"Location": "/keys"})
         if request.path.endswith("openid-configuration"):
             return web.json_response({"issuer": self.named or self.url, "jwks_uri": f"{self.url}/keys"})
-        return web.json_response(KeySet(self.keys).as_dict(private=False))
+        return web.json_response({**KeySet(self.keys).as_dict(private=False), "padding": self.padding})
 
 
 @asynccontextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import hmac
 import json
@@ -255,6 +256,21 @@ async def test_made_up_ids_of_keys_make_nobody_fetch_them_again_and_again(issuer
         assert await refusal(issuer, issuer.signed(kid=f"made up {number}")) == NOT_BELIEVED
 
     assert len(issuer.asked) == 4
+
+
+async def test_several_who_need_the_keys_wait_for_one_answer(issuer: Issuer) -> None:
+    verifier = issuer.verifier()
+
+    await asyncio.gather(*(verifier.verify(issuer.signed()) for _ in range(5)))
+
+    assert issuer.asked == ["/.well-known/openid-configuration", "/keys"]
+
+
+async def test_keys_without_end_are_not_read_to_it(issuer: Issuer) -> None:
+    issuer.padding = "x" * 1024 * 1024
+
+    with pytest.raises(UnavailableError):
+        await issuer.verifier().verify(issuer.signed())
 
 
 async def test_keys_may_lie_where_the_settings_say(issuer: Issuer) -> None:

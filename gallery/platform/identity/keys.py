@@ -45,7 +45,7 @@ class SigningKeys:
         Raises:
             UnavailableError: if the issuer does not tell its keys, and has told none before.
         """
-        if self._is_worth_fetching(key_id):
+        if self._is_worth_fetching(key_id) and not (self._has(key_id) and self._fetching.locked()):
             async with self._fetching:
                 if self._is_worth_fetching(key_id):  # nobody else has fetched them meanwhile
                     await self._fetch()
@@ -57,20 +57,23 @@ class SigningKeys:
         now = self._clock()
         if now < self._tried_at + _FETCHED_AT_MOST_EVERY_SECONDS:
             return False
-        is_known = self._keys is not None and any(key_id in {None, key.kid} for key in self._keys)
-        return not is_known or now >= self._fetched_at + _FETCHED_EVERY_SECONDS
+        return not self._has(key_id) or now >= self._fetched_at + _FETCHED_EVERY_SECONDS
+
+    def _has(self, key_id: str | None) -> bool:
+        return self._keys is not None and any(key_id in {None, key.kid} for key in self._keys)
 
     async def _fetch(self) -> None:
-        self._tried_at = self._clock()
         try:
             async with aiohttp.ClientSession(timeout=_TIMEOUT) as session:
                 url = self._settings.jwks_url or await self._discovered(session)
                 told = await _json(session, str(url))
             public = [key for key in told["keys"] if key.get("kty") != "oct"]
             self._keys = KeySet.import_key_set({"keys": public})
-            self._fetched_at = self._tried_at
+            self._fetched_at = self._clock()
         except (aiohttp.ClientError, OSError, JoseError, LookupError, TypeError, ValueError, AttributeError) as error:
             log.warning("the keys of the identity provider could not be fetched: %r", error)
+        finally:
+            self._tried_at = self._clock()
 
     async def _discovered(self, session: aiohttp.ClientSession) -> str:
         """Where the issuer says that its keys are (OpenID Connect Discovery, section 4)."""
@@ -84,10 +87,13 @@ class SigningKeys:
 
 async def _json(session: aiohttp.ClientSession, url: str) -> Any:  # noqa: ANN401  # any JSON
     async with session.get(url, allow_redirects=False, raise_for_status=True) as response:
-        body = await response.content.read(_MAX_BYTES + 1)
-        while not response.content.at_eof() and len(body) <= _MAX_BYTES:
-            body += await response.content.read(_MAX_BYTES)
-        if response.status != HTTPStatus.OK or len(body) > _MAX_BYTES:
-            message = f"{url} answers with {response.status} and {len(body):,} bytes or more"
-            raise ValueError(message)
+        body = bytearray()
+        async for chunk in response.content.iter_any():
+            body += chunk
+            if len(body) > _MAX_BYTES:
+                message = f"{url} answers with more than {_MAX_BYTES:,} bytes"
+                raise ValueError(message)
+    if response.status != HTTPStatus.OK:
+        message = f"{url} answers with {response.status}"
+        raise ValueError(message)
     return orjson.loads(body)
