@@ -15,12 +15,16 @@ from http import HTTPStatus
 from typing import Any, Final, Protocol
 
 from starlette.requests import HTTPConnection
+from starlette.types import Scope
 
 from gallery.domain.access import ANONYMOUS, LOCAL_ADMINISTRATOR, Right, Viewer, require
 from gallery.domain.accounts import RefusedCredentialError
 from gallery.web.errors import RequestCode, RequestError
 
 log = logging.getLogger(__name__)
+
+VIEWER: Final = "gallery.viewer"
+"""Where in the scope of a request its viewer is, once that is found out."""
 
 _BEARER: Final = re.compile(r"bearer +([\x21-\x7e]{1,8192})", re.IGNORECASE)
 _TOLD_EVERY_SECONDS: Final = 1.0
@@ -72,6 +76,9 @@ class Credentials:
         return cls(authorization=() if given is None else (str(given),))
 
 
+_NO_CREDENTIALS: Final = Credentials()
+
+
 class _Refusals:
     """Logs that credentials were refused: once a second at most, with how many others there were."""
 
@@ -102,6 +109,19 @@ class Authentication:
     def is_open(self) -> bool:
         """Whether everybody may do everything."""
         return self._authenticator is None
+
+    async def viewer_in(self, scope: Scope) -> Viewer:
+        """Who sent a request, as `viewer_of` says. It is found out once, and is in the scope from then on.
+
+        Raises:
+            UnauthenticatedError, UnavailableError: as `viewer_of`; then the scope stays as it was.
+        """
+        known: Viewer | None = scope.get(VIEWER)
+        if known is None:
+            known = scope[VIEWER] = await self.viewer_of(
+                _NO_CREDENTIALS if self.is_open else Credentials.of(HTTPConnection(scope))
+            )
+        return known
 
     async def viewer_of(self, credentials: Credentials) -> Viewer:
         """Who shows these; ANONYMOUS if there are none.

@@ -15,7 +15,7 @@ from gallery.domain.accounts import new_secret
 from gallery.settings import MetricsSettings, ServerSettings, Settings
 from gallery.settings_auth import AuthMode, AuthSettings
 from gallery.web.app import create_web_app
-from gallery.web.authentication import OPEN, Authentication, Credentials, UnauthenticatedError
+from gallery.web.authentication import OPEN, VIEWER, Authentication, Credentials, UnauthenticatedError
 from gallery.web.media_urls import original_url
 from tests.entities import NOON, a_token, an_account, an_image
 from tests.fakes.gallery import MemoryGallery
@@ -411,6 +411,26 @@ async def test_where_nobody_is_asked_everybody_is_the_administrator(mode: AuthMo
 async def test_whoever_shows_nothing_is_anonymous_unless_nobody_is_asked() -> None:
     assert await Authentication(MemoryGallery().authenticator).viewer_of(Credentials()) == ANONYMOUS
     assert await OPEN.viewer_of(Credentials()) == LOCAL_ADMINISTRATOR
+
+
+async def test_who_sent_a_request_is_found_out_once() -> None:
+    gallery = MemoryGallery()
+    authentication = Authentication(gallery.authenticator)
+    account = an_account()
+    token, secret = a_token(account)
+    gallery.tables.accounts[account.id], gallery.tables.tokens[token.id] = account, token
+    good: dict[str, Any] = {"type": "http", "headers": [(b"authorization", f"Bearer {secret}".encode())]}
+    bad: dict[str, Any] = {"type": "http", "headers": [(b"authorization", f"Bearer {new_secret()}".encode())]}
+
+    viewer = await authentication.viewer_in(good)
+    good["headers"].clear()
+    assert await authentication.viewer_in(good) is viewer
+    for _ in range(2):
+        with pytest.raises(UnauthenticatedError):
+            await authentication.viewer_in(bad)
+    assert good[VIEWER] == viewer == token.viewer(account)
+    assert VIEWER not in bad
+    await gallery.authenticator.settle()
 
 
 # The log

@@ -138,7 +138,7 @@ class GraphQLEndpoint:
             if request.method == "GET" and self._graphiql and prefers_html(accept):
                 return _page(request.scope)
             media_type = negotiate(accept)
-            viewer = await self._authentication.viewer_of(Credentials.of(request))
+            viewer = await self._authentication.viewer_in(request.scope)
             exchange = _Exchange(
                 request=request, body=body, request_id=request_id, media_type=media_type, viewer=viewer
             )
