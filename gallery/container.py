@@ -194,6 +194,7 @@ def _use_cases(
     heartbeat = Heartbeat(units_of_work, interval_seconds=HEARTBEAT_SECONDS)
     recorder = Recorder(units_of_work)
     inspector = VipsImageInspector(max_pixels=settings.uploads.max_pixels)
+    verifier = VipsImageVerifier(max_pixels=settings.uploads.max_pixels)
     return UseCases(
         image_reader=images,
         tag_reader=tags,
@@ -205,6 +206,7 @@ def _use_cases(
             unit_of_work=units_of_work,
             storage=storages.objects,
             inspector=inspector,
+            verifier=verifier,
             intents=Intents(units_of_work, SqlIntentStore(services.engine), paths=ObjectPaths(), heartbeat=heartbeat),
             recorder=recorder,
             limits=UploadLimits(max_file_size_bytes=settings.uploads.max_file_size, head_bytes=HEAD_BYTES),
@@ -220,7 +222,7 @@ def _use_cases(
                 check=StagedFileCheck(
                     storage=storages.objects,
                     inspector=inspector,
-                    verifier=VipsImageVerifier(max_pixels=settings.uploads.max_pixels),
+                    verifier=verifier,
                     head_bytes=HEAD_BYTES,
                 ),
                 recorder=recorder,
