@@ -60,7 +60,7 @@ class JpegOutline(Walk):
 
     def _advance(self, data: bytes | memoryview, position: int) -> int:
         while found := MARKER.search(data, position):
-            self._scans.add(_restarts(data, position, found.start()))
+            self._count_restarts(data, position, found.start())
             end = self._take(data, found.start())
             if end is None:
                 return found.start()
@@ -68,7 +68,7 @@ class JpegOutline(Walk):
             if self._is_over:
                 return position
         end = max(position, len(data) - (data[-1] == MARKER_BEGINNING))
-        self._scans.add(_restarts(data, position, end))
+        self._count_restarts(data, position, end)
         return end
 
     def _take(self, data: bytes | memoryview, start: int) -> int | None:
@@ -104,7 +104,6 @@ class JpegOutline(Walk):
             self._segments.append(bytes(segment))
             self._size_bytes += len(segment)
 
-
-def _restarts(data: bytes | memoryview, start: int, end: int) -> bytes:
-    """The restart markers between two places."""
-    return b"".join(_RESTART.findall(data, start, end))
+    def _count_restarts(self, data: bytes | memoryview, start: int, end: int) -> None:
+        if self._scans.are_counted:
+            self._scans.add(b"".join(_RESTART.findall(data, start, end)))

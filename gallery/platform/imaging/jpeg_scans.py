@@ -27,6 +27,11 @@ class Scans:
         self._found = 0
         self._expected: int | None = None
 
+    @property
+    def are_counted(self) -> bool:
+        """Whether restart markers matter: in a scan that should have some."""
+        return self._expected is not None
+
     def begin(self, header: bytes) -> None:
         """Begins a scan with its header."""
         self._found = 0
@@ -37,12 +42,11 @@ class Scans:
                 self.are_regular = False
 
     def add(self, markers: bytes) -> None:
-        """Takes restart markers, two bytes each, of the scan that was begun."""
-        if self._expected is not None and markers:
-            first = self._found % len(_IN_TURN)
-            in_turn = _IN_TURN[first:] + _IN_TURN * (len(markers) // len(_IN_TURN) + 1)
-            self.are_regular &= markers == in_turn[: len(markers)]
-            self._found += len(markers)
+        """Takes restart markers, two bytes each, of a scan in which they are counted."""
+        first = self._found % len(_IN_TURN)
+        in_turn = _IN_TURN[first:] + _IN_TURN * (len(markers) // len(_IN_TURN) + 1)
+        self.are_regular &= markers == in_turn[: len(markers)]
+        self._found += len(markers)
 
     def end(self) -> None:
         """Ends the scan, if one was begun."""
