@@ -69,7 +69,7 @@ def lengthened(file: bytes, by_bytes: int) -> bytes:
     """The same image in a longer file, by something that decoders pass over."""
     if file.startswith(b"\xff\xd8"):
         comment = b"\xff\xfe" + (_COMMENT_BYTES + 2).to_bytes(2, "big") + bytes(_COMMENT_BYTES)
-        return file[:2] + comment * -(-by_bytes // _COMMENT_BYTES) + file[2:]
+        return file[:-2] + comment * -(-by_bytes // _COMMENT_BYTES) + file[-2:]
     if file.startswith(b"\x89PNG"):
         chunks = photographs.png_chunk(b"paDd", bytes(_CHUNK_BYTES)) * -(-by_bytes // _CHUNK_BYTES)
         return file[:-12] + chunks + file[-12:]

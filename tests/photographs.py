@@ -93,6 +93,11 @@ def cmyk_jpeg(width_px: int = WIDTH_PX, height_px: int = HEIGHT_PX) -> bytes:
     return _bytes(picture(width_px, height_px).icc_transform("cmyk", embedded=False).jpegsave_buffer())
 
 
+def bare_cmyk_jpeg() -> bytes:
+    """A JPEG file of four inks that does not say which ones."""
+    return _bytes(picture().icc_transform("cmyk", embedded=False).jpegsave_buffer(keep="none"))
+
+
 def wide_gamut_jpeg() -> bytes:
     """A JPEG file in Display P3 with its profile, as telephones make them."""
     return _bytes(picture().icc_transform("p3", embedded=False).jpegsave_buffer(Q=95))

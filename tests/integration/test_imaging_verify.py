@@ -31,6 +31,7 @@ SOUND: dict[str, Callable[[], bytes]] = {
     "jpeg": photographs.jpeg,
     "progressive jpeg": photographs.progressive_jpeg,
     "cmyk jpeg": photographs.cmyk_jpeg,
+    "cmyk jpeg without a profile": photographs.bare_cmyk_jpeg,
     "jpeg with restarts": lambda: photographs.grainy_jpeg(restart_interval=3),
     "progressive jpeg with restarts": lambda: photographs.grainy_jpeg(interlace=True, restart_interval=3),
     "png": photographs.png,
