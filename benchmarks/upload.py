@@ -49,7 +49,7 @@ ONE_FILE = f"mutation Upload($input: UploadImageInput!) {{ uploadImage(input: $i
 LIST = f"mutation Upload($input: UploadImagesInput!) {{ uploadImages(input: $input) {{ results {PAYLOAD} }} }}"
 BOUNDARY = "benchmark-of-uploads"
 UNIQUE_BYTES = 16
-START_OF_IMAGE, END_OF_IMAGE = b"\xff\xd8", b"\xff\xd9"
+END_OF_IMAGE = b"\xff\xd9"
 COMMENT_HEAD_BYTES = 4
 LONGEST_COMMENT_BYTES = 60_000
 LARGEST_PHOTOGRAPH = 16 * MEBIBYTE
@@ -123,7 +123,7 @@ def photograph(size_bytes: int) -> list[bytes]:
         body_bytes = min(filling - COMMENT_HEAD_BYTES, LONGEST_COMMENT_BYTES)
         comments.append(comment(body_bytes) + bytes(body_bytes))
         filling -= COMMENT_HEAD_BYTES + body_bytes
-    return [jpeg[: len(START_OF_IMAGE)], *comments, comment(UNIQUE_BYTES), jpeg[len(START_OF_IMAGE) :]]
+    return [jpeg.removesuffix(END_OF_IMAGE), *comments, comment(UNIQUE_BYTES), END_OF_IMAGE]
 
 
 def comment(body_bytes: int) -> bytes:
