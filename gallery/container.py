@@ -34,7 +34,7 @@ from gallery.platform.database.unit_of_work import sql_units_of_work
 from gallery.platform.documents import LocalDocumentStore
 from gallery.platform.imaging.inspect import VipsImageInspector
 from gallery.platform.imaging.renditions import VipsImageRenderer
-from gallery.platform.imaging.verify import VipsImageVerifier
+from gallery.platform.imaging.verify import DecodingLimits, VipsImageVerifier
 from gallery.platform.jobs.counts import job_counts
 from gallery.platform.jobs.held import PgHeldJobs
 from gallery.platform.jobs.queue import PgJobQueue
@@ -194,6 +194,7 @@ def _use_cases(
     heartbeat = Heartbeat(units_of_work, interval_seconds=HEARTBEAT_SECONDS)
     recorder = Recorder(units_of_work)
     inspector = VipsImageInspector(max_pixels=settings.uploads.max_pixels)
+    verifier = _verifier(settings)
     return UseCases(
         image_reader=images,
         tag_reader=tags,
@@ -205,6 +206,7 @@ def _use_cases(
             unit_of_work=units_of_work,
             storage=storages.objects,
             inspector=inspector,
+            verifier=verifier,
             intents=Intents(units_of_work, SqlIntentStore(services.engine), paths=ObjectPaths(), heartbeat=heartbeat),
             recorder=recorder,
             limits=UploadLimits(max_file_size_bytes=settings.uploads.max_file_size, head_bytes=HEAD_BYTES),
@@ -220,7 +222,7 @@ def _use_cases(
                 check=StagedFileCheck(
                     storage=storages.objects,
                     inspector=inspector,
-                    verifier=VipsImageVerifier(max_pixels=settings.uploads.max_pixels),
+                    verifier=verifier,
                     head_bytes=HEAD_BYTES,
                 ),
                 recorder=recorder,
@@ -296,6 +298,11 @@ def _metrics_page(metrics: PrometheusMetrics, services: _Services) -> Prometheus
         return DatabaseFigures(jobs=await job_counts(engine), reports=await reports.all())
 
     return PrometheusPage(metrics, process, DatabaseState(read_figures))
+
+
+def _verifier(settings: Settings) -> VipsImageVerifier:
+    limits = DecodingLimits(max_pixels=settings.uploads.max_pixels, kept_bytes_of_file=settings.storage.part_size_bytes)
+    return VipsImageVerifier(limits)
 
 
 def _renderer(settings: Settings) -> VipsImageRenderer:

@@ -227,6 +227,7 @@ class GraphQLServer:
             unit_of_work=self.gallery.unit_of_work,
             storage=self.storage,
             inspector=self.gallery.inspector,
+            verifier=self.gallery.verifier,
             intents=self.gallery.intents,
             recorder=self.gallery.recorder,
             limits=UploadLimits(max_file_size_bytes=limits.max_file_size, head_bytes=16),

@@ -79,6 +79,7 @@ def a_context(gallery: MemoryGallery, tag_reader: MemoryTagReader | None = None)
         unit_of_work=gallery.unit_of_work,
         storage=gallery.storage,
         inspector=gallery.inspector,
+        verifier=gallery.verifier,
         intents=gallery.intents,
         recorder=gallery.recorder,
         limits=limits,
