@@ -208,3 +208,9 @@ def _pages(width_px: int, height_px: int, frames: int) -> pyvips.Image:
 def _bytes(encoded: object) -> bytes:
     assert isinstance(encoded, bytes)
     return encoded
+
+
+def with_long_header(jpeg_file: bytes, size_bytes: int) -> bytes:
+    """A JPEG file with so many bytes of descriptions before its picture, as layered editors write them."""
+    segment = b"\xff\xed\xff\xff" + bytes(65_533)
+    return jpeg_file[:2] + segment * -(-size_bytes // len(segment)) + jpeg_file[2:]

@@ -6,11 +6,16 @@ A refusal is raised to whoever takes the bytes; the storage then keeps nothing.
 from __future__ import annotations
 
 from collections.abc import AsyncIterable, AsyncIterator
+from dataclasses import dataclass
+from typing import Final
 
-from gallery.domain.errors import FileTooLargeError, TruncatedImageError
+from gallery.domain.errors import CutOffHeaderError, FileTooLargeError, TruncatedImageError
 from gallery.domain.images import ImageInfo
 from gallery.domain.ports import ImageInspector, ObjectStorage
 from gallery.domain.upload_ports import ImageVerifier
+
+LONGEST_HEAD_BYTES: Final = 4 * 1024 * 1024
+"""Of a file whose header is longer than usual. What layered editors put there has a megabyte or two."""
 
 
 async def limited(chunks: AsyncIterable[bytes], max_size_bytes: int) -> AsyncIterator[bytes]:
@@ -37,6 +42,30 @@ async def read_head(chunks: AsyncIterator[bytes], size_bytes: int) -> tuple[byte
         if read_bytes >= size_bytes:
             return b"".join(head), False
     return b"".join(head), True
+
+
+@dataclass(frozen=True, slots=True)
+class Identified:
+    """What a file is, and what was read of it to find that out."""
+
+    info: ImageInfo
+    head: bytes
+
+
+async def identified(chunks: AsyncIterator[bytes], inspector: ImageInspector, head_bytes: int) -> Identified:
+    """What a file is. Profiles and descriptions can make a header longer than `head_bytes`; then more of it is read.
+
+    Raises:
+        RefusedFileError: if it cannot become an image.
+    """
+    head, is_all = await read_head(chunks, head_bytes)
+    try:
+        info = await inspector.inspect(head, complete=is_all)
+    except CutOffHeaderError:
+        more, is_all = await read_head(chunks, LONGEST_HEAD_BYTES - len(head))
+        head += more
+        info = await inspector.inspect(head, complete=is_all)
+    return Identified(info, head)
 
 
 class Checks:

@@ -12,7 +12,7 @@ from gallery.domain.ports import ImageInspector, ObjectStorage, StoredObject
 from gallery.domain.upload_ports import ImageVerifier
 from gallery.domain.uploads import Announcement
 from gallery.services.hashing import Tally
-from gallery.services.incoming import Checks, read_head
+from gallery.services.incoming import Checks, identified
 
 
 class StagedFileCheck:
@@ -58,17 +58,18 @@ class StagedFileCheck:
             async with self._storage.open(storage_path) as stored:
                 _compare("size", f"{announced.file_size_bytes:,} bytes", f"{stored.total_bytes:,} bytes")
                 chunks = tally.counted(stored.body)
-                head, complete = await read_head(chunks, self._head_bytes)
-                if complete:
-                    _compare_checksum(announced, tally)
-                info = await self._inspector.inspect(head, complete=complete)
-                _compare("type", announced.content_type, info.content_type)
-                checks = Checks(info, self._inspector, self._verifier)
-                refusal = await _refusal(checks.followed(head, chunks))
+                try:
+                    found = await identified(chunks, self._inspector, self._head_bytes)
+                finally:
+                    if tally.size_bytes == stored.total_bytes:
+                        _compare_checksum(announced, tally)
+                _compare("type", announced.content_type, found.info.content_type)
+                checks = Checks(found.info, self._inspector, self._verifier)
+                refusal = await _refusal(checks.followed(found.head, chunks))
         _compare_checksum(announced, tally)
         if refusal is not None:
             raise refusal
-        return info, checks, tally
+        return found.info, checks, tally
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 
 from gallery.domain.access import Right, Viewer, require
-from gallery.domain.errors import EmptyFileError, GalleryError, UnavailableError, UploadInterruptedError
+from gallery.domain.errors import GalleryError, UnavailableError, UploadInterruptedError
 from gallery.domain.idempotency import Claim
 from gallery.domain.ids import AlbumId
 from gallery.domain.images import ImageInfo
@@ -22,7 +22,7 @@ from gallery.domain.uploads import Draft, OnDuplicate, Transport, Upload
 from gallery.services.counting import counted
 from gallery.services.drafts import check_album, clean_draft
 from gallery.services.finishing import Finishing
-from gallery.services.incoming import Checks, limited, read_head
+from gallery.services.incoming import Checks, identified, limited
 from gallery.services.intents import Intents
 from gallery.services.recording import ArrivedFile, Recorder, UploadGoneError, UploadOutcome, UploadResult
 
@@ -110,14 +110,12 @@ class UploadService:
         draft = clean_draft(new.draft())
         await check_album(self._unit_of_work, draft)
         chunks = limited(new.file.chunks(), self._limits.max_file_size_bytes)
-        head, complete = await read_head(chunks, self._limits.head_bytes)
-        if not head:
-            raise EmptyFileError
-        info = await self._inspector.inspect(head, complete=complete)
+        found = await identified(chunks, self._inspector, self._limits.head_bytes)
+        info = found.info
         upload = self._intents.streamed(viewer, info.content_type, draft)
         with self._intents.alive(upload):
             checks = Checks(info, self._inspector, self._verifier)
-            stored = await self._stored(upload, checks.followed(head, chunks), info)
+            stored = await self._stored(upload, checks.followed(found.head, chunks), info)
             await self._look_again(upload, checks)
             file = ArrivedFile(upload=upload, info=info, stored=stored, filename=new.file.filename, claim=claim)
             return await self._finishing.run(self._record_or_discard(viewer, file))

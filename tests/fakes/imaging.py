@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterable, Awaitable, Callable
 
-from gallery.domain.errors import CorruptImageError, RefusedFileError
+from gallery.domain.errors import CorruptImageError, CutOffHeaderError, EmptyFileError, RefusedFileError
 from gallery.domain.images import ContentType, ImageInfo, RenditionSize
 from gallery.domain.ports import RenderedImage
 
@@ -33,6 +33,8 @@ class ObedientInspector:
         self.answer: ImageInfo | RefusedFileError = ImageInfo(
             content_type=ContentType.JPEG, width_px=400, height_px=300
         )
+        self.header_bytes = 0
+        """How much of a file it must see to answer."""
         self.asked: list[tuple[bytes, bool]] = []
         """The heads that were looked at, and whether each was the whole file."""
         self.followed: list[tuple[ImageInfo, ObedientCheck]] = []
@@ -40,6 +42,10 @@ class ObedientInspector:
 
     async def inspect(self, head: bytes, *, complete: bool) -> ImageInfo:
         self.asked.append((head, complete))
+        if not head:
+            raise EmptyFileError
+        if len(head) < self.header_bytes and not complete:
+            raise CutOffHeaderError
         if isinstance(self.answer, RefusedFileError):
             raise self.answer
         return self.answer

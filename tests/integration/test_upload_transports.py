@@ -270,6 +270,15 @@ async def test_every_type_is_taken(
 
 
 @both
+async def test_a_jpeg_may_describe_itself_at_length(gallery: LiveGallery, transport: Transport) -> None:
+    file = photographs.with_long_header(photographs.jpeg(), 1024 * 1024)
+    await transport.send(gallery, file)
+
+    assert await holds(gallery, file)
+    assert await rows(gallery, "SELECT processing FROM images") == [("READY",)]
+
+
+@both
 @pytest.mark.parametrize("path", [pytest.param(path, id=path.stem) for path in photographs.real_photographs()[:3]])
 async def test_photographs_are_taken(gallery: LiveGallery, transport: Transport, path: Path) -> None:
     file = await asyncio.to_thread(path.read_bytes)

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from itertools import islice
 from typing import TYPE_CHECKING
 
 from gallery.domain.images import ContentType
 from gallery.platform.imaging import vips
-from gallery.platform.imaging.errors import UnreadableHeaderError
+from gallery.platform.imaging.errors import CutOffHeaderError, UnreadableHeaderError
 from gallery.platform.imaging.wholeness import Walk
 
 if TYPE_CHECKING:
@@ -51,14 +50,21 @@ def read_header(data: memoryview) -> Header:
     """The size after orientation. Any amount of EXIF, XMP and ICC data may stand before it.
 
     Raises:
-        UnreadableHeaderError: if the data has no start of a scan, or a header that libjpeg refuses.
+        CutOffHeaderError: if the data ends before a scan starts.
+        UnreadableHeaderError: if the image ends before that, or has a header that libjpeg refuses.
     """
-    segments = islice(_segments(data, START_OF_IMAGE_BYTES), _MAX_SEGMENTS_OF_HEADER)
-    end = next((segment.end for segment in segments if segment.marker == START_OF_SCAN), None)
-    if end is None or end > len(data):
-        message = "no start of a scan"
-        raise UnreadableHeaderError(message)
-    return vips.read_header(ContentType.JPEG, data[:end])
+    return vips.read_header(ContentType.JPEG, data[: _end_of_header(data)])
+
+
+def _end_of_header(data: memoryview) -> int:
+    for number, segment in enumerate(_segments(data, START_OF_IMAGE_BYTES)):
+        if segment.marker == START_OF_SCAN and segment.end <= len(data):
+            return segment.end
+        if segment.marker == END_OF_IMAGE or number == _MAX_SEGMENTS_OF_HEADER:
+            message = "no start of a scan"
+            raise UnreadableHeaderError(message)
+    message = "no start of a scan yet"
+    raise CutOffHeaderError(message)
 
 
 def follow() -> Walk:
