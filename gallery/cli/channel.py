@@ -1,6 +1,6 @@
 """What the process that supervises and those that serve say to each other: lines of JSON, over a pair of sockets.
 
-A side that hears nothing more, not even the end of a line, knows that the other one has ended, however it did.
+A side whose stream ends knows that the other one has ended, however it did.
 """
 
 from __future__ import annotations
@@ -69,9 +69,11 @@ class Channel:
             self._writer.write(orjson.dumps(asdict(message)) + b"\n")
 
     async def hear(self) -> AsyncIterator[Message]:
-        """The messages of the other side until it ends."""
+        """The messages of the other side until it ends, without one that it was cut off in."""
         with suppress(OSError):
             async for line in self._reader:
+                if not line.endswith(b"\n"):
+                    return
                 content = orjson.loads(line)
                 yield Message(topic=Topic(content["topic"]), number=content["number"], told=tuple(content["told"]))
 

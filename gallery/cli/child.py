@@ -49,6 +49,7 @@ class Child:
                 "-c",
                 _PROGRAM,
                 stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.DEVNULL,  # who reads ours is not to wait for others after our end
                 pass_fds=[theirs.fileno(), own, *neighbours],
                 start_new_session=True,  # Ctrl+C is for the supervisor, who passes it on in order
                 cwd=Path.cwd(),

@@ -21,8 +21,9 @@ from gallery.platform.metrics import Ledger
 from gallery.settings import Settings
 
 _PAUSES_SECONDS: Final = (0.0, 0.5, 1.0, 2.0, 4.0)
-"""Before a process that ended young is started again, by how many of its number have done so in a row."""
+"""Before a process is started in the place of one that failed, by how many before it have failed at once."""
 _YOUNG_SECONDS: Final = 10.0
+"""A process that has lived longer than this has not failed at once."""
 _READY_SECONDS: Final = 60.0
 """How long a process that replaces another may take before it is given up."""
 _COUNT_SECONDS: Final = 1.0
@@ -42,7 +43,8 @@ class Supervisor:
         """By their numbers those that serve, or are about to."""
         self._alive: set[Child] = set()
         """Those as well that finish what is under way."""
-        self._died_young = dict.fromkeys(self._numbers, 0)
+        self._failures = dict.fromkeys(self._numbers, 0)
+        """By number, how many in a row failed at once."""
         self._ledger = Ledger()
         self._restarts = 0
         self._stopping = asyncio.Event()
@@ -87,8 +89,13 @@ class Supervisor:
         with suppress(TimeoutError):
             async with asyncio.timeout(pause_seconds):
                 await self._stopping.wait()
-        if not self._stopping.is_set():
+        if self._stopping.is_set():
+            return
+        try:
             child = self._children[number] = await self._launch(number)
+        except OSError as error:
+            self._begin_again(number, f"could not be started ({error})")
+        else:
             await self._live(child)
 
     async def _launch(self, number: int) -> Child:
@@ -118,23 +125,28 @@ class Supervisor:
             self._all_ready.set()
 
     def _replace_dead(self, child: Child, code: int) -> None:
-        """Starts another process in the place of one that ended by itself, unless that has helped too seldom."""
-        number = child.number
         for other in list(self._alive)[:1]:
             other.say(Topic.DISTRUST_CACHE)
-        self._died_young[number] = self._died_young[number] + 1 if child.age_seconds < _YOUNG_SECONDS else 0
-        if self._died_young[number] > len(_PAUSES_SECONDS):
+        if child.age_seconds >= _YOUNG_SECONDS:
+            self._failures[child.number] = 0
+        self._begin_again(child.number, f"ended with exit code {code}")
+
+    def _begin_again(self, number: int, what_happened: str) -> None:
+        """Starts another process in the place of one that failed, unless that has been in vain too often in a row."""
+        failures = self._failures[number]
+        if failures == len(_PAUSES_SECONDS):
             typer.echo(
-                f"gallery: Process {number} of those that serve keeps ending (last with exit code {code}) and is not "
+                f"gallery: Process {number} of those that serve fails again and again (it {what_happened}) and is not "
                 "started any more. The lines above may tell why.",
                 err=True,
             )
             self._failed = True
             self.stop()
             return
-        log.error("serving process %d (%d) ended with exit code %d; starting another", number, child.pid, code)
+        log.error("serving process %d %s; starting another", number, what_happened)
+        self._failures[number] += 1
         self._restarts += 1
-        self._begin(number, _PAUSES_SECONDS[max(0, self._died_young[number] - 1)])
+        self._begin(number, _PAUSES_SECONDS[failures])
 
     async def _replace_when_asked(self, on_ready: Callable[[], None]) -> None:
         await self._all_ready.wait()
@@ -154,7 +166,12 @@ class Supervisor:
         """Puts a new process in the place of another, which ends once the new one answers; whether that went well."""
         old = self._children[number]
         old.is_to_end = True
-        new = await self._launch(number)
+        try:
+            new = await self._launch(number)
+        except OSError:
+            log.exception("no process could be started")
+            self._keep_old(old)
+            return False
         living = self._tasks.create_task(self._live(new))
         new.is_to_end = True  # until it has taken the place nobody is to replace it
         ready = asyncio.create_task(new.ready.wait())
@@ -162,15 +179,19 @@ class Supervisor:
         ready.cancel()
         if not new.ready.is_set() or new.gone.is_set():
             new.kill()
-            old.is_to_end = False
-            if old.gone.is_set():
-                self._begin(number)
+            self._keep_old(old)
             return False
         new.is_to_end = False
         self._children[number] = new
         old.stop()
         await old.gone.wait()
         return True
+
+    def _keep_old(self, old: Child) -> None:
+        """Leaves a process in its place after all; if it has ended meanwhile another takes that."""
+        old.is_to_end = False
+        if old.gone.is_set():
+            self._begin(old.number)
 
     async def _tell_all(self, asking: Child) -> None:
         """Tells a process what all have counted by now; of one that is busy what it told last."""
