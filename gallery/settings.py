@@ -14,7 +14,7 @@ from pydantic import Field, HttpUrl, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from gallery.settings_graphql import GraphQLSettings
-from gallery.settings_types import CommaSeparated, Folder, Processes, Section, check_scheme
+from gallery.settings_types import MAX_PROCESSES, CommaSeparated, Folder, Processes, Section, check_scheme
 
 MEBIBYTE = 1024 * 1024
 LOOPBACK_HOSTS = frozenset({"127.0.0.1", "localhost", "::1"})
@@ -63,7 +63,7 @@ class ServerSettings(Section):
     """Address to listen on. Anything but loopback needs GALLERY_AUTH__MODE=open."""
     port: int = Field(default=8000, ge=0, le=65535)
     """TCP port to listen on; 0 takes a free one."""
-    workers: Processes = Field(default=1, ge=1, le=64)
+    workers: Processes = Field(default=1, ge=1, le=MAX_PROCESSES)
     """How many processes answer requests; `auto` for one on each processor core. They tell each other through Valkey,
     so more than one needs the cache."""
     public_url: HttpUrl | None = None

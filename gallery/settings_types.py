@@ -9,6 +9,7 @@ from typing import Annotated, Final
 from pydantic import BaseModel, BeforeValidator, ConfigDict, SecretStr
 from pydantic_settings import NoDecode
 
+MAX_PROCESSES: Final = 64
 _CPU_QUOTA: Final = Path("/sys/fs/cgroup/cpu.max")
 """A quota and its period, in microseconds, or `max` (control groups, version 2)."""
 
@@ -50,7 +51,7 @@ def _usable_cores(value: object) -> object:
     if value != "auto":
         return value
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(1, min(cores, round(_quota_in_cores(_CPU_QUOTA) or cores)))
+    return max(1, min(MAX_PROCESSES, cores, round(_quota_in_cores(_CPU_QUOTA) or cores)))
 
 
 def _quota_in_cores(file: Path) -> float | None:

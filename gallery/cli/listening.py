@@ -100,7 +100,7 @@ class Neighbour:
         except OSError:  # the other process was there, or the client has left, or there are too many open files
             pass
         else:
-            connection.setblocking(False)  # noqa: FBT003  # socket's own
+            connection.settimeout(0)
             opening = self._loop.create_task(self._loop.connect_accepted_socket(self._make_protocol, connection))
             self._opening.add(opening)
             opening.add_done_callback(self._opening.discard)

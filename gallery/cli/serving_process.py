@@ -27,7 +27,8 @@ from gallery.settings import Settings
 
 COUNT_SECONDS = 1.0
 """How often a process tells what it has counted without being asked, so that little is lost if it is killed."""
-_PATIENCE_SECONDS = 3.0
+PATIENCE_SECONDS = 3.0
+"""How long a page of metrics waits for what all have counted."""
 _SUPERVISOR = "process that supervises the others"
 
 log = logging.getLogger(__name__)
@@ -60,9 +61,10 @@ class Orders:
 class Others:
     """The port `OtherProcesses`: whoever supervises them all knows what they have counted."""
 
-    def __init__(self, number: int, channel: Channel) -> None:
+    def __init__(self, number: int, channel: Channel, *, patience_seconds: float = PATIENCE_SECONDS) -> None:
         self.number = number
         self._channel = channel
+        self._patience_seconds = patience_seconds
         self._count: Callable[[], bytes] = lambda: b"[]"
         self._asking = asyncio.Lock()
         self._answer: asyncio.Future[Sequence[bytes]] | None = None
@@ -77,7 +79,7 @@ class Others:
             self._answer = asyncio.get_running_loop().create_future()
             self._channel.say(Topic.COUNT_ALL, told=(self._count().decode(),))
             try:
-                async with asyncio.timeout(_PATIENCE_SECONDS):
+                async with asyncio.timeout(self._patience_seconds):
                     return await self._answer
             except TimeoutError:
                 raise UnavailableError(_SUPERVISOR) from None

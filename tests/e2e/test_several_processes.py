@@ -7,12 +7,12 @@ import json
 import os
 import signal
 from collections.abc import Mapping
+from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import httpx
-import psutil
 
 from tests.e2e.api import Api
 from tests.e2e.gallery_server import GalleryServer, serving
@@ -243,7 +243,8 @@ async def test_processes_that_keep_dying_end_the_gallery_with_a_word(place: Plac
     try:
         while server.running:
             for pid in serving_pids(server):
-                psutil.Process(pid).kill()
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
             await asyncio.sleep(0.05)
         assert await server.ended() == 1
     finally:
