@@ -17,6 +17,7 @@ import orjson
 
 _LONGEST_LINE_BYTES: Final = 64 * 1024 * 1024
 """The metrics of all processes, with much to spare."""
+_MUCH_BYTES: Final = 1024 * 1024
 
 
 @unique
@@ -67,6 +68,11 @@ class Channel:
         message = Message(topic=topic, number=number, told=told)
         with suppress(OSError, RuntimeError):
             self._writer.write(orjson.dumps(asdict(message)) + b"\n")
+
+    @property
+    def is_stalled(self) -> bool:
+        """Whether the other side has left much of what was said unread."""
+        return self._writer.transport.get_write_buffer_size() > _MUCH_BYTES
 
     async def hear(self) -> AsyncIterator[Message]:
         """The messages of the other side until it ends, without one that it was cut off in."""

@@ -15,7 +15,7 @@ from gallery.cli.channel import Channel, Topic
 from gallery.cli.serving_process import Orders
 from gallery.settings import Settings
 
-_PROGRAM: Final = "from gallery.cli.serving_process import main; main()"
+_PROGRAM: Final = "from gallery.__main__ import serving_process; serving_process()"
 
 
 class Child:

@@ -65,7 +65,7 @@ class Others:
         self.number = number
         self._channel = channel
         self._patience_seconds = patience_seconds
-        self._count: Callable[[], bytes] = lambda: b"[]"
+        self._count: Callable[[], bytes] | None = None
         self._asking = asyncio.Lock()
         self._answer: asyncio.Future[Sequence[bytes]] | None = None
 
@@ -77,7 +77,7 @@ class Others:
         """As the port says."""
         async with self._asking:
             self._answer = asyncio.get_running_loop().create_future()
-            self._channel.say(Topic.COUNT_ALL, told=(self._count().decode(),))
+            self._channel.say(Topic.COUNT_ALL, told=self._counted())
             try:
                 async with asyncio.timeout(self._patience_seconds):
                     return await self._answer
@@ -85,13 +85,22 @@ class Others:
                 raise UnavailableError(_SUPERVISOR) from None
 
     def tell(self, number: int = 0) -> None:
-        """Tells what this process has counted, to whoever asked by that number."""
-        self._channel.say(Topic.COUNTED, number=number, told=(self._count().decode(),))
+        """Tells what this process has counted, to whoever asked by that number; nothing if it does not count."""
+        if self._count is not None:
+            self._channel.say(Topic.COUNTED, number=number, told=self._counted())
+
+    def tell_unasked(self) -> None:
+        """Tells it if that is likely to be heard."""
+        if not self._channel.is_stalled:
+            self.tell()
 
     def hear(self, told: Sequence[str]) -> None:
         """What all of them have counted has come."""
         if self._answer is not None and not self._answer.done():
             self._answer.set_result([one.encode() for one in told])
+
+    def _counted(self) -> tuple[str, ...]:
+        return () if self._count is None else (self._count().decode(),)
 
 
 def main() -> None:
@@ -108,10 +117,15 @@ async def _serve(orders: Orders) -> None:
     channel = await Channel.over(socket.socket(fileno=orders.channel))
     others = Others(orders.number, channel)
     app = GalleryApp(orders.settings, others)
+
+    def say_ready() -> None:
+        others.tell()
+        channel.say(Topic.READY)
+
     server = HttpServer(
         app,
         orders.settings,
-        on_start=lambda: channel.say(Topic.READY),
+        on_start=say_ready,
         neighbours=[socket.socket(fileno=descriptor) for descriptor in orders.neighbours],
     )
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, server.stop)
@@ -150,4 +164,4 @@ async def _obey(channel: Channel, app: GalleryApp, server: HttpServer, others: O
 async def _tell_regularly(others: Others) -> None:
     while True:
         await asyncio.sleep(COUNT_SECONDS)
-        others.tell()
+        others.tell_unasked()

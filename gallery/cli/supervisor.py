@@ -59,15 +59,15 @@ class Supervisor:
             self._tasks = tasks
             for number in self._numbers:
                 self._begin(number)
-            replacing = tasks.create_task(self._replace_when_asked(on_ready))
+            tasks.create_task(self._replace_when_asked(on_ready))
             await self._stopping.wait()
-            replacing.cancel()
         return ExitCode.FAILED if self._failed else 0
 
     def stop(self) -> None:
         """Has all processes finish and end. Asked again they do not finish; the third time they are killed."""
         if not self._stopping.is_set():
-            self._stopping.set()
+            for event in (self._stopping, self._all_ready, self._to_replace):
+                event.set()
             for listener in self._listeners:
                 listener.close()
             for child in self._alive:
@@ -150,9 +150,12 @@ class Supervisor:
 
     async def _replace_when_asked(self, on_ready: Callable[[], None]) -> None:
         await self._all_ready.wait()
-        on_ready()
+        if not self._stopping.is_set():
+            on_ready()
         while True:
             await self._to_replace.wait()
+            if self._stopping.is_set():
+                return
             self._to_replace.clear()
             log.info("replacing all serving processes")
             for number in self._numbers:
@@ -165,6 +168,8 @@ class Supervisor:
     async def _replace(self, number: int) -> bool:
         """Puts a new process in the place of another, which ends once the new one answers; whether that went well."""
         old = self._children[number]
+        if old.gone.is_set():
+            return True  # a new one is on its way
         old.is_to_end = True
         try:
             new = await self._launch(number)

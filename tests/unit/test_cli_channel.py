@@ -70,6 +70,39 @@ async def test_what_all_have_counted_is_asked_for_with_what_this_one_has(ends: t
     assert await asking == [b"[7]", b"[8]"]
 
 
+async def test_one_that_counts_nothing_tells_nothing(ends: tuple[Channel, Channel]) -> None:
+    supervising, serving = ends
+    others = Others(1, serving)
+    others.tell()
+    others.join(lambda: b"[1]")
+    others.tell(5)
+    others.tell_unasked()
+    await serving.close()
+
+    heard = [message async for message in supervising.hear()]
+
+    assert [message.number for message in heard] == [5, 0]
+    assert {message.told for message in heard} == {("[1]",)}
+
+
+async def test_one_who_does_not_listen_is_told_nothing_unasked(ends: tuple[Channel, Channel]) -> None:
+    _, serving = ends
+    others = Others(1, serving)
+    told = 0
+
+    def count() -> bytes:
+        nonlocal told
+        told += 1
+        return b"x" * 600_000
+
+    others.join(count)
+    for _ in range(20):
+        others.tell_unasked()
+
+    assert serving.is_stalled
+    assert 2 <= told < 20
+
+
 async def test_a_supervisor_that_does_not_answer_is_not_waited_for(ends: tuple[Channel, Channel]) -> None:
     others = Others(1, ends[1], patience_seconds=0.01)
 

@@ -102,6 +102,14 @@ async def test_what_means_nothing_together_is_told_of_each() -> None:
         assert {label["process"] for label in labels} == {"1", "2"}
 
 
+def test_of_one_that_replaces_another_the_newer_is_told() -> None:
+    ledger = Ledger()
+    for name, seconds in ((10, 5.0), (11, 7.0)):
+        ledger.tell(name, f'[["process_start_time","","gauge",[["process_start_time",{{}},{seconds}]]]]'.encode())
+
+    assert page_of(ledger)[sample("process_start_time")] == 7
+
+
 def told_of_cache(up: float) -> bytes:
     return f'[["gallery_cache_up","Whether.","gauge",[["gallery_cache_up",{{}},{up}]]]]'.encode()
 

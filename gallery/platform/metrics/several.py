@@ -11,7 +11,8 @@ from prometheus_client.registry import Collector
 from prometheus_client.samples import Sample
 
 _OF_ONE_PROCESS: Final = ("process_", "python_")
-"""How metrics begin that mean nothing once they are added up: each process keeps its own, told by a label."""
+"""How metrics begin that mean nothing once they are added up: each process keeps its own, told by a label. While one
+replaces another they have the same, and the newer one is told of."""
 _AS_BAD_AS_THE_WORST: Final = frozenset({"gallery_cache_up"})
 """What is true of all processes only if it is true of each."""
 _LASTING: Final = frozenset({"counter", "histogram"})
@@ -84,6 +85,8 @@ def merged(told: Iterable[bytes]) -> list[Metric]:
 
 
 def _added(family: str, one: Sample, other: Sample) -> Sample:
+    if family.startswith(_OF_ONE_PROCESS):
+        return other
     values = one.value, other.value
     return one._replace(value=min(values) if family in _AS_BAD_AS_THE_WORST else sum(values))
 
