@@ -4,19 +4,60 @@
                                  [--rounds 15] [--seconds 1] [--images 10000] [--json FILE]
 
 The load and the servers behind share the cores with them, as on a host of one's own. Ratios are to the first number.
+Only on a machine that does nothing else do rates say what more processes bring: on a busy one each of them gets a share
+of its own. Processor time, theirs and that of everything beside them, tells it anywhere.
 """
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
+from functools import partial
+
+import psutil
 
 from benchmarks import nested
-from benchmarks.harness import Report, Store, between, parser, place, run
-from benchmarks.processes import Cores, gallery_command, serving
-from benchmarks.queries import queries
+from benchmarks.harness import REQUEST, Report, Store, between, parser, place, run
+from benchmarks.load import ask
+from benchmarks.processes import Cores, MeasuredProcess, gallery_command, serving
+from benchmarks.queries import Query, compare, queries
+from benchmarks.rounds import Subject, take_turns
 from benchmarks.seed import Amounts, seed
+
+
+def others_cpu_seconds(servers: Mapping[str, MeasuredProcess]) -> float:
+    """Processor time so far of everything that takes part, but the galleries: the load, PostgreSQL, Valkey."""
+    this = psutil.Process()
+    times = [each.cpu_times() for each in (this, *this.children(recursive=True))]
+    everything = float(sum(each.user + each.system for each in times))
+    return everything - sum(each.cpu_seconds() for each in servers.values())
+
+
+async def measure_query(
+    query: Query,
+    servers: Mapping[str, MeasuredProcess],
+    options: argparse.Namespace,
+    report: Report,
+    warm_up_seconds: float,
+) -> None:
+    """Lets all take turns; also says what a request costs beside them, which bounds what more processes can bring."""
+    expected = {name: await ask(server.port, query.request()) for name, server in servers.items()}
+    compare(query, expected)
+    for name, server in servers.items():
+        await nested.warm_up(server, query, expected[name], max(options.connections), warm_up_seconds)
+    for count in options.connections:
+        subjects = [
+            Subject(name, partial(nested.turn, server, query, expected[name], count, options.seconds))
+            for name, server in servers.items()
+        ]
+        began = others_cpu_seconds(servers)
+        comparison = await take_turns(subjects, options.rounds)
+        requests = sum(turn.units for turns in comparison.turns.values() for turn in turns)
+        beside_ms = (others_cpu_seconds(servers) - began) / requests * 1000
+        title = f"{query.title} over {count} connections, {options.rounds} rounds of {options.seconds} s"
+        report.add(title, REQUEST, comparison, servers, beside_cpu_ms=beside_ms)
+        print(f"  load, PostgreSQL and Valkey: {beside_ms:.2f} CPU ms/request")
 
 
 async def measure(options: argparse.Namespace, *, warm_up_seconds: float = nested.WARM_UP_CPU_SECONDS) -> Report:
@@ -35,7 +76,7 @@ async def measure(options: argparse.Namespace, *, warm_up_seconds: float = neste
             folder = here.folder / f"workers-{count}"
             servers[f"workers {count}"] = await opened.enter_async_context(serving(command, folder, here.cores.server))
         for name in options.queries:
-            await nested.measure_query(asked[name], servers, options, report, warm_up_seconds * max(options.workers))
+            await measure_query(asked[name], servers, options, report, warm_up_seconds * max(options.workers))
         report.write(options.json)
     return report
 

@@ -66,7 +66,7 @@ class Channel:
     def say(self, topic: Topic, *, number: int = 0, told: tuple[str, ...] = ()) -> None:
         """Sends a message; to one who has ended already it is in vain."""
         message = Message(topic=topic, number=number, told=told)
-        with suppress(OSError, RuntimeError):
+        with suppress(OSError, RuntimeError):  # the second is uvloop's, of a pipe that is closed
             self._writer.write(orjson.dumps(asdict(message)) + b"\n")
 
     @property
@@ -86,5 +86,5 @@ class Channel:
     async def close(self) -> None:
         """Sends what is not sent yet, and ends."""
         self._writer.close()
-        with suppress(OSError):
+        with suppress(OSError, RuntimeError):
             await self._writer.wait_closed()

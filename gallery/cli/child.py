@@ -55,7 +55,7 @@ class Child:
                 cwd=Path.cwd(),
             )
         assert process.stdin is not None  # noqa: S101  # it was asked for
-        with suppress(OSError):  # it has ended already
+        with suppress(OSError, RuntimeError):  # it has ended already; the second is how uvloop says so
             process.stdin.write(orders.write())
             process.stdin.close()
         return cls(number, process, await Channel.over(ours))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 
 import httpx
 import psutil
@@ -19,12 +19,11 @@ _MOST_CONNECTIONS = 200
 def serving_pids(server: GalleryServer) -> set[int]:
     """The processes that answer requests, or are about to."""
     found = set()
-    for child in server.process.children():
-        try:
-            if any("serving_process" in word for word in child.cmdline()):
-                found.add(child.pid)
-        except psutil.NoSuchProcess:
-            continue
+    with suppress(psutil.NoSuchProcess):  # it has ended, and they have
+        for child in server.process.children():
+            with suppress(psutil.NoSuchProcess):
+                if any("serving_process" in word for word in child.cmdline()):
+                    found.add(child.pid)
     return found
 
 
