@@ -88,7 +88,7 @@ class DatabaseSettings(Section):
     url: SecretStr | None = None
     """Where PostgreSQL is: postgresql://user:password@host:5432/name. Unset: an embedded server is started."""
     pool_size: int = Field(default=10, ge=1, le=1000)
-    """How many connections a process keeps at most."""
+    """How many connections a process keeps at most; fewer where PostgreSQL has no room for those of all workers."""
     pool_timeout_seconds: float = Field(default=10, gt=0)
     """How long a request waits for a free connection before it is refused, in seconds."""
     statement_timeout_seconds: float = Field(default=30, gt=0)

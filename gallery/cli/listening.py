@@ -23,6 +23,7 @@ _SPREADS: Final = sys.platform == "linux"
 _BACKLOG: Final = 2048
 _PATIENCE_SECONDS: Final = 0.02
 """How long a connection may wait for its own process before another takes it."""
+_AT_ONCE: Final = 64
 
 
 @contextmanager
@@ -94,12 +95,12 @@ class Neighbour:
         self._waiting = self._loop.call_later(_PATIENCE_SECONDS, self._take)
 
     def _take(self) -> None:
-        """Takes one that still waits; if there are more, the next round is for them."""
-        try:
-            connection, _ = self._listener.accept()
-        except OSError:  # the other process was there, or the client has left, or there are too many open files
-            pass
-        else:
+        """Takes those that still wait; of very many some are left to the next round."""
+        for _ in range(_AT_ONCE):
+            try:
+                connection, _address = self._listener.accept()
+            except OSError:  # nobody waits, or the client has left, or there are too many open files
+                break
             connection.settimeout(0)
             opening = self._loop.create_task(self._loop.connect_accepted_socket(self._make_protocol, connection))
             self._opening.add(opening)
