@@ -24,7 +24,7 @@ _PAUSES_SECONDS: Final = (0.0, 0.5, 1.0, 2.0, 4.0)
 """Before a process is started in the place of one that failed, by how many before it have failed at once."""
 _YOUNG_SECONDS: Final = 10.0
 """A process that has lived longer than this has not failed at once."""
-_READY_SECONDS: Final = 60.0
+_READY_SECONDS: Final = 120.0
 """How long a process that replaces another may take before it is given up."""
 _COUNT_SECONDS: Final = 1.0
 """How long a page of metrics waits for a process that is busy, before it takes what that one told last."""
