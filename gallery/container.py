@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from gallery.domain.document_ports import DocumentStore
 from gallery.domain.events import Event
 from gallery.domain.images import RenditionSize
-from gallery.domain.metrics import NO_METRICS, UploadMetrics
+from gallery.domain.metrics import NO_METRICS, OtherProcesses, UploadMetrics
 from gallery.domain.ports import AlbumReader, ImageReader, TagReader, UnitOfWorkFactory
 from gallery.domain.processing_ports import ProcessedImages
 from gallery.domain.upload_ports import ProgressBoard
@@ -88,8 +88,8 @@ class Container:
 
 
 @asynccontextmanager
-async def open_container(settings: Settings) -> AsyncIterator[Container]:
-    """A gallery on the services of the settings; nothing is asked of them yet."""
+async def open_container(settings: Settings, others: OtherProcesses | None = None) -> AsyncIterator[Container]:
+    """A gallery on the services of the settings; nothing is asked of them yet. There may be other processes."""
     engine = create_engine(database_url(settings), settings.database)
     try:
         async with (
@@ -99,7 +99,7 @@ async def open_container(settings: Settings) -> AsyncIterator[Container]:
             connect_processed_images(settings.cache) as processed,
         ):
             services = _Services(engine=engine, storages=storages, cache=cache, progress=progress, processed=processed)
-            yield _wire(settings, services)
+            yield _wire(settings, services, others)
     finally:
         await engine.dispose()
 
@@ -136,7 +136,7 @@ class _Services:
     processed: ProcessedImages
 
 
-def _wire(settings: Settings, services: _Services) -> Container:
+def _wire(settings: Settings, services: _Services, others: OtherProcesses | None) -> Container:
     engine, storages, cache = services.engine, services.storages, services.cache
     on_commit = announcing(services.processed, _tell_nobody if cache is None else cache.drop)
     units_of_work = sql_units_of_work(engine, jobs=PgJobQueue, on_commit=on_commit)
@@ -160,7 +160,7 @@ def _wire(settings: Settings, services: _Services) -> Container:
         use_cases=_use_cases(settings, services, units_of_work, sweep, metrics or NO_METRICS),
         worker=Worker(database_url=database_url(settings), work=background, settings=settings.worker),
         checks=checks,
-        counting=None if metrics is None else Counting(metrics=metrics, page=_metrics_page(metrics, services)),
+        counting=None if metrics is None else Counting(metrics=metrics, page=_metrics_page(metrics, services, others)),
         documents=LocalDocumentStore() if cache is None else ValkeyDocumentStore(cache),
     )
 
@@ -285,7 +285,7 @@ def _sweep(engine: AsyncEngine, units_of_work: UnitOfWorkFactory, storages: Stor
     )
 
 
-def _metrics_page(metrics: PrometheusMetrics, services: _Services) -> PrometheusPage:
+def _metrics_page(metrics: PrometheusMetrics, services: _Services, others: OtherProcesses | None) -> PrometheusPage:
     engine, reports = services.engine, SqlLastReports(services.engine)
     process = ProcessState(
         cache=services.cache,
@@ -297,7 +297,7 @@ def _metrics_page(metrics: PrometheusMetrics, services: _Services) -> Prometheus
     async def read_figures() -> DatabaseFigures:
         return DatabaseFigures(jobs=await job_counts(engine), reports=await reports.all())
 
-    return PrometheusPage(metrics, process, DatabaseState(read_figures))
+    return PrometheusPage(metrics, process, DatabaseState(read_figures), others)
 
 
 def _verifier(settings: Settings) -> VipsImageVerifier:

@@ -17,7 +17,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from gallery.domain.errors import ForbiddenError
+from gallery.domain.errors import ForbiddenError, UnavailableError
 from gallery.domain.metrics import MetricsPage, WebMetrics
 from gallery.settings import LOOPBACK_HOSTS, Settings
 from gallery.web.errors import RequestCode, RequestError
@@ -62,7 +62,11 @@ class Metrics:
             )
             return error_response(request.scope, ForbiddenError(message))
         headers = {"Content-Type": self._page.content_type, "Cache-Control": "no-store"}
-        return Response(await self._page.render(), headers=headers)
+        try:
+            page = await self._page.render()
+        except UnavailableError as error:
+            return error_response(request.scope, error)
+        return Response(page, headers=headers)
 
 
 def _has_token(request: Request, token: bytes) -> bool:

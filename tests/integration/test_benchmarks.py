@@ -12,7 +12,7 @@ import orjson
 import psutil
 import pytest
 
-from benchmarks import nested, scale, upload
+from benchmarks import nested, scale, upload, workers
 from benchmarks.__main__ import benchmarks
 from benchmarks.load import WrongAnswerError, ask, load, post_request
 from benchmarks.processes import BenchmarkError, module_command, serving
@@ -173,6 +173,22 @@ async def test_nested_measures_servers_that_answer_alike_and_leaves_no_process(t
     assert children() == before
 
 
+async def test_workers_compares_galleries_of_several_processes_and_leaves_none(tmp_path: Path) -> None:
+    before = children()
+    written = tmp_path / "results.json"
+    options = workers.options_of(
+        ["--rounds", "1", "--images", "60", "--connections", "4", "--queries", "image", "--json", str(written)]
+    )
+
+    await workers.measure(options, warm_up_seconds=0)
+
+    [result] = orjson.loads(written.read_bytes())["results"]
+    assert list(result["subjects"]) == ["workers 1", "workers 2"]
+    assert all(subject["turns"][0]["units"] >= 4 for subject in result["subjects"].values())
+    assert result["beside_cpu_ms"] > 0
+    assert children() == before
+
+
 async def test_nested_finds_out_a_server_that_answers_differently_and_leaves_no_process() -> None:
     before = children()
     options = nested.options_of(["--rounds", "1", "--images", "3", "--connections", "1"])
@@ -255,7 +271,7 @@ async def test_uploads_are_stored_by_the_gallery_and_by_the_client_of_s3(tmp_pat
 
 
 def test_everything_that_can_be_run_is_listed() -> None:
-    assert {"imaging", "nested", "scale", "seed", "upload"} <= benchmarks().keys()
+    assert {"imaging", "nested", "scale", "seed", "upload", "workers"} <= benchmarks().keys()
     assert not {"harness", "load", "processes", "rounds"} & benchmarks().keys()
 
 

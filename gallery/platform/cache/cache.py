@@ -102,6 +102,10 @@ class Cache:
         dropping.add_done_callback(self._drops.discard)
         await asyncio.shield(dropping)
 
+    async def drop_everything(self) -> None:
+        """Removes all that is kept; what cannot be removed now is not used before it is."""
+        await self.valkey.drop([EVERYTHING])
+
     async def settle(self) -> None:
         """Waits until everything that is being read is kept, and what is being dropped is gone."""
         await asyncio.gather(self._loads.settle(), *self._drops)

@@ -120,6 +120,20 @@ async def ping(engine: AsyncEngine) -> None:
             await connection.exec_driver_sql("SELECT 1")
 
 
+async def connection_limit(engine: AsyncEngine) -> int:
+    """How many connections the server takes from ordinary users, all of its clients together.
+
+    Raises:
+        UnavailableError: if it does not answer.
+    """
+    reserved = ("superuser_reserved_connections", "reserved_connections")  # the second came with PostgreSQL 16
+    with translated_errors():
+        async with engine.connect() as connection:
+            kept = " - ".join(f"coalesce(current_setting('{name}', true)::int, 0)" for name in reserved)
+            answer = await connection.exec_driver_sql(f"SELECT current_setting('max_connections')::int - {kept}")
+            return int(answer.scalar_one())
+
+
 def single_statements(engine: AsyncEngine) -> AsyncEngine:
     """The same pool for statements that stand alone, without BEGIN and COMMIT around each."""
     return engine.execution_options(isolation_level="AUTOCOMMIT")
