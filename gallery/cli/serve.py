@@ -62,7 +62,7 @@ class _Server(uvicorn.Server):
         super().__init__(
             uvicorn.Config(
                 self._app,
-                http=Http,
+                http=Http,  # type: ignore[arg-type]  # of another base class: see there
                 ws=WebSockets,
                 ws_max_size=settings.uploads.max_field_size,
                 ws_per_message_deflate=False,  # takes memory for each connection, for messages that are short
