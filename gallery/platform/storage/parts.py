@@ -8,9 +8,13 @@ from base64 import b64encode
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 from mmap import MAP_ANONYMOUS, MAP_PRIVATE, mmap
-from zlib import crc32
 
 from gallery.domain.errors import FileTooLargeError
+
+try:
+    from isal.isal_zlib import crc32
+except ImportError:  # pragma: no cover  # where it has no wheel
+    from zlib import crc32
 
 MAX_PARTS = 10_000
 """How many parts a multipart upload may have (Amazon S3, multipart upload limits)."""
