@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gallery.container import Container, open_container
+from gallery.domain.errors import GalleryError
 from gallery.domain.metrics import OtherProcesses
 from gallery.platform.database.migrate import NotMigratedError, is_current
 from gallery.settings import Settings
@@ -82,9 +83,11 @@ async def running_container(settings: Settings, others: OtherProcesses | None = 
         async with asyncio.TaskGroup() as tasks:
             if settings.worker.embedded:
                 tasks.create_task(container.worker.run(stop))
+            warming = tasks.create_task(_warm_up(container))
             try:
                 yield container
             finally:
+                warming.cancel()
                 await container.use_cases.uploads.settle()
                 await container.use_cases.staged_uploads.settle()
                 await container.use_cases.idempotency.settle()
@@ -98,6 +101,12 @@ def create_app() -> GalleryApp:
         SettingsError: if a setting cannot be used.
     """
     return GalleryApp(load_settings())
+
+
+async def _warm_up(container: Container) -> None:
+    """Calls the storage, which may be away: the first call of all takes so long that an upload would have to wait."""
+    with suppress(GalleryError):
+        await container.storage.ping()
 
 
 def _parts(container: Container, stopping: asyncio.Event) -> WebParts:

@@ -16,6 +16,7 @@ import uvicorn
 from starlette.types import ASGIApp, Receive, Scope, Send
 from strawberry.schema.config import StrawberryConfig
 
+from gallery.cli.http import Http
 from gallery.cli.websockets import WebSockets
 from gallery.domain.errors import GalleryError, NotFoundError
 from gallery.domain.ports import StoredObject
@@ -394,6 +395,7 @@ async def listening(*, ping_seconds: float = 20) -> AsyncIterator[Listener]:
             listener,
             log_level="warning",
             lifespan="off",
+            http=Http,  # type: ignore[arg-type]  # of another base class: see there
             ws=WebSockets,
             ws_ping_interval=ping_seconds,
             ws_ping_timeout=ping_seconds,

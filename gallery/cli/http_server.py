@@ -10,6 +10,7 @@ from contextlib import contextmanager
 
 import uvicorn
 
+from gallery.cli.http import Http
 from gallery.cli.listening import Neighbour
 from gallery.cli.websockets import WebSockets
 from gallery.main import GalleryApp
@@ -38,7 +39,7 @@ class HttpServer(uvicorn.Server):
         super().__init__(
             uvicorn.Config(
                 app,
-                http="httptools",
+                http=Http,  # type: ignore[arg-type]  # of another base class: see there
                 ws=WebSockets,
                 ws_max_size=settings.uploads.max_field_size,
                 ws_per_message_deflate=False,  # takes memory for each connection, for messages that are short

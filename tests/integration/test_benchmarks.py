@@ -15,7 +15,7 @@ import pytest
 from benchmarks import nested, scale, upload, workers
 from benchmarks.__main__ import benchmarks
 from benchmarks.load import WrongAnswerError, ask, load, post_request
-from benchmarks.processes import BenchmarkError, module_command, serving
+from benchmarks.processes import MEBIBYTE, BenchmarkError, module_command, serving
 from benchmarks.queries import compare, queries
 from benchmarks.rounds import Comparison, Spread, Subject, Turn, take_turns
 from benchmarks.seed import Amounts, identifier, seed
@@ -267,6 +267,20 @@ async def test_uploads_are_stored_by_the_gallery_and_by_the_client_of_s3(tmp_pat
     assert [subject["turns"][0]["units"] for subject in together["subjects"].values()] == [100, 100]
     assert together["title"] == "10 files of 10 MiB in one request to sink, 1 rounds"
     assert large["temporary_disk_bytes"] == {"gallery": 0, "aiobotocore": 0}
+    assert children() == before
+
+
+async def test_what_was_sent_when_the_storage_was_first_called_is_told(tmp_path: Path) -> None:
+    before = children()
+    written = tmp_path / "results.json"
+    options = upload.options_of(["--rounds", "2", "--json", str(written), "--cases", "first-call"])
+
+    await upload.measure(options)
+
+    [result] = orjson.loads(written.read_bytes())["results"]
+    assert result["part_bytes"] == 8 * MEBIBYTE
+    assert len(result["sent_bytes"]) == 2
+    assert all(sent > 8 * MEBIBYTE for sent in result["sent_bytes"])
     assert children() == before
 
 
