@@ -122,6 +122,8 @@ class RequestBody:
             pass
 
     async def _next_chunk(self) -> bytes:
+        if self.is_complete:
+            return b""
         try:
             async with asyncio.timeout(self._limits.progress_timeout_seconds):
                 return await self._receive_chunk()

@@ -92,7 +92,7 @@ class OperationSource:
 
     def _prepare(self, parameters: Parameters, document: str) -> tuple[Parameters, PreparedOperation]:
         operation = self._documents.prepare(document, parameters.operation_name)
-        return replace(parameters, query=document), operation
+        return (parameters if document is parameters.query else replace(parameters, query=document)), operation
 
 
 def _hash_in(parameters: Parameters) -> str | None:
