@@ -14,6 +14,7 @@ import typer
 import uvicorn
 
 from gallery.cli.diagnosis import check_services
+from gallery.cli.joined_writes import JoiningHttp
 from gallery.cli.running import DataDir, ExitCode, end, run, settings_of
 from gallery.cli.websockets import WebSockets
 from gallery.container import open_container
@@ -61,7 +62,7 @@ class _Server(uvicorn.Server):
         super().__init__(
             uvicorn.Config(
                 self._app,
-                http="httptools",
+                http=JoiningHttp,
                 ws=WebSockets,
                 ws_max_size=settings.uploads.max_field_size,
                 ws_per_message_deflate=False,  # takes memory for each connection, for messages that are short

@@ -154,10 +154,7 @@ class GraphQLEndpoint:
             message = "Send a GraphQL operation by POST, or a query by GET."
             raise MethodNotAllowedError(message, "GET, POST")
         body.check_announced_size()
-        if (
-            require_content_type(request.headers)
-            == MULTIPART
-        ):
+        if require_content_type(request.headers) == MULTIPART:
             require_csrf_header(request.headers)
             return await self._answer_multipart(exchange)
         parameters = parameters_in_json(await body.read_all(self._uploads.max_field_size))
