@@ -8,6 +8,7 @@ wrappers, and what is not compiled goes to graphql-core.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final, cast
 
 import strawberry
@@ -34,17 +35,23 @@ _DEFINITION: Final = "strawberry-definition"
 
 
 class CompiledOperations:
-    """Executes operations of a schema, compiled if they come again and again."""
+    """Executes operations of a schema, compiled if they come again and again.
 
-    def __init__(self, schema: strawberry.Schema) -> None:
+    Compiling in a thread lets other requests go on; the operation is executed uncompiled until that is over.
+    """
+
+    def __init__(self, schema: strawberry.Schema, *, in_thread: bool = False) -> None:
         self._schema = schema
         declare(schema)
-        self._cache = OperationCache(_graphql_schema(schema))
+        thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="compiler") if in_thread else None
+        self._cache = OperationCache(_graphql_schema(schema), executor=thread)
 
     async def run(self, operation: PreparedOperation, variables: dict[str, Any], context: Context) -> ExecutionResult:
         """Executes an operation. Errors of resolvers are in the result."""
         if operation.kind is not OperationType.SUBSCRIPTION:
-            compiled = self._cache.get(operation.text_hash, operation.document, operation.name, variables)
+            compiled = self._cache.get(
+                operation.text_hash, operation.document, operation.name, variables, size_bytes=operation.size_bytes
+            )
             if isinstance(compiled, CompiledOperation):
                 return await compiled.execute(None, context, variables)
         return await run(self._schema, operation, variables, context)

@@ -28,7 +28,6 @@ from gallery.web.graphql.answers import Answer, MethodNotAllowedError, refusal, 
 from gallery.web.graphql.context import Context, UseCases
 from gallery.web.graphql.execution import (
     PreparedOperation,
-    RefusedDocumentError,
     format_result,
     is_request_error,
     run_subscription,
@@ -48,6 +47,7 @@ from gallery.web.graphql.request import (
     require_csrf_header,
 )
 from gallery.web.graphql.sse import EventStream, only
+from gallery.web.graphql.validation import RefusedDocumentError
 from gallery.web.middleware.request_ids import new_request_id
 from gallery.web.multipart import MultipartRequest
 
