@@ -6,6 +6,7 @@ import asyncio
 import gc
 import signal
 import socket
+import sys
 from collections.abc import Generator
 from contextlib import contextmanager
 from typing import Annotated
@@ -27,6 +28,8 @@ from gallery.web.graphql.schema import schema
 from gallery.web.graphql.trusted import trusted_documents
 
 _GARBAGE_THRESHOLDS = 50_000, 20, 100
+_SWITCH_SECONDS = 0.001
+"""How long a thread that prepares a long document may keep the others waiting; by default five times as long."""
 _KEEP_ALIVE_SECONDS = 75
 """Longer than the 60 seconds after which common load balancers close a connection that they keep open."""
 
@@ -94,6 +97,7 @@ class _Server(uvicorn.Server):
         """Starts as uvicorn does, then says where."""
         await super().startup(sockets=sockets)
         _tune_garbage_collection()
+        sys.setswitchinterval(_SWITCH_SECONDS)
         announce(self._settings, self._listener)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:

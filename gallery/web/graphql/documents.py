@@ -12,7 +12,7 @@ import strawberry
 from gallery.compiler import Segmented
 from gallery.web.graphql.execution import PreparedOperation, prepare
 
-KEPT_BYTES: Final = 64 * 1024 * 1024
+KEPT_BYTES: Final = 32 * 1024 * 1024
 """What all documents that are kept may take. An ordinary one takes some hundred kilobytes."""
 SHORT_CHARACTERS: Final = 512
 """Up to here a document is prepared at once, in some milliseconds at most; longer ones in a thread."""

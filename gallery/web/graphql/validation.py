@@ -10,10 +10,15 @@ from typing import Any, Final
 
 import strawberry
 from graphql import (
+    ASTValidationRule,
     DocumentNode,
+    FieldNode,
     GraphQLError,
     OverlappingFieldsCanBeMergedRule,
     ValidationContext,
+    ValidationRule,
+    get_nullable_type,
+    is_list_type,
     parse,
     specified_rules,
     validate,
@@ -26,8 +31,10 @@ MOST_TOKENS: Final = 5_000
 """How many names, values and signs a document may have: that is more than a thousand fields."""
 MOST_CHARACTERS: Final = 256 * 1024
 MOST_COMMENTS: Final = 2_000
-MOST_ERRORS: Final = 10
+MOST_ERRORS: Final = 5
 """After how many errors a document is not looked at any further."""
+MOST_INTROSPECTED_LISTS: Final = 12
+"""The query of graphql-js, which tools send, has ten."""
 _COMPARISONS: Final = 25_000
 """What graphql-core may spend on comparing fields that are answered under the same name: about 50 ms."""
 
@@ -51,7 +58,30 @@ class _BoundedComparison(OverlappingFieldsCanBeMergedRule):
         self.rule_context.remaining_complexity_budget = _COMPARISONS
 
 
-_RULES: Final = [_BoundedComparison if rule is OverlappingFieldsCanBeMergedRule else rule for rule in specified_rules]
+class _BoundedIntrospection(ValidationRule):
+    """How many lists of the schema a document may ask for: each is one of all types, or of all fields of each.
+
+    An alias for every list, within others that have one, would have the whole schema told a thousand times.
+    """
+
+    def __init__(self, context: ValidationContext) -> None:
+        super().__init__(context)
+        self._lists = 0
+
+    def enter_field(self, node: FieldNode, *_: object) -> None:
+        parent, type_ = self.context.get_parent_type(), self.context.get_type()
+        if parent is None or not parent.name.startswith("__") or not is_list_type(get_nullable_type(type_)):
+            return
+        self._lists += 1
+        if self._lists == MOST_INTROSPECTED_LISTS + 1:
+            message = f"The document asks for more than {MOST_INTROSPECTED_LISTS} lists of the schema."
+            self.report_error(GraphQLError(message, node))
+
+
+_RULES: Final[list[type[ASTValidationRule]]] = [
+    _BoundedIntrospection,
+    *(_BoundedComparison if rule is OverlappingFieldsCanBeMergedRule else rule for rule in specified_rules),
+]
 
 
 def parsed(query: str) -> DocumentNode:
