@@ -18,8 +18,9 @@ class WhileSomebodyWaits:
     For a request whose body was read to its end. Looking takes a task, so that it begins only after a moment.
     """
 
-    def __init__(self, body: RequestBody) -> None:
+    def __init__(self, body: RequestBody, moment_seconds: float = MOMENT_SECONDS) -> None:
         self._body = body
+        self._moment_seconds = moment_seconds
         self._watching: asyncio.Task[None] | None = None
         self._is_over = False
         self._has_left = False
@@ -29,7 +30,7 @@ class WhileSomebodyWaits:
         assert task is not None  # noqa: S101  # coroutines run in tasks
         self._task = task
         self._cancellations = task.cancelling()
-        self._timer = asyncio.get_running_loop().call_later(MOMENT_SECONDS, self._watch)
+        self._timer = asyncio.get_running_loop().call_later(self._moment_seconds, self._watch)
 
     async def __aexit__(
         self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
