@@ -2,8 +2,8 @@
 
     python -m benchmarks steady [--documents 50000]
 
-Every tenth is refused, every tenth has two hundred fields, and every fourth comes again at once, so that it is kept
-and compiled. Prints the resident memory after the first thousand and at the end.
+Every tenth is refused, every hundredth has two hundred fields, and every twentieth comes again at once, so that it is
+kept and compiled. Prints the resident memory after the first thousand and at the end.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ def documents(first: int, end: int) -> Iterator[str]:
     for number in range(first, end):
         if number % 10 == 0:
             yield f"{{ nothing{number} }}"
-        elif number % 10 == 1:
+        elif number % 100 == 1:
             yield f"{{ {' '.join(f'a{number}b{field}: __typename' for field in range(200))} }}"
         else:
             yield f"query Q{number} {{ a{number}: __typename b: __typename }}"
-        if number % 4 == 0:
+        if number % 20 == 0:
             yield f"query Again{number} {{ a{number}: __typename }}"
             yield f"query Again{number} {{ a{number}: __typename }}"
 

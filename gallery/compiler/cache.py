@@ -28,11 +28,12 @@ _OPERATIONS: Final = 1_024
 """Of how many operations it is remembered what they depend on; one of a large document counts for several."""
 _MOST_UNDER_WAY: Final = 8
 """How many operations may wait for the thread that compiles. What comes meanwhile is compiled when it comes again."""
+_LONGEST_NAME: Final = 64
 _FIELD_BYTES: Final = 4_096
 """About what the code of a field takes."""
 
 Compiled = CompiledOperation | NotCompiled
-OperationKey = tuple[bytes, bytes | None]
+OperationKey = tuple[bytes, str | bytes | None]
 VariantKey = tuple[OperationKey, tuple[bool, ...]]
 
 _FIRST: Final = NotCompiled("comes for the first time")
@@ -88,7 +89,7 @@ class OperationCache:
         The hash stands for the text of the document: a good one, as whoever finds two texts with the same hash is
         answered as if the first had been sent. `size_bytes` is about what the document takes.
         """
-        key = document_hash, None if operation_name is None else sha256(operation_name.encode()).digest()
+        key = document_hash, _brief(operation_name)
         operation = self._operations.get(key) or self._admitted(key, document, operation_name, size_bytes)
         if operation is None:
             return _FIRST
@@ -139,3 +140,10 @@ class OperationCache:
         field_count = compiled.field_count if isinstance(compiled, CompiledOperation) else 1
         self._variants.put(key, compiled, field_count + operation.more_weight)
         return compiled
+
+
+def _brief(name: str | None) -> str | bytes | None:
+    """Stands for the name of an operation: that of a stranger's may be as long as a document."""
+    if name is None or len(name) <= _LONGEST_NAME:
+        return name
+    return sha256(name.encode()).digest()

@@ -95,6 +95,8 @@ class RequestBody:
             if self.received_bytes > limit_bytes:
                 raise RequestTooLargeError(limit_bytes, "Send files as multipart.")
             chunks.append(chunk)
+            if self.is_complete:
+                break
         return b"".join(chunks)
 
     def allow(self, more_bytes: int) -> None:

@@ -14,7 +14,7 @@ from typing import Any, Final, cast
 import strawberry
 from graphql import ExecutionResult, GraphQLField, GraphQLObjectType, GraphQLSchema, OperationType
 from strawberry.types.arguments import convert_arguments
-from strawberry.types.base import StrawberryObjectDefinition
+from strawberry.types.base import StrawberryObjectDefinition, StrawberryOptional, StrawberryType
 from strawberry.types.field import StrawberryField
 
 from gallery.compiler import (
@@ -30,6 +30,9 @@ from gallery.compiler import (
 from gallery.web.graphql.batches import BATCHES
 from gallery.web.graphql.context import Context
 from gallery.web.graphql.execution import PreparedOperation, run
+
+_AS_THEY_ARE: Final = (str, int, float, bool, strawberry.ID)
+"""Types of arguments that Strawberry hands on as graphql-core has made them."""
 
 _DEFINITION: Final = "strawberry-definition"
 
@@ -115,12 +118,18 @@ def _converter(
     schema: strawberry.Schema, field: StrawberryField
 ) -> Callable[[Mapping[str, Any], strawberry.Info[Any, Any]], dict[str, Any]]:
     """Makes Python arguments of GraphQL ones."""
-    if not field.arguments:
-        return lambda _arguments, _info: {}
+    if all(_inner(argument.type) in _AS_THEY_ARE for argument in field.arguments):
+        name_of = schema.config.name_converter.from_argument
+        names = [(name_of(argument), argument.python_name) for argument in field.arguments]
+        return lambda arguments, _info: {name: arguments[told] for told, name in names if told in arguments}
     registry = schema.schema_converter.scalar_registry
     return lambda arguments, info: convert_arguments(
         dict(arguments), field.arguments, scalar_registry=registry, config=schema.config, info=info
     )
+
+
+def _inner(type_: StrawberryType | type) -> StrawberryType | type:
+    return type_.of_type if type(type_) is StrawberryOptional else type_
 
 
 def _graphql_schema(schema: strawberry.Schema) -> GraphQLSchema:
