@@ -27,7 +27,9 @@ from gallery.settings import LOOPBACK_HOSTS, AuthMode, Settings
 from gallery.web.graphql.schema import schema
 from gallery.web.graphql.trusted import trusted_documents
 
-_GARBAGE_THRESHOLDS = 50_000, 20, 100
+_GARBAGE_THRESHOLDS = 50_000, 5, 4
+"""How many objects more than before lead to a search among the youngest; how often that is done before older ones are
+searched, too. A million objects are so the most that lie about: compiled operations that were forgotten are cycles."""
 _SWITCH_SECONDS = 0.001
 """How long a thread that prepares a long document may keep the others waiting; by default five times as long."""
 _KEEP_ALIVE_SECONDS = 75

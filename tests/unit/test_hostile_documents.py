@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
+
 import pytest
-from graphql import get_introspection_query
+from graphql import SourceLocation, get_introspection_query
 
 from benchmarks.hostile_documents import ACCEPTED, REFUSED
 from gallery.web.graphql.execution import prepare
@@ -15,8 +18,8 @@ from gallery.web.graphql.validation import (
     MOST_INTROSPECTED_LISTS,
     MOST_TOKENS,
     RefusedDocumentError,
+    cut_tokens,
     parsed,
-    token_count,
 )
 
 
@@ -71,5 +74,25 @@ def test_lists_of_the_schema_are_counted_wherever_they_stand() -> None:
     assert codes_of(document(MOST_INTROSPECTED_LISTS + 1)) == ["GRAPHQL_VALIDATION_FAILED"]
 
 
-def test_tokens_are_counted_with_the_marks_of_beginning_and_end() -> None:
-    assert token_count(parsed("{ a(b: 1) # not one\n}")) == 11
+def test_tokens_are_counted_with_the_marks_of_beginning_and_end_and_are_no_chain_any_more() -> None:
+    document = parsed("{ a(b: 1) # not one\n}")
+    assert cut_tokens(document) == 11
+    assert cut_tokens(document) == 1
+
+
+def test_errors_have_their_locations_without_the_chain() -> None:
+    with pytest.raises(RefusedDocumentError) as refused:
+        prepare(schema, "{ stats { imageCount }\n  nothing }", None)
+    assert [error.locations for error in refused.value.errors] == [[SourceLocation(2, 3)]]
+
+
+def test_a_document_that_is_forgotten_gives_its_memory_back_at_once() -> None:
+    operation = prepare(schema, "{ stats { imageCount } }", None)
+    gc.collect()  # what validating has left behind
+    document = weakref.ref(operation.document)
+    gc.disable()
+    try:
+        del operation
+        assert document() is None
+    finally:
+        gc.enable()

@@ -36,7 +36,7 @@ from strawberry.execution import optimized_is_awaitable
 from gallery.web.errors import RequestCode
 from gallery.web.graphql.context import Context
 from gallery.web.graphql.errors import format_error, with_code
-from gallery.web.graphql.validation import RefusedDocumentError, parsed, require_valid, token_count
+from gallery.web.graphql.validation import RefusedDocumentError, cut_tokens, parsed, require_valid
 
 _TOKEN_BYTES: Final = 600
 """About what graphql-core makes of a token, at most: a field of one letter."""
@@ -69,12 +69,13 @@ def prepare(schema: strawberry.Schema, query: str, operation_name: str | None) -
             GRAPHQL_VALIDATION_FAILED, or DOCUMENT_TOO_COMPLEX.
     """
     document = parsed(query)
+    token_count = cut_tokens(document)
     operation = _select(document, operation_name)
     require_valid(schema, document)
     return PreparedOperation(
         document=document,
         text_hash=sha256(query.encode("utf-8", "surrogatepass")).digest(),
-        size_bytes=getsizeof(query) + _TOKEN_BYTES * token_count(document),
+        size_bytes=getsizeof(query) + _TOKEN_BYTES * token_count,
         name=operation_name,
         kind=operation.operation,
         root_fields=tuple(dict.fromkeys(_response_names(_root_fields(document, operation.selection_set)))),
