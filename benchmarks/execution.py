@@ -23,7 +23,7 @@ from gallery.domain.pages import Edge, Page, Position
 from gallery.web.graphql import execution
 from gallery.web.graphql.compiled import CompiledOperations
 from gallery.web.graphql.context import Context
-from gallery.web.graphql.execution import Documents
+from gallery.web.graphql.documents import Documents
 from gallery.web.graphql.schema import schema
 from tests.entities import ADA, a_rendition, a_tag, after, an_album, an_image
 

@@ -74,6 +74,13 @@ def queries(images: int) -> dict[str, Query]:
             variables={"id": f"img_{identifier(1, images - 1).hex}"},
             is_complete=lambda data: data["image"] is not None,
         ),
+        "nothing": Query(
+            title="nothing, which shows what a request costs besides its data",
+            operation="Nothing",
+            text="query Nothing { __typename }",
+            variables={},
+            is_complete=lambda data: data == {"__typename": "Query"},
+        ),
     }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import socket
+import sys
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 
@@ -16,7 +17,11 @@ from gallery.cli.websockets import WebSockets
 from gallery.main import GalleryApp
 from gallery.settings import Settings
 
-_GARBAGE_THRESHOLDS = 50_000, 20, 100
+_GARBAGE_THRESHOLDS = 50_000, 5, 4
+"""How many objects more than before lead to a search among the youngest; how often that is done before older ones are
+searched, too. A million objects are so the most that lie about: compiled operations that were forgotten are cycles."""
+_SWITCH_SECONDS = 0.001
+"""How long a thread that prepares a long document may keep the others waiting; by default five times as long."""
 _KEEP_ALIVE_SECONDS = 75
 """Longer than the 60 seconds after which common load balancers close a connection that they keep open."""
 
@@ -58,6 +63,7 @@ class HttpServer(uvicorn.Server):
         for listener in self._neighbours:
             self.servers.append(Neighbour(listener, self._protocol))  # type: ignore[arg-type]  # all that uvicorn uses
         _tune_garbage_collection()
+        sys.setswitchinterval(_SWITCH_SECONDS)
         self._on_start()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:

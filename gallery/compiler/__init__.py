@@ -4,6 +4,7 @@ from gallery.compiler.cache import OperationCache
 from gallery.compiler.declarations import EXTENSION, Attribute, Batch, Direct, InstanceOf, Item, Key
 from gallery.compiler.info import ResolveInfo
 from gallery.compiler.operation import CompiledOperation, NotCompiled, compile_operation
+from gallery.compiler.segmented import Segmented
 
 __all__ = [
     "EXTENSION",
@@ -17,5 +18,6 @@ __all__ = [
     "NotCompiled",
     "OperationCache",
     "ResolveInfo",
+    "Segmented",
     "compile_operation",
 ]

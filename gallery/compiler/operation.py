@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from inspect import isawaitable
 from itertools import count
-from typing import Any, Final
+from typing import Any
 
 from graphql import (
     DocumentNode,
@@ -18,7 +18,6 @@ from graphql import (
     GraphQLSchema,
     OperationDefinitionNode,
     OperationType,
-    get_variable_values,
     validate_schema,
 )
 from graphql.execution.values import VariableValues
@@ -30,11 +29,8 @@ from gallery.compiler.plan import Level, ObjectPlan
 from gallery.compiler.planning import NotCompilableError, Planner
 from gallery.compiler.run import At, Pending, Run, abandon
 from gallery.compiler.settle import Settling
+from gallery.compiler.variables import Variables
 
-MOST_COERCION_ERRORS: Final = 50
-"""As in graphql-core's `execute`."""
-
-_NO_VARIABLES: Final = VariableValues({}, {})
 _numbers = count(1)
 
 Root = Callable[[Run, Any, At], dict[str, Any]]
@@ -66,6 +62,7 @@ class CompiledOperation:
     ) -> None:
         self.schema = schema
         self.definition = definition
+        self._variables = Variables(schema, definition.variable_definitions or ())
         self.fragments = {
             node.name.value: node for node in document.definitions if isinstance(node, FragmentDefinitionNode)
         }
@@ -116,7 +113,7 @@ class CompiledOperation:
         self, root: object = None, context: object = None, variables: Mapping[str, Any] | None = None
     ) -> ExecutionResult | Awaitable[ExecutionResult]:
         """Executes the operation, and gives the result at once if nothing has to be waited for."""
-        values = self._coerced(variables or {})
+        values = self._variables.coerced(variables or {})
         if isinstance(values, list):
             return ExecutionResult(None, values)
         run, roots = Run(self, root, context, values), iter(self._roots)
@@ -124,12 +121,6 @@ class CompiledOperation:
         if pending:
             return _finish(run, roots, pending)
         return ExecutionResult(run.data, run.errors.found or None)
-
-    def _coerced(self, variables: Mapping[str, Any]) -> VariableValues | list[GraphQLError]:
-        definitions = self.definition.variable_definitions
-        if not definitions:
-            return _NO_VARIABLES
-        return get_variable_values(self.schema, definitions, dict(variables), MOST_COERCION_ERRORS)
 
 
 def compile_operation(

@@ -99,6 +99,8 @@ class RequestBody:
             if self.received_bytes > limit_bytes:
                 raise RequestTooLargeError(limit_bytes, "Send files as multipart.")
             chunks.append(chunk)
+            if self.is_complete:
+                break
         return b"".join(chunks)
 
     def allow(self, more_bytes: int) -> None:
@@ -126,6 +128,8 @@ class RequestBody:
             pass
 
     async def _next_chunk(self) -> bytes:
+        if self.is_complete:
+            return b""
         try:
             async with asyncio.timeout(self._limits.progress_timeout_seconds):
                 return await self._receive_chunk()

@@ -21,7 +21,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from gallery.container import Container
 from gallery.domain.access import LOCAL_ADMINISTRATOR
 from gallery.web.graphql.context import Context
-from gallery.web.graphql.execution import Documents, format_result, run
+from gallery.web.graphql.documents import Documents
+from gallery.web.graphql.execution import format_result, run
 from gallery.web.graphql.schema import schema
 
 SCHEMA = build_schema(schema.as_str())

@@ -14,7 +14,8 @@ from gallery.domain.images import RenditionSize
 from gallery.settings import AddressingStyle, CacheSettings, DatabaseSettings, Settings, StorageSettings
 from gallery.web.graphql.compiled import CompiledOperations
 from gallery.web.graphql.context import Context
-from gallery.web.graphql.execution import Documents, format_result, run
+from gallery.web.graphql.documents import Documents
+from gallery.web.graphql.execution import format_result, run
 from gallery.web.graphql.schema import schema
 from tests.entities import ADA, a_rendition, after, an_album, an_image
 from tests.integration.database_support import Database, open_database

@@ -18,7 +18,8 @@ from gallery.services.uploads import UploadLimits, UploadService
 from gallery.web.graphql.batches import BATCHES
 from gallery.web.graphql.compiled import CompiledOperations, declare
 from gallery.web.graphql.context import Context, UseCases
-from gallery.web.graphql.execution import Documents, format_result, run
+from gallery.web.graphql.documents import Documents
+from gallery.web.graphql.execution import format_result, run
 from gallery.web.graphql.ids import album_global_id, image_global_id, tag_global_id
 from gallery.web.graphql.schema import schema
 from tests.entities import ADA, a_tag, after, an_album, an_image

@@ -8,12 +8,13 @@ wrappers, and what is not compiled goes to graphql-core.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final, cast
 
 import strawberry
 from graphql import ExecutionResult, GraphQLField, GraphQLObjectType, GraphQLSchema, OperationType
 from strawberry.types.arguments import convert_arguments
-from strawberry.types.base import StrawberryObjectDefinition
+from strawberry.types.base import StrawberryObjectDefinition, StrawberryOptional, StrawberryType
 from strawberry.types.field import StrawberryField
 
 from gallery.compiler import (
@@ -30,21 +31,30 @@ from gallery.web.graphql.batches import BATCHES
 from gallery.web.graphql.context import Context
 from gallery.web.graphql.execution import PreparedOperation, run
 
+_AS_THEY_ARE: Final = (str, int, float, bool, strawberry.ID)
+"""Types of arguments that Strawberry hands on as graphql-core has made them."""
+
 _DEFINITION: Final = "strawberry-definition"
 
 
 class CompiledOperations:
-    """Executes operations of a schema, compiled if they come again and again."""
+    """Executes operations of a schema, compiled if they come again and again.
 
-    def __init__(self, schema: strawberry.Schema) -> None:
+    Compiling in a thread lets other requests go on; the operation is executed uncompiled until that is over.
+    """
+
+    def __init__(self, schema: strawberry.Schema, *, in_thread: bool = False) -> None:
         self._schema = schema
         declare(schema)
-        self._cache = OperationCache(_graphql_schema(schema))
+        thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="compiler") if in_thread else None
+        self._cache = OperationCache(_graphql_schema(schema), executor=thread)
 
     async def run(self, operation: PreparedOperation, variables: dict[str, Any], context: Context) -> ExecutionResult:
         """Executes an operation. Errors of resolvers are in the result."""
         if operation.kind is not OperationType.SUBSCRIPTION:
-            compiled = self._cache.get(operation.text_hash, operation.document, operation.name, variables)
+            compiled = self._cache.get(
+                operation.text_hash, operation.document, operation.name, variables, size_bytes=operation.size_bytes
+            )
             if isinstance(compiled, CompiledOperation):
                 return await compiled.execute(None, context, variables)
         return await run(self._schema, operation, variables, context)
@@ -108,12 +118,18 @@ def _converter(
     schema: strawberry.Schema, field: StrawberryField
 ) -> Callable[[Mapping[str, Any], strawberry.Info[Any, Any]], dict[str, Any]]:
     """Makes Python arguments of GraphQL ones."""
-    if not field.arguments:
-        return lambda _arguments, _info: {}
+    if all(_inner(argument.type) in _AS_THEY_ARE for argument in field.arguments):
+        name_of = schema.config.name_converter.from_argument
+        names = [(name_of(argument), argument.python_name) for argument in field.arguments]
+        return lambda arguments, _info: {name: arguments[told] for told, name in names if told in arguments}
     registry = schema.schema_converter.scalar_registry
     return lambda arguments, info: convert_arguments(
         dict(arguments), field.arguments, scalar_registry=registry, config=schema.config, info=info
     )
+
+
+def _inner(type_: StrawberryType | type) -> StrawberryType | type:
+    return type_.of_type if type(type_) is StrawberryOptional else type_
 
 
 def _graphql_schema(schema: strawberry.Schema) -> GraphQLSchema:

@@ -9,7 +9,6 @@ from contextlib import aclosing
 from dataclasses import dataclass, replace
 from http import HTTPStatus
 from typing import Any
-from uuid import uuid4
 
 import orjson
 import strawberry
@@ -29,14 +28,14 @@ from gallery.web.graphql.answers import Answer, MethodNotAllowedError, refusal, 
 from gallery.web.graphql.context import Context, UseCases
 from gallery.web.graphql.execution import (
     PreparedOperation,
-    RefusedDocumentError,
     format_result,
     is_request_error,
     run_subscription,
 )
 from gallery.web.graphql.idempotency import first_answer, key_in
+from gallery.web.graphql.leaving import WhileSomebodyWaits
 from gallery.web.graphql.measuring import MeasuredOperation
-from gallery.web.graphql.negotiation import MediaType, negotiate, prefers_html, takes_events
+from gallery.web.graphql.negotiation import MediaType, Wish, wish
 from gallery.web.graphql.persisted import OperationSource
 from gallery.web.graphql.request import (
     MULTIPART,
@@ -48,6 +47,8 @@ from gallery.web.graphql.request import (
     require_csrf_header,
 )
 from gallery.web.graphql.sse import EventStream, only
+from gallery.web.graphql.validation import RefusedDocumentError
+from gallery.web.middleware.request_ids import new_request_id
 from gallery.web.multipart import MultipartRequest
 
 log = logging.getLogger(__name__)
@@ -60,14 +61,10 @@ class _Exchange:
     request: Request
     body: RequestBody
     request_id: str
+    wish: Wish
     media_type: MediaType
     file_bytes: int | None = None
     """About how large the only file is, if there is one and its size can be told."""
-
-    @property
-    def takes_events(self) -> bool:
-        """Whether the client can hear the results of a subscription."""
-        return takes_events(_accept(self.request))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,13 +122,13 @@ class GraphQLEndpoint:
 
     async def _respond(self, request: Request, body: RequestBody) -> Response:
         request_id = _request_id(request.scope)
-        accept = _accept(request)
+        wanted = wish(_accept(request.scope))
         media_type = MediaType.JSON
         try:
-            if request.method == "GET" and self._graphiql and prefers_html(accept):
+            if request.method == "GET" and self._graphiql and wanted.prefers_html:
                 return _page(request.scope)
-            media_type = negotiate(accept)
-            exchange = _Exchange(request=request, body=body, request_id=request_id, media_type=media_type)
+            media_type = wanted.require()
+            exchange = _Exchange(request=request, body=body, request_id=request_id, wish=wanted, media_type=media_type)
             answer = await self._answer(exchange)
             if isinstance(answer, _Subscription):
                 return EventStream(answer.results, self._stopping)
@@ -214,37 +211,21 @@ class GraphQLEndpoint:
     async def _run(
         self, exchange: _Exchange, operation: PreparedOperation, variables: dict[str, Any], context: Context
     ) -> ExecutionResult:
-        running = asyncio.create_task(self._operations.executor.run(operation, variables, context))
+        running = self._operations.executor.run(operation, variables, context)
         if operation.kind is OperationType.MUTATION:
-            self._mutations.add(running)
-            running.add_done_callback(self._mutations.discard)
-            return await asyncio.shield(running)
-        return await _unless_disconnected(running, exchange.body)
+            task = asyncio.create_task(running)
+            self._mutations.add(task)
+            task.add_done_callback(self._mutations.discard)
+            return await asyncio.shield(task)
+        if not exchange.body.is_complete:  # the task that reads it will notice if the client goes away
+            return await running
+        async with WhileSomebodyWaits(exchange.body):
+            return await running
 
 
 def _answer(exchange: _Exchange, result: ExecutionResult, content: dict[str, Any]) -> Answer:
     is_bad = is_request_error(result) and exchange.media_type is MediaType.GRAPHQL
     return Answer(content=content, status=HTTPStatus.BAD_REQUEST if is_bad else HTTPStatus.OK)
-
-
-async def _unless_disconnected(running: asyncio.Task[ExecutionResult], body: RequestBody) -> ExecutionResult:
-    """The result of a query, which is cancelled if the client goes away.
-
-    Raises:
-        ClientDisconnectedError: then.
-    """
-    if not body.is_complete:  # the task that reads it will notice
-        return await running
-    watching = asyncio.create_task(body.wait_for_disconnect())
-    try:
-        await asyncio.wait({running, watching}, return_when=asyncio.FIRST_COMPLETED)
-        if not running.done():
-            raise ClientDisconnectedError
-        return running.result()
-    finally:
-        running.cancel()
-        watching.cancel()
-        await asyncio.wait({running, watching})
 
 
 async def _encoded(
@@ -258,7 +239,7 @@ async def _encoded(
 
 
 def _check_method(exchange: _Exchange, kind: OperationType) -> None:
-    if kind is OperationType.SUBSCRIPTION and not exchange.takes_events:
+    if kind is OperationType.SUBSCRIPTION and not exchange.wish.takes_events:
         message = f'A subscription has many answers. Ask for them with "Accept: {MediaType.EVENTS}".'
         raise RequestError(RequestCode.BAD_REQUEST, message)
     if exchange.request.method == "GET" and kind is OperationType.MUTATION:
@@ -266,13 +247,16 @@ def _check_method(exchange: _Exchange, kind: OperationType) -> None:
         raise MethodNotAllowedError(message, "POST")
 
 
-def _accept(request: Request) -> str:
-    return ",".join(request.headers.getlist("accept"))
+def _accept(scope: Scope) -> str:
+    return b",".join([value for name, value in scope["headers"] if name == b"accept"]).decode("latin-1")
 
 
 def _request_id(scope: Scope) -> str:
     """The id that the middleware gave the request, or a new one."""
-    request_id: str = scope.setdefault("state", {}).setdefault("request_id", uuid4().hex)
+    state = scope.setdefault("state", {})
+    if "request_id" not in state:
+        state["request_id"] = new_request_id()
+    request_id: str = state["request_id"]
     return request_id
 
 
