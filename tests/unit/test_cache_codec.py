@@ -86,7 +86,7 @@ def test_a_value_of_another_type_is_refused(kind: Kind[object], encoded: bytes) 
 
 def page(*values: SortValue) -> Page[str]:
     edges = tuple(Edge(f"item {n}", Position(value, UUID(int=n))) for n, value in enumerate(values))
-    return Page(edges=edges, has_next=True, has_previous=False)
+    return Page.of(edges, has_next=True, has_previous=False)
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,7 @@ D = TypeVar("D")
 Read = Callable[[Viewer, Collection[K]], Awaitable[dict[K, V]]]
 """A reader's method: what it knows of many ids, leaving out those that it knows nothing of."""
 
-EMPTY_PAGE: Page[Image] = Page(edges=(), has_next=False, has_previous=False)
+EMPTY_PAGE: Page[Image] = Page.of((), has_next=False, has_previous=False)
 
 
 @dataclass(frozen=True, slots=True)
