@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
@@ -22,6 +22,9 @@ _LONGEST_LOAN_SECONDS: Final = 60.0
 """After that the pool looks at a connection again, and replaces it if it is too old."""
 
 R = TypeVar("R", bound=asyncpg.Record)
+
+Watcher = Callable[[str, Sequence[Any]], None]
+"""Is told the SQL of a statement and the values of its parameters."""
 
 
 @dataclass(eq=False, slots=True)
@@ -43,12 +46,14 @@ class LendingPool(AsyncAdaptedQueuePool):
     """A pool that knows what is on loan, and calls it back when a transaction would have to wait.
 
     `borrowers` wait for a loan to come back. `idle` are loans without a statement; there are none while anybody waits.
+    `watchers` are told of each statement on a loan before it is sent.
     """
 
     def __init__(self, *args: Any, **settings: Any) -> None:  # noqa: ANN401  # as those of its parent
         super().__init__(*args, **settings)
         self.idle: list[Loan] = []
         self.borrowers: deque[asyncio.Future[Loan | None]] = deque()
+        self.watchers: list[Watcher] = []
         self.is_disposed = False
         self._getting = 0
 
@@ -104,6 +109,8 @@ class Lender:
     async def fetch(self, sql: str, arguments: Sequence[Any], record_class: type[R]) -> list[R]:
         """The rows that a statement answers. One that is cancelled ends in the database too."""
         pool = lending_pool(self._engine)
+        for watcher in pool.watchers:
+            watcher(sql, arguments)
         loan = pool.idle.pop() if pool.idle else await self._wait(pool)
         if loan.driver.is_closed():
             await _drop(loan)
