@@ -1,7 +1,18 @@
 """Compiles GraphQL operations to Python functions. Knows graphql-core, and nothing of the gallery."""
 
 from gallery.compiler.cache import OperationCache
-from gallery.compiler.declarations import EXTENSION, Attribute, Batch, Direct, InstanceOf, Item, Key
+from gallery.compiler.declarations import (
+    EXTENSION,
+    Attribute,
+    Batch,
+    Computed,
+    Declaration,
+    Direct,
+    InstanceOf,
+    Item,
+    Key,
+    Serialized,
+)
 from gallery.compiler.info import ResolveInfo
 from gallery.compiler.operation import CompiledOperation, NotCompiled, compile_operation
 
@@ -10,6 +21,8 @@ __all__ = [
     "Attribute",
     "Batch",
     "CompiledOperation",
+    "Computed",
+    "Declaration",
     "Direct",
     "InstanceOf",
     "Item",
@@ -17,5 +30,6 @@ __all__ = [
     "NotCompiled",
     "OperationCache",
     "ResolveInfo",
+    "Serialized",
     "compile_operation",
 ]

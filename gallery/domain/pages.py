@@ -23,7 +23,7 @@ DEFAULT_PAGE_SIZE = 20
 SortValue = str | int | datetime
 """What a list may be sorted by."""
 
-T = TypeVar("T", covariant=True)
+T_co = TypeVar("T_co", covariant=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,15 +55,15 @@ class PageRequest:
 
 
 @dataclass(frozen=True, slots=True)
-class Edge(Generic[T]):
+class Edge(Generic[T_co]):
     """An item of a list with its position in it."""
 
-    item: T
+    item: T_co
     position: Position
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Page(Generic[T]):
+class Page(Generic[T_co]):
     """A part of a list, in the order of the list: its items, and as many positions.
 
     Positions may be made when they are looked at: many are shown without.
@@ -72,13 +72,13 @@ class Page(Generic[T]):
     was given on that side (Relay connections, section 4.4 allows that).
     """
 
-    items: Sequence[T]
+    items: Sequence[T_co]
     positions: Sequence[Position]
     has_next: bool
     has_previous: bool
 
     @classmethod
-    def of(cls, edges: Sequence[Edge[T]], *, has_next: bool, has_previous: bool) -> Self:
+    def of(cls, edges: Sequence[Edge[T_co]], *, has_next: bool, has_previous: bool) -> Self:
         """The page with these edges."""
         return cls(
             items=tuple(edge.item for edge in edges),
@@ -88,7 +88,7 @@ class Page(Generic[T]):
         )
 
     @property
-    def edges(self) -> tuple[Edge[T], ...]:
+    def edges(self) -> tuple[Edge[T_co], ...]:
         """The items with their positions."""
         return tuple(map(Edge, self.items, self.positions))
 

@@ -20,7 +20,7 @@ from gallery.domain.pages import AlbumQuery, ImageQuery, Page, PageRequest, TagQ
 
 
 class ImageRecord(Protocol):
-    """An image, or as much of it as was asked for. Words may be plain strings that are equal to the members of enums."""
+    """An image, or as much of it as was asked for; words may be plain strings, equal to the members of enums."""
 
     @property
     def id(self) -> ImageId: ...

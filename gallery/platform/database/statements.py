@@ -72,6 +72,7 @@ class Reading:
             async with self._engine.connect() as connection:
                 return (await connection.execute(statement, parameters)).all()
 
+
 class LeanReading:
     """The same for statements that are rendered, on connections on loan: their rows are those of the driver."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Hashable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Hashable, Sequence
 from typing import Any, TypeVar
 
 from aiodataloader import DataLoader
@@ -15,16 +15,20 @@ V = TypeVar("V")
 class LevelLoader(DataLoader[K, V]):
     """Both ways share what was loaded and what is being loaded, so that nothing is read twice in a request.
 
-    A read belongs to nobody who waits for it: whoever is cancelled meanwhile takes nothing from the others.
+    A read belongs to nobody who waits for it: whoever is cancelled meanwhile takes nothing from the others. A level
+    keeps one task, and not a future for each key.
     """
 
     def __init__(self, load: Callable[[list[K]], Coroutine[Any, Any, list[V]]]) -> None:
         self._futures: dict[K, asyncio.Future[V]] = {}
-        self._reads: set[asyncio.Task[None]] = set()
+        self._values: dict[K, V] = {}
+        self._levels: dict[K, asyncio.Task[None]] = {}
         super().__init__(load, cache_map=self._futures)
 
     def load(self, key: K) -> asyncio.Future[V]:
         """The value of a key, read together with all that are asked for in the same turn of the event loop."""
+        if key in self._values or key in self._levels:
+            return asyncio.ensure_future(self._of_level(key))
         return asyncio.shield(super().load(key))
 
     async def load_level(self, keys: Sequence[K]) -> list[V]:
@@ -33,31 +37,36 @@ class LevelLoader(DataLoader[K, V]):
         Raises:
             GalleryError: whatever the read raises. It may be tried again.
         """
-        known = self._futures
-        unknown = [key for key in dict.fromkeys(keys) if key not in known]
+        values, futures, levels = self._values, self._futures, self._levels
+        distinct = dict.fromkeys(keys)
+        unknown = [key for key in distinct if not (key in values or key in levels or key in futures)]
         if unknown:
             self._begin(unknown)
-        futures = [known[key] for key in keys]
-        if pending := {future for future in futures if not future.done()}:
-            await asyncio.wait(pending)
-        return [future.result() for future in futures]
+        awaited = {levels.get(key) or futures[key] for key in distinct if key not in values}
+        if awaited:
+            await asyncio.wait(awaited)
+            for one in awaited:
+                one.result()
+        return [values[key] if key in values else futures[key].result() for key in keys]
 
-    def _begin(self, keys: Sequence[K]) -> None:
-        loop = asyncio.get_running_loop()
-        futures: dict[K, asyncio.Future[V]] = {key: loop.create_future() for key in keys}
-        self._futures.update(futures)
-        reading = loop.create_task(self._read(futures))
-        self._reads.add(reading)
-        reading.add_done_callback(self._reads.discard)
+    async def _of_level(self, key: K) -> V:
+        (value,) = await self.load_level([key])
+        return value
 
-    async def _read(self, futures: Mapping[K, asyncio.Future[V]]) -> None:
+    def _begin(self, keys: list[K]) -> None:
+        reading = asyncio.get_running_loop().create_task(self._read(keys))
+        self._levels.update(dict.fromkeys(keys, reading))
+        reading.add_done_callback(_told)
+
+    async def _read(self, keys: list[K]) -> None:
         try:
-            values = await self.batch_load_fn(list(futures))
-            for future, value in zip(futures.values(), values, strict=True):
-                future.set_result(value)
-        except Exception as error:  # noqa: BLE001  # told to all who wait, whatever it is
-            for key, future in futures.items():
-                self.clear(key)
-                if not future.done():
-                    future.set_exception(error)
-                    future.exception()  # perhaps nobody waits any more
+            self._values.update(zip(keys, await self.batch_load_fn(keys), strict=True))
+        finally:
+            for key in keys:
+                del self._levels[key]
+
+
+def _told(reading: asyncio.Task[None]) -> None:
+    """Perhaps nobody waits any more for a read that failed."""
+    if not reading.cancelled():
+        reading.exception()
