@@ -10,7 +10,7 @@ import orjson
 import pytest
 from graphql import GraphQLObjectType
 
-from gallery.compiler import EXTENSION, Attribute, Batch, CompiledOperation, Direct, compile_operation
+from gallery.compiler import EXTENSION, Attribute, Batch, CompiledOperation, Computed, Direct, compile_operation
 from gallery.domain.access import Viewer
 from gallery.domain.ids import ImageId
 from gallery.domain.records import Records

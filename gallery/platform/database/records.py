@@ -109,7 +109,10 @@ class Shape(Generic[T]):
 
     def by(self, column: str, rows: Sequence[asyncpg.Record]) -> dict[Any, tuple[T, ...]]:
         """The same by the values of a column, after which the rows are sorted."""
-        return {value: self.things(own) for value, own in groupby(rows, itemgetter(column))}
+        groups = groupby(rows, itemgetter(column))
+        if self.thing is None:
+            return {value: cast("tuple[T, ...]", tuple(own)) for value, own in groups}
+        return {value: tuple(map(self.thing, own)) for value, own in groups}
 
 
 IMAGES_WHOLE: Final[Shape[Image]] = Shape(IMAGE_COLUMNS, asyncpg.Record, image_from_row)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Hashable, Sequence
-from typing import Any, TypeVar
+from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
+from typing import TypeVar
 
 from aiodataloader import DataLoader
 
@@ -16,14 +16,16 @@ class LevelLoader(DataLoader[K, V]):
     """Both ways share what was loaded and what is being loaded, so that nothing is read twice in a request.
 
     A read belongs to nobody who waits for it: whoever is cancelled meanwhile takes nothing from the others. A level
-    keeps one task, and not a future for each key.
+    keeps one task, and not a future for each key. Keys that the reader leaves out have the value `missing`.
     """
 
-    def __init__(self, load: Callable[[list[K]], Coroutine[Any, Any, list[V]]]) -> None:
+    def __init__(self, read: Callable[[list[K]], Awaitable[Mapping[K, V]]], missing: V) -> None:
+        self._read_many = read
+        self._missing = missing
         self._futures: dict[K, asyncio.Future[V]] = {}
         self._values: dict[K, V] = {}
         self._levels: dict[K, asyncio.Task[None]] = {}
-        super().__init__(load, cache_map=self._futures)
+        super().__init__(self._load, cache_map=self._futures)
 
     def load(self, key: K) -> asyncio.Future[V]:
         """The value of a key, read together with all that are asked for in the same turn of the event loop."""
@@ -38,32 +40,42 @@ class LevelLoader(DataLoader[K, V]):
             GalleryError: whatever the read raises. It may be tried again.
         """
         values, futures, levels = self._values, self._futures, self._levels
-        distinct = dict.fromkeys(keys)
-        unknown = [key for key in distinct if not (key in values or key in levels or key in futures)]
-        if unknown:
-            self._begin(unknown)
-        awaited = {levels.get(key) or futures[key] for key in distinct if key not in values}
-        if awaited:
-            await asyncio.wait(awaited)
-            for one in awaited:
-                one.result()
-        return [values[key] if key in values else futures[key].result() for key in keys]
+        if values or futures or levels:
+            unknown = [key for key in dict.fromkeys(keys) if not (key in values or key in levels or key in futures)]
+            if unknown:
+                self._begin(unknown)
+            awaited = {levels.get(key) or futures[key] for key in keys if key not in values}
+            if awaited:
+                await asyncio.wait(awaited)
+                for one in awaited:
+                    one.result()
+            return [values[key] if key in values else futures[key].result() for key in keys]
+        if keys:
+            await asyncio.shield(self._begin(list(dict.fromkeys(keys))))
+        return [values[key] for key in keys]
 
     async def _of_level(self, key: K) -> V:
         (value,) = await self.load_level([key])
         return value
 
-    def _begin(self, keys: list[K]) -> None:
+    def _begin(self, keys: list[K]) -> asyncio.Task[None]:
         reading = asyncio.get_running_loop().create_task(self._read(keys))
         self._levels.update(dict.fromkeys(keys, reading))
         reading.add_done_callback(_told)
+        return reading
 
     async def _read(self, keys: list[K]) -> None:
         try:
-            self._values.update(zip(keys, await self.batch_load_fn(keys), strict=True))
+            values = dict.fromkeys(keys, self._missing)
+            values.update(await self._read_many(keys))
+            self._values.update(values)
         finally:
             for key in keys:
                 del self._levels[key]
+
+    async def _load(self, keys: list[K]) -> list[V]:
+        found = await self._read_many(keys)
+        return [found.get(key, self._missing) for key in keys]
 
 
 def _told(reading: asyncio.Task[None]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Collection, Hashable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TypeVar
 
 from aiodataloader import DataLoader
@@ -118,11 +118,7 @@ class Loaders:
         )
 
     def _loader(self, read: Read[K, V], missing: D) -> LevelLoader[K, V | D]:
-        async def load(keys: list[K]) -> list[V | D]:
-            found = await read(self._viewer, keys)
-            return [found.get(key, missing) for key in keys]
-
-        return LevelLoader(load)
+        return LevelLoader(partial(read, self._viewer), missing)
 
 
 def _page_loader(

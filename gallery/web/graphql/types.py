@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 
 import strawberry
@@ -34,21 +34,29 @@ class Thumbnail:
     file_size: ByteSize = shown("file_size_bytes", description="Size in bytes.")
 
 
+def _sized(size: str) -> Callable[[Thumbnails, object], Thumbnail | None]:
+    def sized(thumbnails: Thumbnails, _context: object) -> Thumbnail | None:
+        record = thumbnails.by_size.get(size)
+        return None if record is None else Thumbnail(record=record)
+
+    return sized
+
+
 @strawberry.type(description="The smaller copies of an image; each is null until `processing` is READY.")
 class Thumbnails:
     """The renditions of an image by size."""
 
     by_size: strawberry.Private[dict[str, RenditionRecord]]
     small: Thumbnail | None = computed(
-        lambda thumbnails, _: thumbnails.sized("small"),
+        _sized("small"),
         description="For lists: 320 pixels at the longest edge by default.",
     )
     medium: Thumbnail | None = computed(
-        lambda thumbnails, _: thumbnails.sized("medium"),
+        _sized("medium"),
         description="For pages: 960 pixels at the longest edge by default.",
     )
     large: Thumbnail | None = computed(
-        lambda thumbnails, _: thumbnails.sized("large"),
+        _sized("large"),
         description="For screens: 2048 pixels at the longest edge by default.",
     )
 
@@ -56,11 +64,6 @@ class Thumbnails:
     def of(cls, renditions: Iterable[RenditionRecord]) -> Thumbnails:
         """The renditions as the schema shows them."""
         return cls(by_size={rendition.size: rendition for rendition in renditions})
-
-    def sized(self, size: str) -> Thumbnail | None:
-        """The rendition of a size."""
-        record = self.by_size.get(size)
-        return None if record is None else Thumbnail(record=record)
 
 
 @strawberry.type(description="A photograph or picture.")
