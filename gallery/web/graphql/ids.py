@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Literal
+from typing import Final, Literal
 from uuid import UUID
 
 import strawberry
@@ -12,6 +12,9 @@ from gallery.domain.errors import ErrorCode, InvalidInputError
 from gallery.domain.ids import AlbumId, ImageId, TagId, UploadId
 
 Prefix = Literal["img", "tag", "alb", "upl"]
+
+IMAGE_PREFIX: Final = "img_"
+"""What the id of an image begins with, for who makes many addresses of them."""
 
 _SHAPE = re.compile(r"(img|tag|alb|upl)_([0-9a-f]{32})")
 _NAMES: dict[Prefix, str] = {"img": "an image", "tag": "a tag", "alb": "an album", "upl": "an upload"}
@@ -22,7 +25,7 @@ _NAMES: dict[Prefix, str] = {"img": "an image", "tag": "a tag", "alb": "an album
 
 def image_global_id(image_id: ImageId) -> strawberry.ID:
     """The id of an image as clients know it."""
-    return f"img_{image_id.hex}"  # type: ignore[return-value]  # as said above
+    return f"{IMAGE_PREFIX}{image_id.hex}"  # type: ignore[return-value]  # as said above
 
 
 def tag_global_id(tag_id: TagId) -> strawberry.ID:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
-from typing import TypeVar
+from collections.abc import Awaitable, Callable, Hashable, Iterable, Mapping, Sequence
+from functools import cached_property
+from typing import Generic, TypeVar
 
 from aiodataloader import DataLoader
 
@@ -12,7 +13,7 @@ K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
 
 
-class LevelLoader(DataLoader[K, V]):
+class LevelLoader(Generic[K, V]):
     """Both ways share what was loaded and what is being loaded, so that nothing is read twice in a request.
 
     A read belongs to nobody who waits for it: whoever is cancelled meanwhile takes nothing from the others. A level
@@ -25,13 +26,16 @@ class LevelLoader(DataLoader[K, V]):
         self._futures: dict[K, asyncio.Future[V]] = {}
         self._values: dict[K, V] = {}
         self._levels: dict[K, asyncio.Task[None]] = {}
-        super().__init__(self._load, cache_map=self._futures)
 
     def load(self, key: K) -> asyncio.Future[V]:
         """The value of a key, read together with all that are asked for in the same turn of the event loop."""
         if key in self._values or key in self._levels:
             return asyncio.ensure_future(self._of_level(key))
-        return asyncio.shield(super().load(key))
+        return asyncio.shield(self._one_by_one.load(key))
+
+    def load_many(self, keys: Iterable[K]) -> asyncio.Future[list[V]]:
+        """The same for several keys."""
+        return asyncio.gather(*map(self.load, keys))
 
     async def load_level(self, keys: Sequence[K]) -> list[V]:
         """The values of the keys, in their order; those that nobody has asked for before by one read, at once.
@@ -53,6 +57,10 @@ class LevelLoader(DataLoader[K, V]):
         if keys:
             await asyncio.shield(self._begin(list(dict.fromkeys(keys))))
         return [values[key] for key in keys]
+
+    @cached_property
+    def _one_by_one(self) -> DataLoader[K, V]:
+        return DataLoader(self._load, cache_map=self._futures)
 
     async def _of_level(self, key: K) -> V:
         (value,) = await self.load_level([key])

@@ -84,7 +84,7 @@ SCALARS: dict[object, ScalarDefinition] = {
 }
 
 COMPILED_SCALARS: Final = {
-    "DateTime": Serialized(datetime, _serialize_date_time),
+    "DateTime": Serialized(datetime, datetime.isoformat),
     "ByteSize": Serialized(int),
 }
 """How the compiler may serialize values of these, by the names in the schema: as the functions above do."""

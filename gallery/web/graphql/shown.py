@@ -21,13 +21,13 @@ RECORD: Final = "record"
 _READS: Final = "reads"
 
 
-def shown(name: str, *, description: str) -> Any:  # noqa: ANN401  # of whatever type the class says
-    """A field of the schema that is a field of the record."""
-    read = attrgetter(f"{RECORD}.{name}")
+def shown(name: str, *, description: str, of: str | None = RECORD) -> Any:  # noqa: ANN401  # of whatever type the class says
+    """A field of the schema that is a field of the record, or of its parent if that is the record itself."""
+    read = attrgetter(name if of is None else f"{of}.{name}")
     return strawberry.field(
         resolver=lambda self: read(self),  # noqa: PLW0108  # Strawberry asks for the signature of a function
         description=description,
-        metadata={EXTENSION: Attribute(name, of=RECORD), _READS: (name,)},
+        metadata={EXTENSION: Attribute(name, of=of), _READS: (name,)},
     )
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from datetime import datetime
+from typing import cast
 
 import strawberry
 
@@ -18,52 +19,45 @@ from gallery.web.graphql.scalars import ByteSize
 from gallery.web.graphql.shown import computed, shown
 from gallery.web.media_urls import original_url, rendition_url
 
+RenditionsBySize = dict[str, RenditionRecord]
+
 
 @strawberry.type(description="A smaller copy of an image, in WebP, without its metadata.")
 class Thumbnail:
-    """A rendition."""
+    """A rendition. Its parent is the record itself: a page shows hundreds."""
 
-    record: strawberry.Private[RenditionRecord]
     url: str = computed(
-        lambda thumbnail, context: rendition_url(context.base_url, thumbnail.record),
+        lambda rendition, context: rendition_url(context.base_url, rendition),
         reads=("content_type",),
         description="Where the bytes are. They never change under the same address.",
     )
-    width: int = shown("width_px", description="Width in pixels.")
-    height: int = shown("height_px", description="Height in pixels.")
-    file_size: ByteSize = shown("file_size_bytes", description="Size in bytes.")
-
-
-def _sized(size: str) -> Callable[[Thumbnails, object], Thumbnail | None]:
-    def sized(thumbnails: Thumbnails, _context: object) -> Thumbnail | None:
-        record = thumbnails.by_size.get(size)
-        return None if record is None else Thumbnail(record=record)
-
-    return sized
+    width: int = shown("width_px", of=None, description="Width in pixels.")
+    height: int = shown("height_px", of=None, description="Height in pixels.")
+    file_size: ByteSize = shown("file_size_bytes", of=None, description="Size in bytes.")
 
 
 @strawberry.type(description="The smaller copies of an image; each is null until `processing` is READY.")
 class Thumbnails:
-    """The renditions of an image by size."""
+    """The renditions of an image. Their parent is `RenditionsBySize`."""
 
-    by_size: strawberry.Private[dict[str, RenditionRecord]]
     small: Thumbnail | None = computed(
-        _sized("small"),
+        lambda by_size, _: by_size.get("small"),
         description="For lists: 320 pixels at the longest edge by default.",
     )
     medium: Thumbnail | None = computed(
-        _sized("medium"),
+        lambda by_size, _: by_size.get("medium"),
         description="For pages: 960 pixels at the longest edge by default.",
     )
     large: Thumbnail | None = computed(
-        _sized("large"),
+        lambda by_size, _: by_size.get("large"),
         description="For screens: 2048 pixels at the longest edge by default.",
     )
 
-    @classmethod
-    def of(cls, renditions: Iterable[RenditionRecord]) -> Thumbnails:
+    @staticmethod
+    def of(renditions: Iterable[RenditionRecord]) -> Thumbnails:
         """The renditions as the schema shows them."""
-        return cls(by_size={rendition.size: rendition for rendition in renditions})
+        by_size: RenditionsBySize = {rendition.size: rendition for rendition in renditions}
+        return cast("Thumbnails", by_size)
 
 
 @strawberry.type(description="A photograph or picture.")
