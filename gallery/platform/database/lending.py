@@ -55,17 +55,17 @@ class LendingPool(AsyncAdaptedQueuePool):
         self.borrowers: deque[asyncio.Future[Loan | None]] = deque()
         self.watchers: list[Watcher] = []
         self.is_disposed = False
-        self._getting = 0
+        self._waiting = 0
 
     @property
     def is_wanted(self) -> bool:
         """Whether somebody waits for a connection by way of SQLAlchemy."""
-        return self._getting > 0
+        return self._waiting > self.checkedin()
 
     @property
     def has_more(self) -> bool:
         """Whether a connection can be had without waiting for one that is in use."""
-        return self.checkedin() > 0 or self.overflow() < self._max_overflow
+        return self.checkedin() > self._waiting or self.overflow() < self._max_overflow
 
     def wake_borrower(self, loan: Loan | None = None) -> bool:
         """Gives a loan to whoever has waited longest, or tells them to ask the pool; whether anybody waits."""
@@ -86,15 +86,23 @@ class LendingPool(AsyncAdaptedQueuePool):
     def _do_get(self) -> ConnectionPoolEntry:
         if self.idle and not self.has_more:
             self.idle.pop(0).end()
-        self._getting += 1
+        self._waiting += 1
         try:
             return super()._do_get()
         finally:
-            self._getting -= 1
+            self._waiting -= 1
+
+    def _create_connection(self) -> ConnectionPoolEntry:
+        self._waiting -= 1  # who makes a connection does not wait for another
+        try:
+            return super()._create_connection()
+        finally:
+            self._waiting += 1
 
     def _do_return_conn(self, record: ConnectionPoolEntry) -> None:
         super()._do_return_conn(record)
-        self.wake_borrower()
+        if self.has_more:
+            self.wake_borrower()
 
 
 class Lender:
@@ -144,7 +152,12 @@ class Lender:
         return loan if loan is not None else await self._check_out()
 
     async def _check_out(self) -> Loan:
-        pool, connection = lending_pool(self._engine), await self._engine.connect()
+        pool = lending_pool(self._engine)
+        try:
+            connection = await self._engine.connect()
+        except BaseException:
+            pool.wake_borrower()  # there is room for whoever tries next
+            raise
         try:
             driver = (await connection.get_raw_connection()).driver_connection
             assert isinstance(driver, asyncpg.Connection)  # noqa: S101  # so `create_engine` makes it
