@@ -18,6 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from gallery.container import Container
 from gallery.domain.access import LOCAL_ADMINISTRATOR
+from gallery.platform.database.engine import driver_connection
 from gallery.web.graphql.context import Context
 from gallery.web.graphql.execution import Documents, format_result, run
 from gallery.web.graphql.schema import schema
@@ -73,7 +74,24 @@ async def plan_of(engine: AsyncEngine, statement: Statement) -> Plan:
     """The plan of a statement with these parameters."""
     sql, parameters = statement
     async with engine.connect() as connection:
-        (root,) = (await connection.exec_driver_sql(f"EXPLAIN (FORMAT JSON) {sql}", tuple(parameters))).scalar_one()
+        explained = await connection.exec_driver_sql(f"EXPLAIN (FORMAT JSON) {sql}", tuple(parameters))
+        return _plan(sql, explained.scalar_one())
+
+
+async def plan_for_all_values(engine: AsyncEngine, statement: Statement) -> Plan:
+    """The plan that PostgreSQL settles for if a statement comes often and is not planned anew."""
+    sql, values = statement
+    async with engine.connect() as connection:
+        driver = await driver_connection(connection)
+        await driver.execute(f"PREPARE for_all AS {sql}; SET plan_cache_mode = force_generic_plan")
+        nulls = ", ".join(["NULL"] * len(values))
+        explained = await driver.fetchval(f"EXPLAIN (FORMAT JSON) EXECUTE for_all({nulls})")
+        await driver.execute("DEALLOCATE for_all; RESET plan_cache_mode")
+    return _plan(sql, explained)
+
+
+def _plan(sql: str, explained: list[dict[str, Any]]) -> Plan:
+    (root,) = explained
     nodes = list(_nodes(root["Plan"]))
     return Plan(
         statement=sql,

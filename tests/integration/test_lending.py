@@ -203,3 +203,24 @@ async def test_watchers_are_told_of_statements_before_they_are_sent(engine: Asyn
     await lender.fetch("SELECT $1::int", [7], asyncpg.Record)
 
     assert told == [("SELECT $1::int", [7])]
+
+
+@pytest.mark.parametrize("is_planned_anew", [True, False])
+async def test_plans_are_made_for_the_values_as_long_as_somebody_asks_for_that(
+    lender: Lender, is_planned_anew: bool
+) -> None:
+    sql = "SELECT name FROM pg_prepared_statements WHERE generic_plans > $1::int AND statement LIKE '%$1::int%'"
+
+    generic = [
+        await lender.fetch(sql, [number], asyncpg.Record, is_planned_anew=is_planned_anew) for number in [0] * 12
+    ]
+
+    assert any(generic) is not is_planned_anew
+
+
+async def test_a_loan_keeps_no_more_statements_than_it_may(engine: AsyncEngine, lender: Lender) -> None:
+    for number in range(33):
+        await lender.fetch(f"SELECT {number}", [], asyncpg.Record, is_planned_anew=True)
+
+    (loan,) = lending_pool(engine).idle
+    assert [sql for sql, _ in loan.prepared] == ["SELECT 32"]

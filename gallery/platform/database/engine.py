@@ -92,7 +92,6 @@ def create_engine(url: str, settings: DatabaseSettings) -> AsyncEngine:
                 "idle_in_transaction_session_timeout": "60s",
                 "timezone": "UTC",
                 "jit": "off",  # costs more than it saves on statements of a few milliseconds
-                "plan_cache_mode": "force_custom_plan",  # what is rare and what is common asks for different plans
                 "random_page_cost": "1.1",  # indexes are in memory, or on a disk without a head to move
             },
         },

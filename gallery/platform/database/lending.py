@@ -11,20 +11,29 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any, Final, TypeVar
+from dataclasses import dataclass, field
+from typing import Any, Final, TypeVar, cast
 
 import asyncpg
+from asyncpg.prepared_stmt import PreparedStatement
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from sqlalchemy.pool import AsyncAdaptedQueuePool, ConnectionPoolEntry
 
 _LONGEST_LOAN_SECONDS: Final = 60.0
 """After that the pool looks at a connection again, and replaces it if it is too old."""
 
+_CUSTOM_PLANS: Final = 5
+"""How often PostgreSQL plans a prepared statement for its values before it may settle for a plan for all values."""
+_MOST_PREPARED: Final = 32
+
 R = TypeVar("R", bound=asyncpg.Record)
 
 Watcher = Callable[[str, Sequence[Any]], None]
 """Is told the SQL of a statement and the values of its parameters."""
+
+
+Prepared = tuple["PreparedStatement[asyncpg.Record]", int]
+"""A statement, and how often it was executed."""
 
 
 @dataclass(eq=False, slots=True)
@@ -35,6 +44,29 @@ class Loan:
     connection: AsyncConnection
     driver: asyncpg.Connection[asyncpg.Record]
     ends_at: float
+    prepared: dict[tuple[str, type[asyncpg.Record]], Prepared] = field(default_factory=dict)
+
+    async def fetch(self, sql: str, arguments: Sequence[Any], record_class: type[R]) -> list[R]:
+        """The rows of a statement. If it comes often, PostgreSQL makes one plan for all values."""
+        rows: list[R] = await self.driver.fetch(sql, *arguments, record_class=record_class)
+        return rows
+
+    async def fetch_planned_anew(self, sql: str, arguments: Sequence[Any], record_class: type[R]) -> list[R]:
+        """The same with a plan for these values: the statement is prepared again before PostgreSQL would give that up.
+
+        Asking for it by `plan_cache_mode` would cost all other statements their plans.
+        """
+        key = sql, record_class
+        if key in self.prepared:
+            statement, count = self.prepared.pop(key)
+        else:
+            statement, count = await self.driver.prepare(sql, record_class=record_class), 0
+        rows = cast("list[R]", await statement.fetch(*arguments))
+        if count + 1 < _CUSTOM_PLANS:
+            if len(self.prepared) >= _MOST_PREPARED:
+                self.prepared.clear()
+            self.prepared[key] = statement, count + 1
+        return rows
 
     def end(self) -> None:
         """Gives the connection back, from within SQLAlchemy: outside of it, see `Lender`."""
@@ -114,7 +146,9 @@ class Lender:
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
 
-    async def fetch(self, sql: str, arguments: Sequence[Any], record_class: type[R]) -> list[R]:
+    async def fetch(
+        self, sql: str, arguments: Sequence[Any], record_class: type[R], *, is_planned_anew: bool = False
+    ) -> list[R]:
         """The rows that a statement answers. One that is cancelled ends in the database too."""
         pool = lending_pool(self._engine)
         for watcher in pool.watchers:
@@ -124,7 +158,8 @@ class Lender:
             await _drop(loan)
             loan = await self._check_out()
         try:
-            rows: list[R] = await loan.driver.fetch(sql, *arguments, record_class=record_class)
+            fetch = loan.fetch_planned_anew if is_planned_anew else loan.fetch
+            rows = await fetch(sql, arguments, record_class)
         except asyncpg.PostgresError:
             await self._give_back(loan)
             raise

@@ -87,7 +87,9 @@ class LeanReading:
     ) -> list[asyncpg.Record]:
         """What the statement answers."""
         with translated_errors():
-            return await self._lender.fetch(statement.sql, statement.arguments(values), row)
+            return await self._lender.fetch(
+                statement.sql, statement.arguments(values), row, is_planned_anew=statement.is_planned_anew
+            )
 
     async def count(self, statement: Rendered, values: Mapping[str, Any] = _NO_VALUES) -> int:
         """The number that the statement answers."""
