@@ -74,6 +74,9 @@ HEARTBEAT_SECONDS = 5.0
 """How often a process says that its uploads and its work on idempotency keys go on."""
 
 
+_Readers = tuple[ImageReader, TagReader, AlbumReader]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Container:
     """One gallery, wired. `checks` say whether a dependency answers: they pass or raise. It may count nothing."""
@@ -165,9 +168,6 @@ def _wire(settings: Settings, services: _Services) -> Container:
         counting=None if metrics is None else Counting(metrics=metrics, page=_metrics_page(metrics, services)),
         documents=LocalDocumentStore() if cache is None else ValkeyDocumentStore(cache),
     )
-
-
-_Readers = tuple[ImageReader, TagReader, AlbumReader]
 
 
 async def _check_database(engine: AsyncEngine) -> None:

@@ -276,7 +276,8 @@ async def test_what_is_read_by_ids_needs_no_plan_for_the_values(container: Conta
     document = f"{{ {field}(first: 3) {{ nodes {{ {everything(field.removesuffix('s').title())} }} }} }}"
     with recorded_with_parameters(container.engine) as statements:
         await ask(container, document, {})
-    by_ids = [(sql, values) for sql, values in statements if "UUID[]" in sql and "LIMIT" not in sql]
+    sent = [(sql, values) for sql, values in statements if not sql.startswith("EXPLAIN")]
+    by_ids = [(sql, values) for sql, values in sent if "UUID[]" in sql and "LIMIT" not in sql]
 
     assert by_ids
     assert_reads_no_table([await plan_for_all_values(container.engine, statement) for statement in by_ids])
