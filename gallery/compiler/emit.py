@@ -26,9 +26,8 @@ from gallery.compiler.declarations import (
     InstanceOf,
     Item,
     Key,
-    Serialized,
 )
-from gallery.compiler.leaves import unusual
+from gallery.compiler.leaves import complete_leaf
 from gallery.compiler.plan import FieldPlan, Kind, Level, ObjectPlan
 
 _LONGEST_NAME: Final = 40
@@ -222,21 +221,7 @@ def _complete(source: Source, level: Level, variable: str, at: str, otherwise: s
     if level.kind is not Kind.LEAF:
         maybe = "" if level.non_null else f"if {variable} is not None: "
         return [f"{maybe}{variable} = {completed}"]
-    conditions = [] if level.non_null else [f"{variable} is not None"]
-    declared = level.type.extensions.get(EXTENSION)  # type: ignore[union-attr]  # leaves are named types
-    if isinstance(declared, Serialized):
-        class_ = source.constant(f"leaf{level.number}", declared.python_type)
-        if declared.serialize is not None:
-            serialize = source.constant(f"serialize{level.number}", declared.serialize)
-            maybe = f"if {conditions[0]}: " if conditions else ""
-            return [f"{maybe}{variable} = {serialize}({variable}) if type({variable}) is {class_} else {completed}"]
-        condition: str | None = f"type({variable}) is not {class_}"
-    else:
-        condition = unusual(level.type, variable)
-    if condition is not None:
-        conditions.append(f"({condition})" if conditions else condition)
-    maybe = f"if {' and '.join(conditions)}: " if conditions else ""
-    return [f"{maybe}{variable} = {completed}"]
+    return [complete_leaf(level, variable, completed, source.constant)]
 
 
 def _completed(source: Source, level: Level, variable: str, at: str, otherwise: str) -> str:
