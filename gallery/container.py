@@ -15,6 +15,7 @@ from gallery.domain.images import RenditionSize
 from gallery.domain.metrics import NO_METRICS, OtherProcesses, UploadMetrics
 from gallery.domain.ports import AlbumReader, ImageReader, TagReader, UnitOfWorkFactory
 from gallery.domain.processing_ports import ProcessedImages
+from gallery.domain.records import Records, RecordsOf
 from gallery.domain.upload_ports import ProgressBoard
 from gallery.platform.cache import Cache, CachedAlbumReader, CachedImageReader, CachedTagReader
 from gallery.platform.cache import connect as connect_cache
@@ -28,6 +29,7 @@ from gallery.platform.database.images import SqlImageReader
 from gallery.platform.database.intents import SqlIntentStore
 from gallery.platform.database.migrate import NotMigratedError, is_current
 from gallery.platform.database.named_objects import SqlNamedObjects
+from gallery.platform.database.selecting import SelectingRecords
 from gallery.platform.database.storage_reports import SqlLastReports
 from gallery.platform.database.tags import SqlTagReader
 from gallery.platform.database.unit_of_work import sql_units_of_work
@@ -70,6 +72,9 @@ HEAD_BYTES = 64 * 1024
 
 HEARTBEAT_SECONDS = 5.0
 """How often a process says that its uploads and its work on idempotency keys go on."""
+
+
+_Readers = tuple[ImageReader, TagReader, AlbumReader]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -171,11 +176,21 @@ async def _check_database(engine: AsyncEngine) -> None:
         raise NotMigratedError
 
 
-def _readers(engine: AsyncEngine, cache: Cache | None) -> tuple[ImageReader, TagReader, AlbumReader]:
+def _readers(engine: AsyncEngine, cache: Cache | None) -> _Readers:
     images, tags, albums = SqlImageReader(engine), SqlTagReader(engine), SqlAlbumReader(engine)
     if cache is None:
         return images, tags, albums
     return CachedImageReader(images, cache), CachedTagReader(tags, cache), CachedAlbumReader(albums, cache)
+
+
+def _records(
+    engine: AsyncEngine, readers: tuple[ImageReader, TagReader, AlbumReader], cache: Cache | None
+) -> RecordsOf:
+    """Without a cache no more is read than somebody looks at; a cache keeps things whole."""
+    images, tags, albums = readers
+    whole = Records(images=images, tags=tags, albums=albums)
+    selecting = SelectingRecords(engine)
+    return lambda fields: whole if fields is None or cache is not None else selecting(fields)
 
 
 async def _tell_nobody(_events: Sequence[Event]) -> None:
@@ -190,12 +205,13 @@ def _use_cases(
     metrics: UploadMetrics,
 ) -> UseCases:
     storages = services.storages
-    images, tags, albums = _readers(services.engine, services.cache)
+    images, tags, albums = readers = _readers(services.engine, services.cache)
     heartbeat = Heartbeat(units_of_work, interval_seconds=HEARTBEAT_SECONDS)
     recorder = Recorder(units_of_work)
     inspector = VipsImageInspector(max_pixels=settings.uploads.max_pixels)
     verifier = _verifier(settings)
     return UseCases(
+        records=_records(services.engine, readers, services.cache),
         image_reader=images,
         tag_reader=tags,
         album_reader=albums,

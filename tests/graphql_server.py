@@ -20,6 +20,7 @@ from gallery.cli.http import Http
 from gallery.cli.websockets import WebSockets
 from gallery.domain.errors import GalleryError, NotFoundError
 from gallery.domain.ports import StoredObject
+from gallery.domain.records import Records
 from gallery.services.uploads import UploadLimits, UploadService
 from gallery.settings import UploadSettings
 from gallery.web.graphql.context import Info, UseCases
@@ -233,11 +234,15 @@ class GraphQLServer:
             recorder=self.gallery.recorder,
             limits=UploadLimits(max_file_size_bytes=limits.max_file_size, head_bytes=16),
         )
+        images = MemoryImageReader(self.gallery.database)
+        tags = MemoryTagReader(self.gallery.database)
+        albums = MemoryAlbumReader(self.gallery.database)
         self.use_cases = OddUseCases(
             oddities=self.oddities,
-            image_reader=MemoryImageReader(self.gallery.database),
-            tag_reader=MemoryTagReader(self.gallery.database),
-            album_reader=MemoryAlbumReader(self.gallery.database),
+            records=lambda _fields: Records(images=images, tags=tags, albums=albums),
+            image_reader=images,
+            tag_reader=tags,
+            album_reader=albums,
             images=self.gallery.images,
             tags=self.gallery.tags,
             albums=self.gallery.albums,

@@ -1,7 +1,18 @@
 """Compiles GraphQL operations to Python functions. Knows graphql-core, and nothing of the gallery."""
 
 from gallery.compiler.cache import OperationCache
-from gallery.compiler.declarations import EXTENSION, Attribute, Batch, Direct, InstanceOf, Item, Key
+from gallery.compiler.declarations import (
+    EXTENSION,
+    Attribute,
+    Batch,
+    Computed,
+    Declaration,
+    Direct,
+    InstanceOf,
+    Item,
+    Key,
+    Serialized,
+)
 from gallery.compiler.info import ResolveInfo
 from gallery.compiler.operation import CompiledOperation, NotCompiled, compile_operation
 from gallery.compiler.segmented import Segmented
@@ -11,6 +22,8 @@ __all__ = [
     "Attribute",
     "Batch",
     "CompiledOperation",
+    "Computed",
+    "Declaration",
     "Direct",
     "InstanceOf",
     "Item",
@@ -19,5 +32,6 @@ __all__ = [
     "OperationCache",
     "ResolveInfo",
     "Segmented",
+    "Serialized",
     "compile_operation",
 ]

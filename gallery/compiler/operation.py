@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import linecache
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from inspect import isawaitable
 from itertools import count
@@ -49,7 +49,8 @@ class CompiledOperation:
 
     `source` is the Python code, for people who look for a mistake; tracebacks show its lines.
     `selected` has the fields that are selected below each field with selections, as `Type.field`, by the response names
-    on the way to it with dots between: what a reader must read.
+    on the way to it with dots between: what a reader must read. `selected_by_type` has the fields that are selected of
+    each object type, wherever.
     """
 
     def __init__(
@@ -77,6 +78,7 @@ class CompiledOperation:
             for field in planner.fields
             if field.selected
         }
+        self.selected_by_type: Mapping[str, frozenset[str]] = _selected_by_type(planner.objects)
         self._filename = f"<compiled operation {next(_numbers)}>"
         self.batches: dict[int, Callable[..., list[tuple[Exception, tuple[int, ...]]]]] = {}
         self._roots = self._load(source, planner, roots)
@@ -148,6 +150,13 @@ def compile_operation(
         return CompiledOperation(schema, document, definition, planner, planner.plan())
     except (NotCompilableError, RecursionError) as error:
         return NotCompiled(str(error))
+
+
+def _selected_by_type(objects: Iterable[ObjectPlan]) -> dict[str, frozenset[str]]:
+    selected = defaultdict[str, set[str]](set)
+    for plan in objects:
+        selected[plan.type.name].update(field.name for field in plan.fields)
+    return {name: frozenset(fields) for name, fields in selected.items()}
 
 
 def _one_by_one(root: ObjectPlan, number: int) -> list[ObjectPlan]:

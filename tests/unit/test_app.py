@@ -11,6 +11,7 @@ import pytest
 
 from gallery.domain.errors import UnavailableError
 from gallery.domain.metrics import NoMetrics
+from gallery.domain.records import Records
 from gallery.settings import ServerSettings, Settings
 from gallery.web.app import WebParts, create_web_app
 from gallery.web.graphql.context import UseCases
@@ -31,10 +32,13 @@ def parts_of(gallery: MemoryGallery, **server: str) -> WebParts:
     async def cache_is_down() -> None:
         raise UnavailableError(type(gallery).__name__)
 
+    images, albums = MemoryImageReader(gallery.database), MemoryAlbumReader(gallery.database)
+    tags = MemoryTagReader(gallery.database)
     use_cases = UseCases(
-        image_reader=MemoryImageReader(gallery.database),
-        tag_reader=MemoryTagReader(gallery.database),
-        album_reader=MemoryAlbumReader(gallery.database),
+        records=lambda _fields: Records(images=images, tags=tags, albums=albums),
+        image_reader=images,
+        tag_reader=tags,
+        album_reader=albums,
         images=gallery.images,
         tags=gallery.tags,
         albums=gallery.albums,

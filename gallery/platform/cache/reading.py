@@ -42,7 +42,8 @@ async def read_pages(
 
     async def load_outlines(keys: list[K]) -> dict[K, Outline]:
         pages = await load(keys)
-        fresh.update({edge.position.id: edge.item for page in pages.values() for edge in page.edges})
+        for page in pages.values():
+            fresh.update(zip((position.id for position in page.positions), page.items, strict=True))
         return {key: Outline.of(page) for key, page in pages.items()}
 
     outlines = await cache.get_many(PAGE, slots, load_outlines)
