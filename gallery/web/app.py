@@ -12,17 +12,21 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Route, WebSocketRoute
+from starlette.types import ASGIApp
 
 from gallery.domain.document_ports import DocumentStore
 from gallery.domain.metrics import NO_METRICS
 from gallery.domain.ports import ObjectStorage
+from gallery.domain.response_ports import ResponseCache
 from gallery.settings import Settings
 from gallery.web.base_url import base_url_for
-from gallery.web.compression import compressed
+from gallery.web.compression import Codings, compressed
 from gallery.web.graphiql import graphiql_assets
 from gallery.web.graphql.context import UseCases
 from gallery.web.graphql.endpoint import GraphQLEndpoint
+from gallery.web.graphql.kept import ResponseKeeper
 from gallery.web.graphql.persisted import OperationSource
+from gallery.web.graphql.quick import QuickAnswers
 from gallery.web.graphql.schema import schema, schema_text
 from gallery.web.graphql.transport_ws import Limits
 from gallery.web.graphql.trusted import trusted_documents
@@ -41,8 +45,8 @@ class WebParts:
     """What the web application is made of.
 
     `checks` say how each dependency is, by its name. Without `counting` nothing is counted, without `documents` there
-    are no persisted queries. Setting `stopping` makes the gallery unready, so that a load balancer sends it nothing new
-    before it stops.
+    are no persisted queries, without `responses` no answer is kept. Setting `stopping` makes the gallery unready, so
+    that a load balancer sends it nothing new before it stops.
     """
 
     use_cases: UseCases
@@ -51,6 +55,7 @@ class WebParts:
     settings: Settings
     counting: Counting | None = None
     documents: DocumentStore | None = None
+    responses: ResponseCache | None = None
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
 
 
@@ -64,6 +69,7 @@ def create_web_app(parts: WebParts) -> Starlette:
     base_url = base_url_for(parts.settings.server)
     metrics = NO_METRICS if parts.counting is None else parts.counting.metrics
     operations = OperationSource(schema, _told_documents(parts), trusted)
+    keeper = _keeper(parts)
     graphql = GraphQLEndpoint(
         schema,
         parts.use_cases,
@@ -73,6 +79,7 @@ def create_web_app(parts: WebParts) -> Starlette:
         stopping=parts.stopping,
         metrics=metrics,
         operations=operations,
+        keeper=keeper,
     )
     sockets = WebSocketEndpoint(
         schema=schema,
@@ -91,7 +98,7 @@ def create_web_app(parts: WebParts) -> Starlette:
         await asyncio.gather(graphql.settle(), sockets.settle())
 
     app = Starlette(
-        routes=_routes(parts, graphql, sockets),
+        routes=_routes(parts, _outermost(parts, graphql, keeper), sockets),
         middleware=middleware(parts.settings.server, metrics),
         exception_handlers=ERROR_HANDLERS,
         lifespan=lifespan,
@@ -112,10 +119,31 @@ def _socket_limits(settings: Settings) -> Limits:
     )
 
 
-def _routes(parts: WebParts, graphql: GraphQLEndpoint, sockets: WebSocketEndpoint) -> list[BaseRoute]:
+def _keeper(parts: WebParts) -> ResponseKeeper | None:
+    if parts.responses is None:
+        return None
+    return ResponseKeeper(parts.responses, Codings(enabled=parts.settings.server.compression))
+
+
+def _outermost(parts: WebParts, graphql: GraphQLEndpoint, keeper: ResponseKeeper | None) -> ASGIApp:
+    """The endpoint with what stands before it: answers that are kept need nothing of it, and are compressed already."""
+    app = compressed(graphql) if parts.settings.server.compression else graphql
+    if keeper is None:
+        return app
+    return QuickAnswers(
+        app,
+        keeper,
+        base_url_for(parts.settings.server),
+        metrics=NO_METRICS if parts.counting is None else parts.counting.metrics,
+        graphiql=not parts.settings.graphql.only_trusted,
+        patience_seconds=parts.settings.uploads.progress_timeout_seconds,
+    )
+
+
+def _routes(parts: WebParts, graphql: ASGIApp, sockets: WebSocketEndpoint) -> list[BaseRoute]:
     return [
         Route("/", _to_graphql),
-        Route(GRAPHQL_PATH, compressed(graphql) if parts.settings.server.compression else graphql),
+        Route(GRAPHQL_PATH, graphql),
         WebSocketRoute(GRAPHQL_PATH, sockets),
         graphiql_assets(),
         *([] if parts.settings.graphql.only_trusted else [Route(SCHEMA_PATH, _schema)]),

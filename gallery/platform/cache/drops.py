@@ -23,7 +23,7 @@ HOLDER_SECONDS: Final = 1.0
 
 # A state that was lost (evicted, flushed) may have held leases that nobody knows of: its successor is `young` for the
 # length of one, and whoever drops meanwhile waits that long.
-_STATE = """
+STATE_SCRIPT: Final = """
 local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 if redis.call('TYPE', KEYS[1]).ok ~= 'hash' then
@@ -33,7 +33,7 @@ end
 """
 
 _DROP = (
-    _STATE
+    STATE_SCRIPT
     + """
 for i = 2, #KEYS, 1000 do redis.call('UNLINK', unpack(KEYS, i, math.min(i + 999, #KEYS))) end
 local number = redis.call('HINCRBY', KEYS[1], 'number', 1)
@@ -56,7 +56,7 @@ return answer
 )
 
 _RENEW = (
-    _STATE
+    STATE_SCRIPT
     + """
 redis.call('HSET', KEYS[1], 'lease:' .. ARGV[2], now + ARGV[3])
 return redis.call('HMGET', KEYS[1], 'epoch', 'number')
