@@ -206,13 +206,13 @@ class GraphQLEndpoint:
         if operation.kind is OperationType.SUBSCRIPTION:
             results = run_subscription(self._schema, operation, parameters.variables, context)
             return _Subscription(results=_encoded(results, context, measured))
-        result = await self._run(exchange, operation, parameters.variables, context)
-        if isinstance(result, Response):
+        ended = await self._run(exchange, operation, parameters.variables, context)
+        if isinstance(ended, Response):
             measured.found()
-            return result
-        measured.ended(result, context)
-        content = format_result(result, exchange.request_id)
-        return _answer(exchange, result, await first_answer(context, parameters, operation, content))
+            return ended
+        measured.ended(ended, context)
+        content = format_result(ended, exchange.request_id)
+        return _answer(exchange, ended, await first_answer(context, parameters, operation, content))
 
     def _context(self, exchange: _Exchange, *, idempotency_key: str | None) -> Context:
         return Context(
