@@ -47,6 +47,10 @@ class ResponseCache(Protocol):
         """An answer that this process has, and that no write has made wrong which was acknowledged by now."""
         ...
 
+    async def look(self, key: bytes) -> KeptResponse | None:
+        """An answer that lies where it has to be asked for, if this process keeps none itself."""
+        ...
+
     async def get(self, key: bytes, make: Make) -> KeptResponse | None:
         """An answer that somebody has, or that is made now, once for all who ask at the same time.
 

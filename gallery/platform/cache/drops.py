@@ -111,7 +111,7 @@ class Drops:
         """Removes keys, and tells every process that listens, at the same moment."""
         told = "".join(f"\n{key}" for key in keys)
         answer = await self._drop(
-            [STATE, *(PREFIX + key for key in keys)], [_fresh(), writer, CHANNEL, told, int(HOLDER_SECONDS * 1000)]
+            [STATE, *(PREFIX + key for key in keys)], [fresh_epoch(), writer, CHANNEL, told, int(HOLDER_SECONDS * 1000)]
         )
         if not isinstance(answer, list) or len(answer) < 3:  # noqa: PLR2004  # without holders
             message = "Valkey does not say that keys were removed"
@@ -126,12 +126,13 @@ class Drops:
 
     async def renew(self, name: str) -> Position:
         """Takes a lease for the process of this name, and says which drops came before."""
-        answer = await self._renew([STATE], [_fresh(), name, int(HOLDER_SECONDS * 1000)])
+        answer = await self._renew([STATE], [fresh_epoch(), name, int(HOLDER_SECONDS * 1000)])
         epoch, number = answer
         return Position.of(epoch, number)
 
 
-def _fresh() -> str:
+def fresh_epoch() -> str:
+    """The name of an epoch that nobody had before."""
     return secrets.token_urlsafe(9)
 
 

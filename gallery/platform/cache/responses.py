@@ -64,6 +64,17 @@ class CachedResponses:
             self.metrics.hits[Layer.MEMORY] += 1
         return found
 
+    async def look(self, key: bytes) -> KeptResponse | None:
+        """As the port says."""
+        if self._has_memory or not self._is_worth_asking(key):
+            return None
+        seen = await self._read(key, claims=False)
+        entry = None if seen is None else seen.entry
+        if entry is None or time.monotonic() >= entry.refresh_at or not entry.is_right(self._listener.history):
+            return None
+        self.metrics.hits[Layer.VALKEY] += 1
+        return entry.response
+
     async def get(self, key: bytes, make: Make) -> KeptResponse | None:
         """As the port says."""
         pause_seconds, until = FIRST_POLL_SECONDS, time.monotonic() + LEASE_SECONDS
@@ -103,10 +114,10 @@ class CachedResponses:
             del self._passed[next(iter(self._passed))]
         self._passed[key] = time.monotonic() + PASS_SECONDS
 
-    async def _read(self, key: bytes) -> Seen | None:
+    async def _read(self, key: bytes, *, claims: bool = True) -> Seen | None:
         """What is in Valkey, once this process has heard of every drop that Valkey had then; None without it."""
         try:
-            seen = await self._valkey.call(lambda: self._store.read(key))
+            seen = await self._valkey.call(lambda: self._store.read(key, claims=claims))
         except CacheUnavailableError:
             return None
         if await self._listener.reach(seen.position, self._settings.timeout_seconds):

@@ -18,7 +18,7 @@ from redis.asyncio import Redis
 
 from gallery.domain.response_ports import KeptResponse
 from gallery.platform.cache.codec import FORMAT
-from gallery.platform.cache.drops import PREFIX, STATE, STATE_SCRIPT, Position
+from gallery.platform.cache.drops import PREFIX, STATE, STATE_SCRIPT, Position, fresh_epoch
 from gallery.platform.cache.responses_memory import REFRESH_SHARE, Entry
 
 LEASE_SECONDS: Final = 2.0
@@ -37,7 +37,7 @@ _READ = (
     STATE_SCRIPT
     + """
 local entry = redis.call('MGET', KEYS[2])[1]
-if not entry then redis.call('SET', KEYS[2], ARGV[2], 'PX', ARGV[3]) end
+if not entry and ARGV[2] ~= '' then redis.call('SET', KEYS[2], ARGV[2], 'PX', ARGV[3]) end
 local head = redis.call('HMGET', KEYS[1], 'epoch', 'number')
 return {entry, head[1], head[2]}
 """
@@ -74,14 +74,14 @@ class ResponseStore:
         self._read = client.register_script(_READ)
         self._replace = client.register_script(_REPLACE)
 
-    async def read(self, key: bytes) -> Seen:
-        """What lies there; if nothing does, the place is claimed."""
-        claim = _claim()
-        answer = await self._read([STATE, _name(key)], [secrets.token_urlsafe(9), claim, _milliseconds(LEASE_SECONDS)])
+    async def read(self, key: bytes, *, claims: bool = True) -> Seen:
+        """What lies there; if nothing does, the place is claimed if that is wanted."""
+        claim = _claim() if claims else b""
+        answer = await self._read([STATE, _name(key)], [fresh_epoch(), claim, _milliseconds(LEASE_SECONDS)])
         content, epoch, number = answer
         position = Position.of(epoch, number)
         if content is None:
-            return Seen(position=position, claim=claim, is_claimed=True)
+            return Seen(position=position, claim=claim, is_claimed=claims)
         mark = content[:1]
         if mark == _LEASE:
             return Seen(position=position)

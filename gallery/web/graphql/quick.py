@@ -78,7 +78,7 @@ class QuickAnswers:
         started = time.perf_counter()
         message = None if asked.is_get else await self._first_message(receive)
         known = self._known(scope, message)
-        found = None if known is None else self._find(known, asked)
+        found = None if known is None else await self._find(known, asked)
         if found is not None:
             status, headers, body = found
             await send({"type": "http.response.start", "status": status, "headers": headers})
@@ -98,13 +98,16 @@ class QuickAnswers:
         except TimeoutError:
             return _STALLED
 
-    def _find(self, known: Known, asked: Asked) -> tuple[int, RawHeaders, bytes] | None:
-        """What to send, if this process has the answer in the coding that is taken."""
+    async def _find(self, known: Known, asked: Asked) -> tuple[int, RawHeaders, bytes] | None:
+        """What to send, if the answer is kept in the coding that is taken."""
         key = self._keys.get(known)
-        kept = None if key is None else self._keeper.cache.find(key)
+        if key is None:
+            return None
+        cache, codings = self._keeper.cache, self._keeper.codings
+        kept = cache.find(key) or await cache.look(key)
         if kept is None:
             return None
-        coding = self._keeper.codings.known(asked.accept_encoding, len(kept.body))
+        coding = codings.known(asked.accept_encoding, len(kept.body))
         if coding is None or (coding and coding not in kept.encoded):
             return None
         return head_and_body(kept, asked, coding)
