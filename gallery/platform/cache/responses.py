@@ -123,7 +123,7 @@ class CachedResponses:
         if await self._listener.reach(seen.position, self._settings.timeout_seconds):
             return seen
         if seen.is_claimed:
-            self._later(lambda: self._store.give_back(key, seen.claim))
+            self._later(lambda: self._store.give_back(key, seen.claim or b""))
         return None
 
     async def _found(self, key: bytes, seen: Seen, entry: Entry, make: Make) -> KeptResponse | None:
@@ -134,7 +134,7 @@ class CachedResponses:
             entry.refresh_at = now + REFRESH_SECONDS
             with suppress(CacheUnavailableError):
                 if await self._valkey.call(lambda: self._store.may_refresh(key)):
-                    return _response(await self._make(key, seen.claim, seen.position, make))
+                    return _response(await self._make(key, seen.claim or b"", seen.position, make))
         self._remember(key, entry)
         return entry.response
 
@@ -142,7 +142,7 @@ class CachedResponses:
         """What shows that the place is this request's to fill, if it is."""
         if seen.is_claimed:
             return seen.claim
-        if not seen.claim:
+        if seen.claim is None:
             return None
         with suppress(CacheUnavailableError):
             return await self._valkey.call(lambda: self._store.claim(key, seen))

@@ -55,12 +55,12 @@ return 1
 class Seen:
     """What was found under a key, and how far the order of drops was then.
 
-    `claim` is what has to lie there for something else to be put in its place; empty if nobody else may do so.
+    `claim` is what has to lie there for something else to be put in its place; None if nobody else may do so.
     """
 
     position: Position
     entry: Entry | None = None
-    claim: bytes = b""
+    claim: bytes | None = None
     is_passed: bool = False
     is_claimed: bool = False
     """Whether the place is taken for whoever has read, to be filled."""
@@ -92,7 +92,7 @@ class ResponseStore:
     async def claim(self, key: bytes, seen: Seen) -> bytes | None:
         """Claims the place of something that is wrong, unless somebody else did."""
         claim = _claim()
-        arguments: list[bytes | int] = [seen.claim, claim, _milliseconds(LEASE_SECONDS)]
+        arguments: list[bytes | int] = [seen.claim or b"", claim, _milliseconds(LEASE_SECONDS)]
         return claim if await self._replace([_name(key)], arguments) else None
 
     async def may_refresh(self, key: bytes) -> bool:
