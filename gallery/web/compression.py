@@ -35,12 +35,12 @@ class Codings:
     """Compresses bytes that are kept, just as `compressed` would if they were sent."""
 
     def __init__(self, *, enabled: bool = True) -> None:
-        self._enabled = enabled
+        self.enabled = enabled
         self._chosen: dict[bytes, str] = {}
 
     async def choose(self, accept_encoding: bytes, size_bytes: int) -> str:
         """The coding for a body of this size, by the field `Accept-Encoding`."""
-        if not self._enabled or not accept_encoding or size_bytes < MINIMUM_BYTES:
+        if not self.enabled or not accept_encoding or size_bytes < MINIMUM_BYTES:
             return IDENTITY
         coding = self._chosen.get(accept_encoding)
         if coding is None:
@@ -52,7 +52,7 @@ class Codings:
 
     def known(self, accept_encoding: bytes, size_bytes: int) -> str | None:
         """The same, if it was chosen before."""
-        if not self._enabled or not accept_encoding or size_bytes < MINIMUM_BYTES:
+        if not self.enabled or not accept_encoding or size_bytes < MINIMUM_BYTES:
             return IDENTITY
         return self._chosen.get(accept_encoding)
 

@@ -76,7 +76,7 @@ async def live_gallery(place: Place, **uploads: object) -> AsyncIterator[LiveGal
     access = place.objects.access
     settings = Settings(
         database=DatabaseSettings(url=SecretStr(place.database_url)),
-        cache=CacheSettings(url=SecretStr(place.cache_url)),
+        cache=CacheSettings(url=SecretStr(place.cache_url), timeout_seconds=2),  # a busy machine is no slow Valkey
         uploads=UploadSettings.model_validate(uploads),
         storage=StorageSettings(
             endpoint_url=HttpUrl(access.endpoint_url),

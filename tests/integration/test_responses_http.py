@@ -174,7 +174,8 @@ async def test_variables_and_operations_are_told_apart(gallery: LiveGallery) -> 
 @pytest.mark.usefixtures("image_id")
 async def test_a_get_without_a_header_against_csrf_is_refused_whatever_is_kept(gallery: LiveGallery) -> None:
     await get(gallery)
-    answer = await gallery.api.http.get("/graphql", params={"query": PAGE})
+    async with httpx.AsyncClient(base_url=gallery.url) as http:
+        answer = await http.get("/graphql", params={"query": PAGE})
     assert answer.json()["errors"][0]["extensions"]["code"] == "CSRF_HEADER_MISSING"
 
 

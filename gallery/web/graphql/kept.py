@@ -37,6 +37,7 @@ class Asked:
     is_get: bool
     accept_encoding: bytes
     if_none_match: str
+    may_be_encoded: bool = True
     key: bytes | None = None
 
 
@@ -88,6 +89,8 @@ class ResponseKeeper:
         if coding not in kept.encoded and coding != IDENTITY:
             kept.keep_encoded(coding, await self.codings.encode(kept.body, coding))
         status, headers, body = head_and_body(kept, asked, coding)
+        if status == HTTPStatus.OK and coding == IDENTITY:
+            headers[0] = _VARY  # what compresses other answers passes this one, and adds to it
         response = Response(body, status_code=status)
         response.raw_headers = headers
         return response
@@ -106,8 +109,7 @@ def head_and_body(kept: KeptResponse, asked: Asked, coding: str) -> tuple[int, R
     body = kept.encoded.get(coding)
     if body is None:
         coding, body = IDENTITY, kept.body
-    vary = b"Accept, Accept-Encoding" if len(kept.body) >= MINIMUM_BYTES else b"Accept"
-    headers: RawHeaders = [(b"vary", vary)]
+    headers: RawHeaders = [_VARY_BY_CODING if asked.may_be_encoded and len(kept.body) >= MINIMUM_BYTES else _VARY]
     if asked.is_get:
         etag = f'"{kept.digest}-{coding}"' if coding else f'"{kept.digest}"'
         headers += [(b"cache-control", b"private, no-cache"), (b"etag", etag.encode())]
@@ -121,4 +123,6 @@ def head_and_body(kept: KeptResponse, asked: Asked, coding: str) -> tuple[int, R
     return HTTPStatus.OK, headers, body
 
 
+_VARY: Final = (b"vary", b"Accept")
+_VARY_BY_CODING: Final = (b"vary", b"Accept, Accept-Encoding")
 _CONTENT_TYPES: Final = {media_type: f"{media_type}; charset=utf-8".encode() for media_type in MediaType}

@@ -133,6 +133,7 @@ class QuickAnswers:
             is_get=scope["method"] == "GET",
             accept_encoding=fields.get(b"accept-encoding", b""),
             if_none_match=fields.get(b"if-none-match", b"").decode("latin-1"),
+            may_be_encoded=self._keeper.codings.enabled,
         )
 
     def _media_type(self, scope: Scope) -> MediaType | None:

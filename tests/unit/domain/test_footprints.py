@@ -73,7 +73,7 @@ async def test_a_read_that_reports_nothing_spoils_the_footprint_whatever_others_
         followed(footprint, lambda: told("a")), followed(footprint, untold), followed(footprint, lambda: told("b"))
     )
 
-    assert answers == ["an answer"] * 3
+    assert set(answers) == {"an answer"}
     assert footprint.tags == {"a", "b"}
     assert not footprint.is_whole
 
