@@ -22,7 +22,7 @@ from tests.integration.responses_support import Process, process_on
 
 T = TypeVar("T")
 
-SCHEDULES = int(os.environ.get("GALLERY_TEST_SCHEDULES", "500"))
+SCHEDULES = int(os.environ.get("GALLERY_TEST_SCHEDULES", "300"))
 """How many there are of each kind of process; 10,000 take some minutes."""
 AT_ONCE = 50
 LONGEST_PAUSE_SECONDS = 0.004
@@ -92,7 +92,12 @@ class Schedule:
         self.stale += [f"{image_id} was taken out" for image_id in removed if image_id.hex in seen]
 
     async def _change(self, process: Process, image_id: ImageId, random: Random) -> None:
-        """Sometimes by an event that drops no list: only the image itself says that an album is wrong then."""
+        """Sometimes by an event that drops no list: only the image itself says that an album is wrong then.
+
+        Everybody who has seen the image looks again at once, before anything else can happen.
+        """
+        for other in self._processes:
+            await self._see(other, image_id, random)
         version = int(self._gallery.images[image_id].title) + 1
         self._gallery.retitle(image_id, str(version))
         await pause(random)
@@ -100,6 +105,8 @@ class Schedule:
         await process.cache.drop([an_event(kind, image_id)])
         if process.cache.available:  # who cannot reach Valkey promises nothing to other processes
             self._acknowledged[image_id] = max(version, self._acknowledged[image_id])
+        for other in self._processes:
+            await self._see(other, image_id, random)
 
     async def _take_out(self, process: Process, image_id: ImageId, random: Random) -> None:
         if random.random() < 0.7:
