@@ -1,5 +1,7 @@
 """Random schedules of reads and writes in two processes: nobody reads what was older when the read began.
 
+One of the two hears of the other now at once, now late, so that messages overtake each other.
+
 Each schedule has images and an album of its own, so that many go on at the same time and meet each other's drops.
 """
 
@@ -17,6 +19,7 @@ import pytest
 
 from gallery.domain.events import EventKind
 from gallery.domain.ids import AlbumId, ImageId, new_album_id
+from tests.fault_proxy import FaultProxy
 from tests.integration.cache_support import MemoryGallery, an_event, an_image, cache_settings
 from tests.integration.responses_support import Process, process_on
 
@@ -26,6 +29,7 @@ SCHEDULES = int(os.environ.get("GALLERY_TEST_SCHEDULES", "300"))
 """How many there are of each kind of process; 10,000 take some minutes."""
 AT_ONCE = 50
 LONGEST_PAUSE_SECONDS = 0.004
+LATENCY_SECONDS = 0.004
 
 
 @dataclass
@@ -51,10 +55,11 @@ async def pause(random: Random) -> None:
 class Schedule:
     """One schedule. `acknowledged` is what every read that begins now must see at least."""
 
-    def __init__(self, seed: int, gallery: SlowGallery, processes: list[Process]) -> None:
+    def __init__(self, seed: int, gallery: SlowGallery, processes: list[Process], proxy: FaultProxy) -> None:
         self._random = Random(seed)  # noqa: S311  # as above
         self._gallery = gallery
         self._processes = processes
+        self._proxy = proxy
         self._images = [an_image("0") for _ in range(2)]
         self._album: AlbumId = new_album_id()
         self._acknowledged: dict[ImageId, int] = {image.id: 0 for image in self._images}
@@ -71,6 +76,7 @@ class Schedule:
     async def _step(self, random: Random) -> None:
         for _ in range(2):
             await pause(random)
+            self._proxy.latency_seconds = random.choice([0, LATENCY_SECONDS])
             process = random.choice(self._processes)
             image_id = random.choice(self._images).id
             step = random.choice([self._see, self._see, self._see_album, self._see_album, self._change, self._take_out])
@@ -124,25 +130,34 @@ async def gallery() -> SlowGallery:
     return SlowGallery()
 
 
+@pytest.fixture
+async def proxy(cache_url: str) -> AsyncIterator[FaultProxy]:
+    async with FaultProxy.to(cache_url) as proxy:
+        yield proxy
+
+
 @pytest.fixture(params=["both layers", "valkey alone"])
 async def two_processes(
-    request: pytest.FixtureRequest, cache_url: str, gallery: SlowGallery
+    request: pytest.FixtureRequest, cache_url: str, gallery: SlowGallery, proxy: FaultProxy
 ) -> AsyncIterator[list[Process]]:
     max_bytes = 1_000_000 if request.param == "both layers" else 0
-    settings = cache_settings(cache_url, responses_max_bytes=max_bytes, timeout_seconds=5)
+    places = [
+        cache_settings(url, responses_max_bytes=max_bytes, timeout_seconds=5)
+        for url in (cache_url, proxy.url_of(cache_url))
+    ]
     async with AsyncExitStack() as stack:
-        processes = [await stack.enter_async_context(process_on(settings, gallery)) for _ in range(2)]
+        processes = [await stack.enter_async_context(process_on(settings, gallery)) for settings in places]
         for process in processes:
             await process.until_ready()
         yield processes
 
 
 async def test_no_read_that_begins_after_a_write_was_acknowledged_sees_older_data(
-    two_processes: list[Process], gallery: SlowGallery
+    two_processes: list[Process], gallery: SlowGallery, proxy: FaultProxy
 ) -> None:
     stale: list[str] = []
     for start in range(0, SCHEDULES, AT_ONCE):
-        schedules = [Schedule(seed, gallery, two_processes) for seed in range(start, start + AT_ONCE)]
+        schedules = [Schedule(seed, gallery, two_processes, proxy) for seed in range(start, start + AT_ONCE)]
         for found in await asyncio.gather(*(schedule.run() for schedule in schedules)):
             stale += found
 
