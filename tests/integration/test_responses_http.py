@@ -14,6 +14,7 @@ from gallery.platform.cache.metrics import Layer
 from gallery.web.app import WebParts, create_web_app
 from gallery.web.viewers import VIEWER
 from tests.e2e.api import Api
+from tests.graphql_server import listening
 from tests.integration.cache_support import eventually
 from tests.integration.live_gallery import LiveGallery
 from tests.photographs import jpeg
@@ -210,12 +211,10 @@ async def two_viewers(gallery: LiveGallery) -> AsyncIterator[Api]:
             responses=container.responses,
         )
     )
-    transport = httpx.ASGITransport(AsViewer(web))
-    async with httpx.AsyncClient(transport=transport, base_url="http://localhost:8000") as http:
-        api = Api("http://localhost:8000")
-        await api.http.aclose()
-        api.http = http
-        yield api
+    async with listening() as listener:
+        listener.app = AsViewer(web)
+        async with Api(f"http://127.0.0.1:{listener.port}") as api:
+            yield api
 
 
 @pytest.mark.usefixtures("image_id")
