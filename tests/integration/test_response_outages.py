@@ -161,3 +161,17 @@ async def test_a_process_listens_anew_if_it_does_not_hear_of_what_it_is_told_was
 
     assert await cut_off.title(IMAGE.id) == [title]
     assert cut_off.responses.find(KEY) is not None
+
+
+async def test_what_lies_in_valkey_is_not_believed_before_its_drops_were_heard_of(
+    cache_url: str, gallery: MemoryGallery
+) -> None:
+    settings = cache_settings(cache_url, responses_max_bytes=0)
+    async with process_on(settings, gallery) as deaf, process_on(settings, gallery) as writer:
+        await eventually(lambda: deaf.cache.valkey.listener.is_listening)
+        await deaf.title(IMAGE.id)
+        await deaf.cache.valkey.listener._channel.close()  # its messages are late
+        deaf.cache.valkey.listener._channel.is_subscribed.set()
+        title = await change(writer)
+
+        assert await deaf.title(IMAGE.id) == [title]
