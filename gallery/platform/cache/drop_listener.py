@@ -79,6 +79,9 @@ class DropListener:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         await self._channel.close()
+        with suppress(Exception):  # as in `_tell`; then writers wait until it is over
+            async with asyncio.timeout(_CALL_SECONDS):
+                await self._drops.release(self.name)
 
     def dropped(self, drop: Drop) -> None:
         """Hears at once of a drop of this process, if it has heard of all before."""

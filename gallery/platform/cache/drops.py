@@ -104,6 +104,7 @@ class Drops:
     """The order of drops in one Valkey. Every method is one round trip."""
 
     def __init__(self, client: Redis) -> None:
+        self._client = client
         self._drop = client.register_script(_DROP)
         self._renew = client.register_script(_RENEW)
 
@@ -129,6 +130,10 @@ class Drops:
         answer = await self._renew([STATE], [fresh_epoch(), name, int(HOLDER_SECONDS * 1000)])
         epoch, number = answer
         return Position.of(epoch, number)
+
+    async def release(self, name: str) -> None:
+        """Gives the lease of a process back, so that nobody waits for it."""
+        await self._client.hdel(STATE, f"lease:{name}")
 
 
 def fresh_epoch() -> str:
