@@ -55,6 +55,7 @@ def _page(metrics: PrometheusMetrics) -> PrometheusPage:
 
     process = ProcessState(
         cache=None,
+        responses=None,
         pool_use=lambda: PoolUse(size=10, in_use=0, idle=0),
         parts_in_flight=lambda: 0,
         received_bytes=lambda: metrics.received_bytes,

@@ -17,7 +17,7 @@ from gallery.domain.ports import AlbumReader, ImageReader, TagReader, UnitOfWork
 from gallery.domain.processing_ports import ProcessedImages
 from gallery.domain.records import Records, RecordsOf
 from gallery.domain.upload_ports import ProgressBoard
-from gallery.platform.cache import Cache, CachedAlbumReader, CachedImageReader, CachedTagReader
+from gallery.platform.cache import Cache, CachedAlbumReader, CachedImageReader, CachedResponses, CachedTagReader
 from gallery.platform.cache import connect as connect_cache
 from gallery.platform.cache.documents import ValkeyDocumentStore
 from gallery.platform.cache.processed import connect_processed_images
@@ -90,6 +90,7 @@ class Container:
     checks: Mapping[str, Callable[[], Awaitable[None]]]
     counting: Counting | None
     documents: DocumentStore
+    responses: CachedResponses | None
 
 
 @asynccontextmanager
@@ -100,10 +101,18 @@ async def open_container(settings: Settings, others: OtherProcesses | None = Non
         async with (
             connect_storages(settings.storage) as storages,
             _connected_cache(settings) as cache,
+            _kept_responses(settings, cache) as responses,
             connect_progress(settings.cache) as progress,
             connect_processed_images(settings.cache) as processed,
         ):
-            services = _Services(engine=engine, storages=storages, cache=cache, progress=progress, processed=processed)
+            services = _Services(
+                engine=engine,
+                storages=storages,
+                cache=cache,
+                responses=responses,
+                progress=progress,
+                processed=processed,
+            )
             yield _wire(settings, services, others)
     finally:
         await engine.dispose()
@@ -130,6 +139,18 @@ async def _connected_cache(settings: Settings) -> AsyncIterator[Cache | None]:
         yield cache
 
 
+@asynccontextmanager
+async def _kept_responses(settings: Settings, cache: Cache | None) -> AsyncIterator[CachedResponses | None]:
+    if cache is None or not settings.cache.responses:
+        yield None
+        return
+    responses = CachedResponses(cache, settings.cache)
+    try:
+        yield responses
+    finally:
+        await responses.settle()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Services:
     """What the gallery is connected to."""
@@ -137,6 +158,7 @@ class _Services:
     engine: AsyncEngine
     storages: Storages
     cache: Cache | None
+    responses: CachedResponses | None
     progress: ProgressBoard
     processed: ProcessedImages
 
@@ -167,6 +189,7 @@ def _wire(settings: Settings, services: _Services, others: OtherProcesses | None
         checks=checks,
         counting=None if metrics is None else Counting(metrics=metrics, page=_metrics_page(metrics, services, others)),
         documents=LocalDocumentStore() if cache is None else ValkeyDocumentStore(cache),
+        responses=services.responses,
     )
 
 
@@ -305,6 +328,7 @@ def _metrics_page(metrics: PrometheusMetrics, services: _Services, others: Other
     engine, reports = services.engine, SqlLastReports(services.engine)
     process = ProcessState(
         cache=services.cache,
+        responses=None if services.responses is None else services.responses.metrics,
         pool_use=lambda: pool_use(engine),
         parts_in_flight=lambda: services.storages.objects.parts_in_flight,
         received_bytes=lambda: metrics.received_bytes,

@@ -117,5 +117,6 @@ def _parts(container: Container, stopping: asyncio.Event) -> WebParts:
         checks=container.checks,
         counting=container.counting,
         documents=container.documents,
+        responses=container.responses,
         stopping=stopping,
     )

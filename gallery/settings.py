@@ -158,6 +158,12 @@ class CacheSettings(Section):
     """How long statistics are kept, in seconds."""
     default_ttl_seconds: int = Field(default=3600, ge=1)
     """How long anything else is kept, in seconds."""
+    responses: bool = True
+    """Whether whole answers to queries are kept as well."""
+    responses_max_bytes: int = Field(default=64 * MEBIBYTE, ge=0)
+    """How much memory whole answers may take in each process, in bytes; 0 keeps them in Valkey alone."""
+    response_ttl_seconds: int = Field(default=30 * 60, ge=1)
+    """How long a whole answer is kept, in seconds."""
     jitter: float = Field(default=0.1, ge=0, le=0.5)
     """By which share lifetimes vary at random, so that they do not all end together."""
 

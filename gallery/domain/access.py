@@ -26,6 +26,11 @@ class Viewer:
     id: UserId
     rights: frozenset[Right]
 
+    @property
+    def scope(self) -> str:
+        """What tells apart viewers who may be shown different things: what is kept for one is never for another."""
+        return f"{self.id.hex}:{','.join(sorted(self.rights))}"
+
 
 LOCAL_ADMINISTRATOR = Viewer(
     id=UserId(UUID("00000000-0000-7000-8000-000000000001")),

@@ -12,18 +12,21 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Route, WebSocketRoute
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gallery.domain.document_ports import DocumentStore
 from gallery.domain.metrics import NO_METRICS
 from gallery.domain.ports import ObjectStorage
+from gallery.domain.response_ports import ResponseCache
 from gallery.settings import Settings
 from gallery.web.base_url import base_url_for
-from gallery.web.compression import compressed
+from gallery.web.compression import Codings, compressed
 from gallery.web.graphiql import graphiql_assets
 from gallery.web.graphql.context import UseCases
 from gallery.web.graphql.endpoint import GraphQLEndpoint
+from gallery.web.graphql.kept import ResponseKeeper
 from gallery.web.graphql.persisted import OperationSource
+from gallery.web.graphql.quick import QuickAnswers
 from gallery.web.graphql.schema import schema, schema_text
 from gallery.web.graphql.transport_ws import Limits
 from gallery.web.graphql.trusted import trusted_documents
@@ -42,8 +45,8 @@ class WebParts:
     """What the web application is made of.
 
     `checks` say how each dependency is, by its name. Without `counting` nothing is counted, without `documents` there
-    are no persisted queries. Setting `stopping` makes the gallery unready, so that a load balancer sends it nothing new
-    before it stops.
+    are no persisted queries, without `responses` no answer is kept. Setting `stopping` makes the gallery unready, so
+    that a load balancer sends it nothing new before it stops.
     """
 
     use_cases: UseCases
@@ -52,6 +55,7 @@ class WebParts:
     settings: Settings
     counting: Counting | None = None
     documents: DocumentStore | None = None
+    responses: ResponseCache | None = None
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
 
 
@@ -65,6 +69,7 @@ def create_web_app(parts: WebParts) -> Starlette:
     base_url = base_url_for(parts.settings.server)
     metrics = NO_METRICS if parts.counting is None else parts.counting.metrics
     operations = OperationSource(schema, _told_documents(parts), trusted)
+    keeper = _keeper(parts)
     graphql = GraphQLEndpoint(
         schema,
         parts.use_cases,
@@ -74,6 +79,7 @@ def create_web_app(parts: WebParts) -> Starlette:
         stopping=parts.stopping,
         metrics=metrics,
         operations=operations,
+        keeper=keeper,
     )
     sockets = WebSocketEndpoint(
         schema=schema,
@@ -91,7 +97,7 @@ def create_web_app(parts: WebParts) -> Starlette:
         yield
         await asyncio.gather(graphql.settle(), sockets.settle())
 
-    route = Route(GRAPHQL_PATH, compressed(graphql) if parts.settings.server.compression else graphql)
+    route = Route(GRAPHQL_PATH, _outermost(parts, graphql, keeper))
     app = _Web(
         routes=_routes(parts, route, sockets),
         middleware=middleware(parts.settings.server, metrics),
@@ -132,6 +138,27 @@ def _socket_limits(settings: Settings) -> Limits:
         init_timeout_seconds=settings.graphql.connection_init_timeout_seconds,
         max_message_bytes=settings.uploads.max_field_size,
         max_operations=settings.graphql.max_socket_operations,
+    )
+
+
+def _keeper(parts: WebParts) -> ResponseKeeper | None:
+    if parts.responses is None:
+        return None
+    return ResponseKeeper(parts.responses, Codings(enabled=parts.settings.server.compression))
+
+
+def _outermost(parts: WebParts, graphql: GraphQLEndpoint, keeper: ResponseKeeper | None) -> ASGIApp:
+    """The endpoint with what stands before it: answers that are kept need nothing of it, and are compressed already."""
+    app = compressed(graphql) if parts.settings.server.compression else graphql
+    if keeper is None:
+        return app
+    return QuickAnswers(
+        app,
+        keeper,
+        base_url_for(parts.settings.server),
+        metrics=NO_METRICS if parts.counting is None else parts.counting.metrics,
+        graphiql=not parts.settings.graphql.only_trusted,
+        patience_seconds=parts.settings.uploads.progress_timeout_seconds,
     )
 
 

@@ -35,6 +35,7 @@ class Process:
         self.supervised = True
         state = ProcessState(
             cache=None,
+            responses=None,
             pool_use=lambda: PoolUse(size=10, in_use=3, idle=2),
             parts_in_flight=lambda: 4,
             received_bytes=lambda: self.metrics.received_bytes,

@@ -17,8 +17,8 @@ from starlette.requests import HTTPConnection, Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from gallery.domain.access import LOCAL_ADMINISTRATOR
 from gallery.domain.metrics import NO_METRICS, WebMetrics
+from gallery.domain.response_ports import KeptResponse
 from gallery.settings import UploadSettings
 from gallery.web.body import ClientDisconnectedError, RequestBody
 from gallery.web.errors import InternalError, RequestCode, RequestError
@@ -33,6 +33,7 @@ from gallery.web.graphql.execution import (
     run_subscription,
 )
 from gallery.web.graphql.idempotency import first_answer, key_in
+from gallery.web.graphql.kept import ResponseKeeper, asked_of
 from gallery.web.graphql.leaving import WhileSomebodyWaits
 from gallery.web.graphql.measuring import MeasuredOperation
 from gallery.web.graphql.negotiation import MediaType, Wish, wish
@@ -50,6 +51,7 @@ from gallery.web.graphql.sse import EventStream, only
 from gallery.web.graphql.validation import RefusedDocumentError
 from gallery.web.middleware.request_ids import new_request_id
 from gallery.web.multipart import MultipartRequest
+from gallery.web.viewers import viewer_of
 
 log = logging.getLogger(__name__)
 
@@ -93,6 +95,7 @@ class GraphQLEndpoint:
         stopping: asyncio.Event | None = None,
         metrics: WebMetrics = NO_METRICS,
         operations: OperationSource | None = None,
+        keeper: ResponseKeeper | None = None,
     ) -> None:
         self._schema = schema
         self._operations = operations or OperationSource(schema)
@@ -102,6 +105,7 @@ class GraphQLEndpoint:
         self._graphiql = graphiql
         self._stopping = stopping or asyncio.Event()
         self._metrics = metrics
+        self._keeper = keeper
         self._mutations: set[asyncio.Task[ExecutionResult]] = set()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -129,12 +133,7 @@ class GraphQLEndpoint:
                 return _page(request.scope)
             media_type = wanted.require()
             exchange = _Exchange(request=request, body=body, request_id=request_id, wish=wanted, media_type=media_type)
-            answer = await self._answer(exchange)
-            if isinstance(answer, _Subscription):
-                return EventStream(answer.results, self._stopping)
-            if media_type is MediaType.EVENTS:
-                return EventStream(only(orjson.dumps(answer.content)), self._stopping)
-            return response_of(answer, media_type)
+            return self._sent(await self._answer(exchange), media_type)
         except ClientDisconnectedError:
             raise
         except RequestError as error:
@@ -143,7 +142,16 @@ class GraphQLEndpoint:
             log.exception("a request failed: %s", request_id)
             return refusal(InternalError(request_id), request_id, media_type)
 
-    async def _answer(self, exchange: _Exchange) -> Answer | _Subscription:
+    def _sent(self, answer: Answer | _Subscription | Response, media_type: MediaType) -> Response:
+        if isinstance(answer, Response):
+            return answer
+        if isinstance(answer, _Subscription):
+            return EventStream(answer.results, self._stopping)
+        if media_type is MediaType.EVENTS:
+            return EventStream(only(orjson.dumps(answer.content)), self._stopping)
+        return response_of(answer, media_type)
+
+    async def _answer(self, exchange: _Exchange) -> Answer | _Subscription | Response:
         request, body = exchange.request, exchange.body
         if request.method == "GET":
             parameters = parameters_in_url(request.query_params)
@@ -160,7 +168,7 @@ class GraphQLEndpoint:
         parameters = parameters_in_json(await body.read_all(self._uploads.max_field_size))
         return await self._execute(exchange, parameters)
 
-    async def _answer_multipart(self, exchange: _Exchange) -> Answer | _Subscription:
+    async def _answer_multipart(self, exchange: _Exchange) -> Answer | _Subscription | Response:
         """Executes while the files arrive."""
         incoming = MultipartRequest(exchange.body, exchange.request.headers["content-type"], self._uploads)
         with self._metrics.receiving(lambda: exchange.body.received_bytes):
@@ -174,13 +182,13 @@ class GraphQLEndpoint:
             return with_error(answer, incoming.error, exchange.request_id)
         return answer
 
-    async def _execute(self, exchange: _Exchange, parameters: Parameters) -> Answer | _Subscription:
+    async def _execute(self, exchange: _Exchange, parameters: Parameters) -> Answer | _Subscription | Response:
         with MeasuredOperation(self._metrics) as measured:
             return await self._execute_measured(exchange, parameters, measured)
 
     async def _execute_measured(
         self, exchange: _Exchange, parameters: Parameters, measured: MeasuredOperation
-    ) -> Answer | _Subscription:
+    ) -> Answer | _Subscription | Response:
         try:
             parameters, operation = await self._operations.prepare(parameters)
         except RefusedDocumentError as refused:
@@ -193,14 +201,17 @@ class GraphQLEndpoint:
         if operation.kind is OperationType.SUBSCRIPTION:
             results = run_subscription(self._schema, operation, parameters.variables, context)
             return _Subscription(results=_encoded(results, context, measured))
-        result = await self._run(exchange, operation, parameters.variables, context)
-        measured.ended(result, context)
-        content = format_result(result, exchange.request_id)
-        return _answer(exchange, result, await first_answer(context, parameters, operation, content))
+        ended = await self._run(exchange, operation, parameters.variables, context)
+        if isinstance(ended, Response):
+            measured.found()
+            return ended
+        measured.ended(ended, context)
+        content = format_result(ended, exchange.request_id)
+        return _answer(exchange, ended, await first_answer(context, parameters, operation, content))
 
     def _context(self, exchange: _Exchange, *, idempotency_key: str | None) -> Context:
         return Context(
-            viewer=LOCAL_ADMINISTRATOR,
+            viewer=viewer_of(exchange.request.scope),
             use_cases=self._use_cases,
             base_url=self._base_url(exchange.request),
             request_id=exchange.request_id,
@@ -210,17 +221,31 @@ class GraphQLEndpoint:
 
     async def _run(
         self, exchange: _Exchange, operation: PreparedOperation, variables: dict[str, Any], context: Context
-    ) -> ExecutionResult:
-        running = self._operations.executor.run(operation, variables, context)
+    ) -> ExecutionResult | Response:
         if operation.kind is OperationType.MUTATION:
-            task = asyncio.create_task(running)
-            self._mutations.add(task)
-            task.add_done_callback(self._mutations.discard)
-            return await asyncio.shield(task)
+            mutation = asyncio.create_task(self._operations.executor.run(operation, variables, context))
+            self._mutations.add(mutation)
+            mutation.add_done_callback(self._mutations.discard)
+            return await asyncio.shield(mutation)
+        reading = self._read(exchange, operation, variables, context)
         if not exchange.body.is_complete:  # the task that reads it will notice if the client goes away
-            return await running
+            return await reading
         async with WhileSomebodyWaits(exchange.body):
-            return await running
+            return await reading
+
+    async def _read(
+        self, exchange: _Exchange, operation: PreparedOperation, variables: dict[str, Any], context: Context
+    ) -> ExecutionResult | Response:
+        """The answer to a query, from those that are kept if it may be one of them."""
+
+        async def execute(context: Context) -> ExecutionResult:
+            return await self._operations.executor.run(operation, variables, context)
+
+        asked = asked_of(exchange.request.scope)
+        if self._keeper is None or asked is None:
+            return await execute(context)
+        found = await self._keeper.run(asked, operation, variables, context, execute)
+        return await self._keeper.response(found, asked) if isinstance(found, KeptResponse) else found
 
 
 def _answer(exchange: _Exchange, result: ExecutionResult, content: dict[str, Any]) -> Answer:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from gallery.domain.access import GALLERY_ITSELF, LOCAL_ADMINISTRATOR, Right, Viewer, require
@@ -32,3 +34,11 @@ def test_the_administrator_and_the_gallery_may_do_everything(viewer: Viewer) -> 
 
 def test_what_the_gallery_does_by_itself_is_told_apart_from_the_administrator() -> None:
     assert GALLERY_ITSELF.id != LOCAL_ADMINISTRATOR.id
+
+
+def test_viewers_who_may_see_different_things_have_different_scopes() -> None:
+    reader = replace(LOCAL_ADMINISTRATOR, rights=frozenset({Right.READ}))
+    scopes = {viewer.scope for viewer in (LOCAL_ADMINISTRATOR, reader, GALLERY_ITSELF)}
+
+    assert len(scopes) == 3
+    assert replace(LOCAL_ADMINISTRATOR).scope == LOCAL_ADMINISTRATOR.scope
