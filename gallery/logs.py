@@ -25,8 +25,11 @@ from gallery.web.errors import AbortedResponseError
 _LIBRARIES_THAT_TELL_SECRETS: Final = ("aiobotocore", "botocore", "httpx", "redis", "sqlalchemy", "urllib3")
 """Below WARNING these write headers, signatures, or statements with their values."""
 
-_LIBRARIES_THAT_TELL_TOO_MUCH: Final = ("alembic", "pyvips")
+_LIBRARIES_THAT_TELL_TOO_MUCH: Final = ("alembic",)
 """At INFO these write about every step of what they do."""
+
+_LIBRARIES_THAT_JUDGE_FILES: Final = ("pyvips",)
+"""These warn of what is odd about the files of clients, which are refused, or shown all the same."""
 
 _USER_INFO = re.compile(r"://[^\s/\"'<>]*@")
 """User name and password of an address."""
@@ -47,6 +50,8 @@ def configure_logging(settings: LogSettings, stream: TextIO | None = None) -> No
     logging.getLogger("gallery").setLevel(level)
     for name in (*_LIBRARIES_THAT_TELL_SECRETS, *_LIBRARIES_THAT_TELL_TOO_MUCH):
         logging.getLogger(name).setLevel(max(level, logging.WARNING))
+    for name in _LIBRARIES_THAT_JUDGE_FILES:
+        logging.getLogger(name).setLevel(max(level, logging.ERROR))
     _adopt_uvicorn()
     logging.captureWarnings(capture=True)
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False  # no line tells of these

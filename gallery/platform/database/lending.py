@@ -81,6 +81,8 @@ class LendingPool(AsyncAdaptedQueuePool):
     `watchers` are told of each statement on a loan before it is sent.
     """
 
+    _sqla_logger_namespace = "sqlalchemy.pool.LendingPool"  # else it would log as one of the gallery's modules
+
     def __init__(self, *args: Any, **settings: Any) -> None:  # noqa: ANN401  # as those of its parent
         super().__init__(*args, **settings)
         self.idle: list[Loan] = []
