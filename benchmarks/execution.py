@@ -23,7 +23,7 @@ from gallery.domain.pages import Edge, Page, Position
 from gallery.web.graphql import execution
 from gallery.web.graphql.compiled import CompiledOperations
 from gallery.web.graphql.context import Context
-from gallery.web.graphql.execution import Documents
+from gallery.web.graphql.documents import Documents
 from gallery.web.graphql.schema import schema
 from tests.entities import ADA, a_rendition, a_tag, after, an_album, an_image
 
@@ -33,7 +33,7 @@ RENDITIONS = {image.id: tuple(a_rendition(image, size) for size in RenditionSize
 TAGS = tuple(a_tag(f"tag {number}") for number in range(3))
 ALBUMS = tuple(an_album(f"Album {number}") for number in range(2))
 EDGES = tuple(Edge(position=Position(image.uploaded_at, image.id), item=image) for image in IMAGES)
-PAGE = Page(edges=EDGES, has_next=True, has_previous=False)
+PAGE: Page[Any] = Page.of(EDGES, has_next=True, has_previous=False)
 
 
 def reader(**answers: Callable[[Any], Any]) -> SimpleNamespace:
@@ -57,10 +57,13 @@ def a_context() -> Context:
     """A request whose readers answer from memory."""
     images = reader(renditions=RENDITIONS.__getitem__)
     images.list_page = list_page
+    tags = reader(by_image=lambda _: TAGS)
+    albums = reader(by_image=lambda _: ALBUMS, image_counts=lambda _: len(IMAGES))
     use_cases = SimpleNamespace(
+        records=lambda _fields: SimpleNamespace(images=images, tags=tags, albums=albums),
         image_reader=images,
-        tag_reader=reader(by_image=lambda _: TAGS),
-        album_reader=reader(by_image=lambda _: ALBUMS, image_counts=lambda _: len(IMAGES)),
+        tag_reader=tags,
+        album_reader=albums,
     )
     return Context(viewer=ADA, use_cases=cast("Any", use_cases), base_url="http://gallery.example", request_id="1")
 

@@ -112,7 +112,11 @@ class MeasuredProcess:
 
     def rest(self) -> None:
         """Notes what it takes while it has nothing to do."""
-        self.idle_bytes = sum(each.memory_info().rss for each in self._tree())
+        self.idle_bytes = self.resident_bytes()
+
+    def resident_bytes(self) -> int:
+        """Resident memory now, with that of its own processes."""
+        return sum(each.memory_info().rss for each in self._tree())
 
     def peak_bytes(self) -> int:
         """The most resident memory that it ever had, as the kernel counts it (`VmHWM`; Linux alone tells)."""

@@ -29,7 +29,7 @@ _PAGE = f"query Page($first: Int!) {{ images(first: $first) {{ nodes {{ {_IMAGE}
 _TAGGED = f"""query Tagged($first: Int!, $tags: [String!]) {{
   images(first: $first, filter: {{tags: $tags}}) {{ nodes {{ {_IMAGE} }} pageInfo {{ hasNextPage }} }}
 }}"""
-_ONE = f"query One($id: ID!) {{ image(id: $id) {{ {_IMAGE} }} }}"
+IMAGE_BY_ID = f"query One($id: ID!) {{ image(id: $id) {{ {_IMAGE} }} }}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,9 +70,16 @@ def queries(images: int) -> dict[str, Query]:
         "image": Query(
             title="one nested image",
             operation="One",
-            text=_ONE,
+            text=IMAGE_BY_ID,
             variables={"id": f"img_{identifier(1, images - 1).hex}"},
             is_complete=lambda data: data["image"] is not None,
+        ),
+        "nothing": Query(
+            title="nothing, which shows what a request costs besides its data",
+            operation="Nothing",
+            text="query Nothing { __typename }",
+            variables={},
+            is_complete=lambda data: data == {"__typename": "Query"},
         ),
     }
 

@@ -58,7 +58,9 @@ PEERS: Final[Mapping[str, Peer]] = {
 }
 GALLERIES: Final[Mapping[str, Mapping[str, str]]] = {
     "no-cache": {"GALLERY_CACHE__ENABLED": "false"},
-    "cached": {},
+    "cached": {"GALLERY_CACHE__RESPONSES": "false"},
+    "responses": {},
+    "responses-valkey": {"GALLERY_CACHE__RESPONSES_MAX_BYTES": "0"},
 }
 
 

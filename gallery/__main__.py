@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import gc
 import sys
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from typer import Typer
 
 _INTERRUPTED = 130
@@ -20,17 +23,30 @@ def main() -> None:
         sys.exit(_INTERRUPTED)
 
 
+def serving_process() -> None:
+    """Runs one of several processes that serve, for the one that starts them."""
+    with _importing():
+        from gallery.cli.serving_process import main as serve  # noqa: PLC0415  # as below
+    serve()
+
+
 def _command_line() -> Typer:
-    """The commands. What importing them makes lives as long as the process: looking for garbage in it is wasted time.
+    """The commands."""
+    with _importing():
+        from gallery.cli import app  # noqa: PLC0415  # takes a second, in which people change their minds
+    return app
+
+
+@contextmanager
+def _importing() -> Iterator[None]:
+    """What is imported lives as long as the process: looking for garbage in it is wasted time.
 
     That is a third of what `gallery --help` takes.
     """
     gc.disable()
-    from gallery.cli import app  # noqa: PLC0415  # takes a second, in which people change their minds
-
+    yield
     gc.freeze()
     gc.enable()
-    return app
 
 
 if __name__ == "__main__":

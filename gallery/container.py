@@ -12,11 +12,12 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from gallery.domain.document_ports import DocumentStore
 from gallery.domain.events import Event
 from gallery.domain.images import RenditionSize
-from gallery.domain.metrics import NO_METRICS, UploadMetrics
+from gallery.domain.metrics import NO_METRICS, OtherProcesses, UploadMetrics
 from gallery.domain.ports import AlbumReader, ImageReader, TagReader, UnitOfWorkFactory
 from gallery.domain.processing_ports import ProcessedImages
+from gallery.domain.records import Records, RecordsOf
 from gallery.domain.upload_ports import ProgressBoard
-from gallery.platform.cache import Cache, CachedAlbumReader, CachedImageReader, CachedTagReader
+from gallery.platform.cache import Cache, CachedAlbumReader, CachedImageReader, CachedResponses, CachedTagReader
 from gallery.platform.cache import connect as connect_cache
 from gallery.platform.cache.documents import ValkeyDocumentStore
 from gallery.platform.cache.processed import connect_processed_images
@@ -29,6 +30,7 @@ from gallery.platform.database.images import SqlImageReader
 from gallery.platform.database.intents import SqlIntentStore
 from gallery.platform.database.migrate import NotMigratedError, is_current
 from gallery.platform.database.named_objects import SqlNamedObjects
+from gallery.platform.database.selecting import SelectingRecords
 from gallery.platform.database.storage_reports import SqlLastReports
 from gallery.platform.database.tags import SqlTagReader
 from gallery.platform.database.unit_of_work import sql_units_of_work
@@ -36,7 +38,7 @@ from gallery.platform.documents import LocalDocumentStore
 from gallery.platform.identity import JwtVerifier, SigningKeys
 from gallery.platform.imaging.inspect import VipsImageInspector
 from gallery.platform.imaging.renditions import VipsImageRenderer
-from gallery.platform.imaging.verify import VipsImageVerifier
+from gallery.platform.imaging.verify import DecodingLimits, VipsImageVerifier
 from gallery.platform.jobs.counts import job_counts
 from gallery.platform.jobs.held import PgHeldJobs
 from gallery.platform.jobs.queue import PgJobQueue
@@ -81,6 +83,9 @@ HEARTBEAT_SECONDS = 5.0
 """How often a process says that its uploads and its work on idempotency keys go on."""
 
 
+_Readers = tuple[ImageReader, TagReader, AlbumReader]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Container:
     """One gallery, wired. `checks` say whether a dependency answers: they pass or raise. It may count nothing."""
@@ -94,21 +99,30 @@ class Container:
     checks: Mapping[str, Callable[[], Awaitable[None]]]
     counting: Counting | None
     documents: DocumentStore
+    responses: CachedResponses | None
 
 
 @asynccontextmanager
-async def open_container(settings: Settings) -> AsyncIterator[Container]:
-    """A gallery on the services of the settings; nothing is asked of them yet."""
+async def open_container(settings: Settings, others: OtherProcesses | None = None) -> AsyncIterator[Container]:
+    """A gallery on the services of the settings; nothing is asked of them yet. There may be other processes."""
     engine = create_engine(database_url(settings), settings.database)
     try:
         async with (
             connect_storages(settings.storage) as storages,
             _connected_cache(settings) as cache,
+            _kept_responses(settings, cache) as responses,
             connect_progress(settings.cache) as progress,
             connect_processed_images(settings.cache) as processed,
         ):
-            services = _Services(engine=engine, storages=storages, cache=cache, progress=progress, processed=processed)
-            yield _wire(settings, services)
+            services = _Services(
+                engine=engine,
+                storages=storages,
+                cache=cache,
+                responses=responses,
+                progress=progress,
+                processed=processed,
+            )
+            yield _wire(settings, services, others)
     finally:
         await engine.dispose()
 
@@ -134,6 +148,18 @@ async def _connected_cache(settings: Settings) -> AsyncIterator[Cache | None]:
         yield cache
 
 
+@asynccontextmanager
+async def _kept_responses(settings: Settings, cache: Cache | None) -> AsyncIterator[CachedResponses | None]:
+    if cache is None or not settings.cache.responses:
+        yield None
+        return
+    responses = CachedResponses(cache, settings.cache)
+    try:
+        yield responses
+    finally:
+        await responses.settle()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Services:
     """What the gallery is connected to."""
@@ -141,11 +167,12 @@ class _Services:
     engine: AsyncEngine
     storages: Storages
     cache: Cache | None
+    responses: CachedResponses | None
     progress: ProgressBoard
     processed: ProcessedImages
 
 
-def _wire(settings: Settings, services: _Services) -> Container:
+def _wire(settings: Settings, services: _Services, others: OtherProcesses | None) -> Container:
     engine, storages, cache = services.engine, services.storages, services.cache
     directory = TokenDirectory(SqlAccountReader(engine))
     on_commit = forgetting_tokens(
@@ -172,8 +199,9 @@ def _wire(settings: Settings, services: _Services) -> Container:
         use_cases=_use_cases(settings, services, units_of_work, sweep, directory, metrics or NO_METRICS),
         worker=Worker(database_url=database_url(settings), work=background, settings=settings.worker),
         checks=checks,
-        counting=None if metrics is None else Counting(metrics=metrics, page=_metrics_page(metrics, services)),
+        counting=None if metrics is None else Counting(metrics=metrics, page=_metrics_page(metrics, services, others)),
         documents=LocalDocumentStore() if cache is None else ValkeyDocumentStore(cache),
+        responses=services.responses,
     )
 
 
@@ -183,11 +211,21 @@ async def _check_database(engine: AsyncEngine) -> None:
         raise NotMigratedError
 
 
-def _readers(engine: AsyncEngine, cache: Cache | None) -> tuple[ImageReader, TagReader, AlbumReader]:
+def _readers(engine: AsyncEngine, cache: Cache | None) -> _Readers:
     images, tags, albums = SqlImageReader(engine), SqlTagReader(engine), SqlAlbumReader(engine)
     if cache is None:
         return images, tags, albums
     return CachedImageReader(images, cache), CachedTagReader(tags, cache), CachedAlbumReader(albums, cache)
+
+
+def _records(
+    engine: AsyncEngine, readers: tuple[ImageReader, TagReader, AlbumReader], cache: Cache | None
+) -> RecordsOf:
+    """Without a cache no more is read than somebody looks at; a cache keeps things whole."""
+    images, tags, albums = readers
+    whole = Records(images=images, tags=tags, albums=albums)
+    selecting = SelectingRecords(engine)
+    return lambda fields: whole if fields is None or cache is not None else selecting(fields)
 
 
 async def _tell_nobody(_events: Sequence[Event]) -> None:
@@ -203,11 +241,13 @@ def _use_cases(
     metrics: UploadMetrics,
 ) -> UseCases:
     storages = services.storages
-    images, tags, albums = _readers(services.engine, services.cache)
+    images, tags, albums = readers = _readers(services.engine, services.cache)
     heartbeat = Heartbeat(units_of_work, interval_seconds=HEARTBEAT_SECONDS)
     recorder = Recorder(units_of_work)
     inspector = VipsImageInspector(max_pixels=settings.uploads.max_pixels)
+    verifier = _verifier(settings)
     return UseCases(
+        records=_records(services.engine, readers, services.cache),
         image_reader=images,
         tag_reader=tags,
         album_reader=albums,
@@ -218,6 +258,7 @@ def _use_cases(
             unit_of_work=units_of_work,
             storage=storages.objects,
             inspector=inspector,
+            verifier=verifier,
             intents=Intents(units_of_work, SqlIntentStore(services.engine), paths=ObjectPaths(), heartbeat=heartbeat),
             recorder=recorder,
             limits=UploadLimits(max_file_size_bytes=settings.uploads.max_file_size, head_bytes=HEAD_BYTES),
@@ -233,7 +274,7 @@ def _use_cases(
                 check=StagedFileCheck(
                     storage=storages.objects,
                     inspector=inspector,
-                    verifier=VipsImageVerifier(max_pixels=settings.uploads.max_pixels),
+                    verifier=verifier,
                     head_bytes=HEAD_BYTES,
                 ),
                 recorder=recorder,
@@ -305,10 +346,11 @@ def _sweep(engine: AsyncEngine, units_of_work: UnitOfWorkFactory, storages: Stor
     )
 
 
-def _metrics_page(metrics: PrometheusMetrics, services: _Services) -> PrometheusPage:
+def _metrics_page(metrics: PrometheusMetrics, services: _Services, others: OtherProcesses | None) -> PrometheusPage:
     engine, reports = services.engine, SqlLastReports(services.engine)
     process = ProcessState(
         cache=services.cache,
+        responses=None if services.responses is None else services.responses.metrics,
         pool_use=lambda: pool_use(engine),
         parts_in_flight=lambda: services.storages.objects.parts_in_flight,
         received_bytes=lambda: metrics.received_bytes,
@@ -317,7 +359,12 @@ def _metrics_page(metrics: PrometheusMetrics, services: _Services) -> Prometheus
     async def read_figures() -> DatabaseFigures:
         return DatabaseFigures(jobs=await job_counts(engine), reports=await reports.all())
 
-    return PrometheusPage(metrics, process, DatabaseState(read_figures))
+    return PrometheusPage(metrics, process, DatabaseState(read_figures), others)
+
+
+def _verifier(settings: Settings) -> VipsImageVerifier:
+    limits = DecodingLimits(max_pixels=settings.uploads.max_pixels, kept_bytes_of_file=settings.storage.part_size_bytes)
+    return VipsImageVerifier(limits)
 
 
 def _renderer(settings: Settings) -> VipsImageRenderer:

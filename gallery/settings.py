@@ -15,7 +15,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from gallery.settings_auth import AuthSettings, ClientSettings
 from gallery.settings_graphql import GraphQLSettings
-from gallery.settings_types import CommaSeparated, Folder, Section, check_scheme
+from gallery.settings_types import MAX_PROCESSES, CommaSeparated, Folder, Processes, Section, check_scheme
 
 MEBIBYTE = 1024 * 1024
 LOOPBACK_HOSTS = frozenset({"127.0.0.1", "localhost", "::1"})
@@ -56,6 +56,9 @@ class ServerSettings(Section):
     """Address to listen on. Anything but loopback needs GALLERY_AUTH__MODE, `token` or `open`."""
     port: int = Field(default=8000, ge=0, le=65535)
     """TCP port to listen on; 0 takes a free one."""
+    workers: Processes = Field(default=1, ge=1, le=MAX_PROCESSES)
+    """How many processes answer requests; `auto` for one on each processor core. They tell each other through Valkey,
+    so more than one needs the cache."""
     public_url: HttpUrl | None = None
     """The address under which clients reach the gallery, for the URLs in answers, such as https://photos.example.
     Unset: the address that each request was sent to."""
@@ -78,7 +81,7 @@ class DatabaseSettings(Section):
     url: SecretStr | None = None
     """Where PostgreSQL is: postgresql://user:password@host:5432/name. Unset: an embedded server is started."""
     pool_size: int = Field(default=10, ge=1, le=1000)
-    """How many connections a process keeps at most."""
+    """How many connections a process keeps at most; fewer where PostgreSQL has no room for those of all workers."""
     pool_timeout_seconds: float = Field(default=10, gt=0)
     """How long a request waits for a free connection before it is refused, in seconds."""
     statement_timeout_seconds: float = Field(default=30, gt=0)
@@ -148,6 +151,12 @@ class CacheSettings(Section):
     """How long statistics are kept, in seconds."""
     default_ttl_seconds: int = Field(default=3600, ge=1)
     """How long anything else is kept, in seconds."""
+    responses: bool = True
+    """Whether whole answers to queries are kept as well."""
+    responses_max_bytes: int = Field(default=64 * MEBIBYTE, ge=0)
+    """How much memory whole answers may take in each process, in bytes; 0 keeps them in Valkey alone."""
+    response_ttl_seconds: int = Field(default=30 * 60, ge=1)
+    """How long a whole answer is kept, in seconds."""
     jitter: float = Field(default=0.1, ge=0, le=0.5)
     """By which share lifetimes vary at random, so that they do not all end together."""
 
@@ -295,6 +304,16 @@ class Settings(BaseSettings):
     log: LogSettings = LogSettings()
     metrics: MetricsSettings = MetricsSettings()
     client: ClientSettings = ClientSettings()
+
+    @model_validator(mode="after")
+    def _processes_hear_each_other(self) -> Self:
+        if self.server.workers > 1 and not self.cache.enabled:
+            message = (
+                "GALLERY_SERVER__WORKERS is more than 1 and GALLERY_CACHE__ENABLED is false: processes tell each other "
+                "of uploads, images and persisted queries through Valkey; enable it, or run one process"
+            )
+            raise ValueError(message)
+        return self
 
     @property
     def storage_is_embedded(self) -> bool:

@@ -16,9 +16,11 @@ import uvicorn
 from starlette.types import ASGIApp, Receive, Scope, Send
 from strawberry.schema.config import StrawberryConfig
 
+from gallery.cli.http import Http
 from gallery.cli.websockets import WebSockets
 from gallery.domain.errors import GalleryError, NotFoundError
 from gallery.domain.ports import StoredObject
+from gallery.domain.records import Records
 from gallery.services.uploads import UploadLimits, UploadService
 from gallery.settings import UploadSettings
 from gallery.web.authentication import OPEN, Authentication
@@ -229,15 +231,20 @@ class GraphQLServer:
             unit_of_work=self.gallery.unit_of_work,
             storage=self.storage,
             inspector=self.gallery.inspector,
+            verifier=self.gallery.verifier,
             intents=self.gallery.intents,
             recorder=self.gallery.recorder,
             limits=UploadLimits(max_file_size_bytes=limits.max_file_size, head_bytes=16),
         )
+        images = MemoryImageReader(self.gallery.database)
+        tags = MemoryTagReader(self.gallery.database)
+        albums = MemoryAlbumReader(self.gallery.database)
         self.use_cases = OddUseCases(
             oddities=self.oddities,
-            image_reader=MemoryImageReader(self.gallery.database),
-            tag_reader=MemoryTagReader(self.gallery.database),
-            album_reader=MemoryAlbumReader(self.gallery.database),
+            records=lambda _fields: Records(images=images, tags=tags, albums=albums),
+            image_reader=images,
+            tag_reader=tags,
+            album_reader=albums,
             images=self.gallery.images,
             tags=self.gallery.tags,
             albums=self.gallery.albums,
@@ -400,6 +407,7 @@ async def listening(*, ping_seconds: float = 20) -> AsyncIterator[Listener]:
             listener,
             log_level="warning",
             lifespan="off",
+            http=Http,  # type: ignore[arg-type]  # of another base class: see there
             ws=WebSockets,
             ws_ping_interval=ping_seconds,
             ws_ping_timeout=ping_seconds,

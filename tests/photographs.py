@@ -73,6 +73,13 @@ def progressive_jpeg(width_px: int = WIDTH_PX, height_px: int = HEIGHT_PX) -> by
     return _bytes(picture(width_px, height_px).jpegsave_buffer(interlace=True))
 
 
+def grainy_jpeg(*, interlace: bool = False, restart_interval: int = 0) -> bytes:
+    """A JPEG file with much coded data, in several scans or with restart markers after so many units."""
+    grain = pyvips.Image.gaussnoise(WIDTH_PX, HEIGHT_PX, sigma=20, mean=0, seed=1)
+    image = (picture() + grain).cast("uchar").copy(interpretation="srgb")
+    return _bytes(image.jpegsave_buffer(interlace=interlace, restart_interval=restart_interval))
+
+
 def jpeg_with_long_header(padding_bytes: int) -> bytes:
     """A JPEG file with that many bytes of application data ahead of the size of the image."""
     plain = jpeg()
@@ -84,6 +91,11 @@ def jpeg_with_long_header(padding_bytes: int) -> bytes:
 def cmyk_jpeg(width_px: int = WIDTH_PX, height_px: int = HEIGHT_PX) -> bytes:
     """A JPEG file for print: four inks and their profile."""
     return _bytes(picture(width_px, height_px).icc_transform("cmyk", embedded=False).jpegsave_buffer())
+
+
+def bare_cmyk_jpeg() -> bytes:
+    """A JPEG file of four inks that does not say which ones."""
+    return _bytes(picture().icc_transform("cmyk", embedded=False).jpegsave_buffer(keep="none"))
 
 
 def wide_gamut_jpeg() -> bytes:
@@ -196,3 +208,9 @@ def _pages(width_px: int, height_px: int, frames: int) -> pyvips.Image:
 def _bytes(encoded: object) -> bytes:
     assert isinstance(encoded, bytes)
     return encoded
+
+
+def with_long_header(jpeg_file: bytes, size_bytes: int) -> bytes:
+    """A JPEG file with so many bytes of descriptions before its picture, as layered editors write them."""
+    segment = b"\xff\xed\xff\xff" + bytes(65_533)
+    return jpeg_file[:2] + segment * -(-size_bytes // len(segment)) + jpeg_file[2:]

@@ -122,10 +122,16 @@ async def one(pool: Pool, variables: Mapping[str, Any], base_url: str) -> Answer
     return {"image": (await images(pool, rows, base_url))[0] if rows else None}
 
 
+async def nothing(_pool: Pool, _variables: Mapping[str, Any], _base_url: str) -> Answer:
+    """No image at all."""
+    return {"__typename": "Query"}
+
+
 OPERATIONS: Mapping[str, Callable[[Pool, Mapping[str, Any], str], Awaitable[Answer]]] = {
     "Page": page,
     "Tagged": tagged,
     "One": one,
+    "Nothing": nothing,
 }
 
 

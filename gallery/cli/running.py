@@ -68,7 +68,7 @@ def without_none(given: Mapping[str, Any]) -> dict[str, Any]:
 def run(main: Callable[[], Coroutine[Any, Any, int | None]]) -> None:
     """Runs a command to its end and exits with its code. SIGTERM ends it as Ctrl+C does: in order."""
     try:
-        with asyncio.Runner(loop_factory=_loop_factory()) as runner, _told_plainly():
+        with asyncio.Runner(loop_factory=loop_factory()) as runner, _told_plainly():
             code = runner.run(_interruptible(main))
     except (KeyboardInterrupt, asyncio.CancelledError):
         raise typer.Exit(ExitCode.INTERRUPTED) from None
@@ -109,7 +109,7 @@ async def _interruptible(main: Callable[[], Coroutine[Any, Any, int | None]]) ->
     return await main()
 
 
-def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+def loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
     """Uvloop where there is one."""
     if sys.platform == "win32":
         return None

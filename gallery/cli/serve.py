@@ -3,32 +3,32 @@
 from __future__ import annotations
 
 import asyncio
-import gc
+import os
 import signal
 import socket
-from collections.abc import Generator
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated
 
 import typer
-import uvicorn
 
 from gallery.cli.diagnosis import check_services
+from gallery.cli.http_server import HttpServer
+from gallery.cli.listening import address_of, announce, begin_to_listen, bound
 from gallery.cli.running import DataDir, ExitCode, end, run, settings_of
-from gallery.cli.websockets import WebSockets
+from gallery.cli.supervisor import Supervisor
 from gallery.container import Container, open_container
 from gallery.embedding import running_services
 from gallery.logs import configure_logging
 from gallery.main import GalleryApp
+from gallery.platform.database.engine import connection_limit
 from gallery.platform.embedded import EmbeddedServers, ServerDiedError
 from gallery.settings import LOOPBACK_HOSTS, Settings
 from gallery.settings_auth import AuthMode
 from gallery.web.graphql.schema import schema
 from gallery.web.graphql.trusted import trusted_documents
 
-_GARBAGE_THRESHOLDS = 50_000, 20, 100
-_KEEP_ALIVE_SECONDS = 75
-"""Longer than the 60 seconds after which common load balancers close a connection that they keep open."""
+_OTHER_CONNECTIONS = 5
+"""What is left to the process that works on jobs, to commands that run beside the server, and to people."""
 
 
 def serve(
@@ -36,10 +36,14 @@ def serve(
     port: Annotated[
         int | None, typer.Option(help="Port to listen on; 0 takes a free one.", show_default="8000")
     ] = None,
+    workers: Annotated[
+        str | None,
+        typer.Option(help="Processes that answer requests; `auto` for one on each core.", show_default="1"),
+    ] = None,
     data_dir: DataDir = None,
 ) -> None:
     """Serve the gallery. PostgreSQL, S3 storage and Valkey are started too where settings name none."""
-    settings = settings_of({"server": {"host": host, "port": port}, "data_dir": data_dir})
+    settings = settings_of({"server": {"host": host, "port": port, "workers": workers}, "data_dir": data_dir})
     _refuse_to_expose(settings)
     configure_logging(settings.log)
     run(lambda: _serve(settings))
@@ -47,85 +51,97 @@ def serve(
 
 async def _serve(settings: Settings) -> int:
     trusted_documents(settings.graphql, schema)  # before anything is started: what is wrong is told at once
-    with _bound(settings) as listener:
+    several = settings.server.workers > 1
+    with bound(settings) as listeners:
         async with running_services(settings, exclusive=True) as (complete, servers):
             async with open_container(complete) as container:
                 await check_services(container)
                 await _offer_first_token(container)
-            return await _Server(complete, listener).run(servers)
+                shared = await _sharing_connections(complete, container) if several else complete
+            serve_it = _serve_with_others if several else _serve_alone
+            return await serve_it(shared, listeners, servers)
 
 
-class _Server(uvicorn.Server):
-    """Serves until a signal comes or an embedded server dies; prints where once requests are answered."""
+async def _serve_alone(settings: Settings, listeners: Sequence[socket.socket], servers: EmbeddedServers | None) -> int:
+    (listener,) = listeners
+    address = address_of(listener)
+    server = HttpServer(GalleryApp(settings), settings, on_start=lambda: announce(settings, address))
+    _on_signals(dict.fromkeys((signal.SIGINT, signal.SIGTERM), server.stop_or_hang_up))
+    watching = _watch(servers, server.stop_or_hang_up)
+    try:
+        await server.serve(sockets=[listener])
+    finally:
+        code = await _watched(watching)
+    return code
 
-    def __init__(self, settings: Settings, listener: socket.socket) -> None:
-        self._app = GalleryApp(settings)
-        super().__init__(
-            uvicorn.Config(
-                self._app,
-                http="httptools",
-                ws=WebSockets,
-                ws_max_size=settings.uploads.max_field_size,
-                ws_per_message_deflate=False,  # takes memory for each connection, for messages that are short
-                lifespan="on",
-                log_config=None,
-                access_log=False,
-                server_header=False,
-                timeout_keep_alive=_KEEP_ALIVE_SECONDS,
-                timeout_graceful_shutdown=round(settings.server.shutdown_timeout_seconds),
-            )
+
+async def _serve_with_others(
+    settings: Settings, listeners: Sequence[socket.socket], servers: EmbeddedServers | None
+) -> int:
+    address = address_of(listeners[0])
+    begin_to_listen(listeners)
+    supervisor = Supervisor(settings, listeners)
+    _on_signals(
+        {
+            signal.SIGINT: supervisor.stop,
+            signal.SIGTERM: supervisor.stop,
+            signal.SIGHUP: _unless_hung_up(supervisor.replace_all, otherwise=supervisor.stop),
+        }
+    )
+    watching = _watch(servers, supervisor.stop)
+    try:
+        failed = await supervisor.run(lambda: announce(settings, address))
+    finally:
+        code = await _watched(watching)
+    return code or failed
+
+
+async def _sharing_connections(settings: Settings, container: Container) -> Settings:
+    """The settings with pools that PostgreSQL has room for, together with that of a process that replaces another."""
+    processes = settings.server.workers + 1
+    room = (await connection_limit(container.engine) - _OTHER_CONNECTIONS) // processes
+    wanted = settings.database.pool_size
+    if wanted <= room:
+        return settings
+    if room < 1:
+        end(
+            ExitCode.FAILED,
+            f"PostgreSQL does not take enough connections for {settings.server.workers} processes. "
+            "Raise its max_connections, or serve with fewer --workers.",
         )
-        self._settings = settings
-        self._listener = listener
-
-    async def run(self, servers: EmbeddedServers | None) -> int:  # type: ignore[override]  # ours, not uvicorn's
-        """Serves to the end; the exit code."""
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, self._stop)
-        watching = asyncio.create_task(servers.watch() if servers else asyncio.Event().wait())
-        watching.add_done_callback(lambda _: self._stop())
-        try:
-            await self.serve(sockets=[self._listener])
-        finally:
-            code = await _watched(watching)
-        return code
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Starts as uvicorn does, then says where."""
-        await super().startup(sockets=sockets)
-        _tune_garbage_collection()
-        announce(self._settings, self._listener)
-
-    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Stops as uvicorn does. If that did not wait for requests, hangs up and still closes the gallery in order."""
-        await super().shutdown(sockets=sockets)
-        if self.force_exit:
-            for connection in list(self.server_state.connections):
-                connection.transport.abort()
-            await self.lifespan.shutdown()
-
-    @contextmanager
-    def capture_signals(self) -> Generator[None]:
-        """Leaves signals to `run`: uvicorn would raise them again at its end, before ours."""
-        yield
-
-    def _stop(self) -> None:
-        """Asks for the end; asked again, does not wait for requests in flight."""
-        self._app.stopping.set()
-        self.force_exit = self.should_exit
-        self.should_exit = True
+    typer.echo(
+        f"gallery: WARNING: PostgreSQL does not take {processes} times GALLERY_DATABASE__POOL_SIZE={wanted} "
+        f"connections; each process keeps {room} at most.",
+        err=True,
+    )
+    return settings.model_copy(update={"database": settings.database.model_copy(update={"pool_size": room})})
 
 
-def _tune_garbage_collection() -> None:
-    """Looks for cycles less often, and never among what start-up made, which lives as long as the process.
+def _on_signals(handlers: Mapping[signal.Signals, Callable[[], None]]) -> None:
+    loop = asyncio.get_running_loop()
+    for number, handle in handlers.items():
+        loop.add_signal_handler(number, handle)
 
-    A page of fifty images makes thousands of objects that reference counting frees: benchmarks/nested.py shows a
-    sixth less processor time.
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(*_GARBAGE_THRESHOLDS)
+
+def _unless_hung_up(handle: Callable[[], None], *, otherwise: Callable[[], None]) -> Callable[[], None]:
+    """Tells SIGHUP that a person or a service manager sends from that of a terminal that was closed."""
+    had_terminal = _has_terminal()
+    return lambda: otherwise() if had_terminal and not _has_terminal() else handle()
+
+
+def _has_terminal() -> bool:
+    try:
+        os.close(os.open("/dev/tty", os.O_RDONLY | os.O_NOCTTY))
+    except OSError:
+        return False
+    return True
+
+
+def _watch(servers: EmbeddedServers | None, stop: Callable[[], None]) -> asyncio.Task[object]:
+    """Watches over the embedded servers, and stops the gallery if one cannot be kept running."""
+    watching: asyncio.Task[object] = asyncio.create_task(servers.watch() if servers else asyncio.Event().wait())
+    watching.add_done_callback(lambda task: None if task.cancelled() else stop())
+    return watching
 
 
 async def _watched(watching: asyncio.Task[object]) -> int:
@@ -160,30 +176,3 @@ async def _offer_first_token(container: Container) -> None:
     if container.settings.auth.mode.is_open or (issued := await container.use_cases.tokens.first()) is None:
         return
     typer.echo(f"gallery: The first administrator's token, shown only this once: {issued.secret}", err=True)
-
-
-@contextmanager
-def _bound(settings: Settings) -> Generator[socket.socket]:
-    """A socket at the address, before anything else is started; it listens once the server does."""
-    host, port = settings.server.host, settings.server.port
-    try:
-        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        listener = socket.socket(family, kind, protocol)
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(address)
-    except OSError as error:
-        end(ExitCode.FAILED, f"Cannot listen on {host} port {port}: {error.strerror}. Choose another with --port.")
-    with listener:
-        yield listener
-
-
-def announce(settings: Settings, listener: socket.socket) -> None:
-    """Prints where the gallery is."""
-    host, port = listener.getsockname()[:2]
-    shown = f"[{host}]" if ":" in host else host
-    base = str(settings.server.public_url or f"http://{shown}:{port}").rstrip("/")
-    typer.echo(f"The gallery is ready at {base}")
-    typer.echo(f"  GraphQL and GraphiQL  {base}/graphql")
-    typer.echo(f"  Schema                {base}/schema.graphql")
-    typer.echo(f"  Health                {base}/healthz")
-    typer.echo(f"  Data                  {settings.data_dir}")

@@ -1,15 +1,29 @@
 """Compiles GraphQL operations to Python functions. Knows graphql-core, and nothing of the gallery."""
 
 from gallery.compiler.cache import OperationCache
-from gallery.compiler.declarations import EXTENSION, Attribute, Batch, Direct, InstanceOf, Item, Key
+from gallery.compiler.declarations import (
+    EXTENSION,
+    Attribute,
+    Batch,
+    Computed,
+    Declaration,
+    Direct,
+    InstanceOf,
+    Item,
+    Key,
+    Serialized,
+)
 from gallery.compiler.info import ResolveInfo
 from gallery.compiler.operation import CompiledOperation, NotCompiled, compile_operation
+from gallery.compiler.segmented import Segmented
 
 __all__ = [
     "EXTENSION",
     "Attribute",
     "Batch",
     "CompiledOperation",
+    "Computed",
+    "Declaration",
     "Direct",
     "InstanceOf",
     "Item",
@@ -17,5 +31,7 @@ __all__ = [
     "NotCompiled",
     "OperationCache",
     "ResolveInfo",
+    "Segmented",
+    "Serialized",
     "compile_operation",
 ]

@@ -16,9 +16,10 @@ EXTENSION: Final = "compiler"
 
 @dataclass(frozen=True, slots=True)
 class Attribute:
-    """The field is an attribute of its parent, read as it is."""
+    """The field is an attribute of its parent, read as it is; or one of what the parent has under `of`."""
 
     name: str
+    of: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,13 @@ class Item:
     """The field is an item of its parent, a sequence such as a row."""
 
     index: int
+
+
+@dataclass(frozen=True, slots=True)
+class Computed:
+    """The field is what a function makes of its parent and the context alone; never awaitable."""
+
+    compute: Callable[[Any, Any], Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,4 +68,12 @@ class InstanceOf:
     python_type: type
 
 
-Declaration = Attribute | Key | Item | Direct | Batch
+@dataclass(frozen=True, slots=True)
+class Serialized:
+    """Values of exactly this class are serialized by a function; without one, they are as they have to be."""
+
+    python_type: type
+    serialize: Callable[[Any], Any] | None = None
+
+
+Declaration = Attribute | Computed | Key | Item | Direct | Batch

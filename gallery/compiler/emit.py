@@ -17,8 +17,17 @@ from typing import Any, Final
 
 from graphql import default_field_resolver
 
-from gallery.compiler.declarations import EXTENSION, Attribute, Batch, Direct, InstanceOf, Item, Key
-from gallery.compiler.leaves import unusual
+from gallery.compiler.declarations import (
+    EXTENSION,
+    Attribute,
+    Batch,
+    Computed,
+    Direct,
+    InstanceOf,
+    Item,
+    Key,
+)
+from gallery.compiler.leaves import complete_leaf
 from gallery.compiler.plan import FieldPlan, Kind, Level, ObjectPlan
 
 _LONGEST_NAME: Final = 40
@@ -157,14 +166,17 @@ def _read(source: Source, selected: FieldPlan, variable: str) -> list[str]:
     plan = source.constant(f"field{number}", selected)
     arguments = f"run.arguments({plan})"
     match declaration:
-        case Attribute(name) if name.isidentifier() and name.isascii() and not iskeyword(name):
-            read = f"{variable} = source.{name}"
-        case Attribute(name):
-            read = f"{variable} = getattr(source, {name!r})"
+        case Attribute(name, None):
+            read = f"{variable} = {_attribute('source', name)}"
+        case Attribute(name, str(of)):
+            read = f"{variable} = {_attribute(_attribute('source', of), name)}"
         case Key(name):
             read = f"{variable} = source[{name!r}]"
         case Item(index):
             read = f"{variable} = source[{index!r}]"
+        case Computed(function):
+            compute = source.constant(f"compute{number}", function)
+            read = f"{variable} = {compute}(source, run.context)"
         case Direct(function):
             resolve = source.constant(f"resolve{number}", function)
             arguments = f"dict({arguments})" if selected.has_arguments else "{}"
@@ -172,6 +184,12 @@ def _read(source: Source, selected: FieldPlan, variable: str) -> list[str]:
         case _:
             return _call(source, selected, variable)
     return [arguments, read] if selected.has_arguments else [read]
+
+
+def _attribute(owner: str, name: str) -> str:
+    """An expression for an attribute, whatever its name."""
+    is_plain = name.isidentifier() and name.isascii() and not iskeyword(name)
+    return f"{owner}.{name}" if is_plain else f"getattr({owner}, {name!r})"
 
 
 def _call(source: Source, selected: FieldPlan, variable: str) -> list[str]:
@@ -203,12 +221,7 @@ def _complete(source: Source, level: Level, variable: str, at: str, otherwise: s
     if level.kind is not Kind.LEAF:
         maybe = "" if level.non_null else f"if {variable} is not None: "
         return [f"{maybe}{variable} = {completed}"]
-    conditions = [] if level.non_null else [f"{variable} is not None"]
-    condition = unusual(level.type, variable)
-    if condition is not None:
-        conditions.append(f"({condition})" if conditions else condition)
-    maybe = f"if {' and '.join(conditions)}: " if conditions else ""
-    return [f"{maybe}{variable} = {completed}"]
+    return [complete_leaf(level, variable, completed, source.constant)]
 
 
 def _completed(source: Source, level: Level, variable: str, at: str, otherwise: str) -> str:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import linecache
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from inspect import isawaitable
 from itertools import count
-from typing import Any, Final
+from typing import Any
 
 from graphql import (
     DocumentNode,
@@ -18,7 +18,6 @@ from graphql import (
     GraphQLSchema,
     OperationDefinitionNode,
     OperationType,
-    get_variable_values,
     validate_schema,
 )
 from graphql.execution.values import VariableValues
@@ -30,11 +29,8 @@ from gallery.compiler.plan import Level, ObjectPlan
 from gallery.compiler.planning import NotCompilableError, Planner
 from gallery.compiler.run import At, Pending, Run, abandon
 from gallery.compiler.settle import Settling
+from gallery.compiler.variables import Variables
 
-MOST_COERCION_ERRORS: Final = 50
-"""As in graphql-core's `execute`."""
-
-_NO_VARIABLES: Final = VariableValues({}, {})
 _numbers = count(1)
 
 Root = Callable[[Run, Any, At], dict[str, Any]]
@@ -53,7 +49,8 @@ class CompiledOperation:
 
     `source` is the Python code, for people who look for a mistake; tracebacks show its lines.
     `selected` has the fields that are selected below each field with selections, as `Type.field`, by the response names
-    on the way to it with dots between: what a reader must read.
+    on the way to it with dots between: what a reader must read. `selected_by_type` has the fields that are selected of
+    each object type, wherever.
     """
 
     def __init__(
@@ -66,6 +63,7 @@ class CompiledOperation:
     ) -> None:
         self.schema = schema
         self.definition = definition
+        self._variables = Variables(schema, definition.variable_definitions or ())
         self.fragments = {
             node.name.value: node for node in document.definitions if isinstance(node, FragmentDefinitionNode)
         }
@@ -80,6 +78,7 @@ class CompiledOperation:
             for field in planner.fields
             if field.selected
         }
+        self.selected_by_type: Mapping[str, frozenset[str]] = _selected_by_type(planner.objects)
         self._filename = f"<compiled operation {next(_numbers)}>"
         self.batches: dict[int, Callable[..., list[tuple[Exception, tuple[int, ...]]]]] = {}
         self._roots = self._load(source, planner, roots)
@@ -116,7 +115,7 @@ class CompiledOperation:
         self, root: object = None, context: object = None, variables: Mapping[str, Any] | None = None
     ) -> ExecutionResult | Awaitable[ExecutionResult]:
         """Executes the operation, and gives the result at once if nothing has to be waited for."""
-        values = self._coerced(variables or {})
+        values = self._variables.coerced(variables or {})
         if isinstance(values, list):
             return ExecutionResult(None, values)
         run, roots = Run(self, root, context, values), iter(self._roots)
@@ -124,12 +123,6 @@ class CompiledOperation:
         if pending:
             return _finish(run, roots, pending)
         return ExecutionResult(run.data, run.errors.found or None)
-
-    def _coerced(self, variables: Mapping[str, Any]) -> VariableValues | list[GraphQLError]:
-        definitions = self.definition.variable_definitions
-        if not definitions:
-            return _NO_VARIABLES
-        return get_variable_values(self.schema, definitions, dict(variables), MOST_COERCION_ERRORS)
 
 
 def compile_operation(
@@ -157,6 +150,13 @@ def compile_operation(
         return CompiledOperation(schema, document, definition, planner, planner.plan())
     except (NotCompilableError, RecursionError) as error:
         return NotCompiled(str(error))
+
+
+def _selected_by_type(objects: Iterable[ObjectPlan]) -> dict[str, frozenset[str]]:
+    selected = defaultdict[str, set[str]](set)
+    for plan in objects:
+        selected[plan.type.name].update(field.name for field in plan.fields)
+    return {name: frozenset(fields) for name, fields in selected.items()}
 
 
 def _one_by_one(root: ObjectPlan, number: int) -> list[ObjectPlan]:

@@ -25,7 +25,7 @@ from graphql.execution.collect_fields import (
 )
 from graphql.execution.values import VariableValues
 
-from gallery.compiler.declarations import EXTENSION, Attribute, Batch, Declaration, Direct, Item, Key
+from gallery.compiler.declarations import EXTENSION, Batch, Declaration, Direct
 from gallery.compiler.plan import INDEX, FieldPlan, Kind, Level, ObjectPlan, Template, kind_of, unwrapped
 
 MOST_FIELDS: Final = 500
@@ -160,7 +160,7 @@ def declared(extensions: Mapping[str, Any]) -> Declaration | None:
         NotCompilableError: if that is nothing that is known.
     """
     declaration = extensions.get(EXTENSION)
-    if declaration is not None and not isinstance(declaration, Attribute | Key | Item | Direct | Batch):
+    if declaration is not None and not isinstance(declaration, Declaration):
         message = f"unknown declaration {declaration!r}"
         raise NotCompilableError(message)
     return declaration

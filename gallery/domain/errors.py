@@ -8,7 +8,7 @@
     ├── ConflictError            the thing exists already or has changed meanwhile
     │   └── DuplicateImageError
     ├── RefusedFileError         the file cannot become an image
-    │   ├── EmptyFileError, NotAnImageError, UnsupportedTypeError
+    │   ├── EmptyFileError, NotAnImageError (CutOffHeaderError), UnsupportedTypeError
     │   ├── ImageTooLargeError, TruncatedImageError, CorruptImageError
     │   └── FileTooLargeError, FileMismatchError
     ├── RefusedUploadError       the file of a staged upload was refused, for any of these reasons or a like one
@@ -157,6 +157,10 @@ class NotAnImageError(RefusedFileError):
 
     def __init__(self, message: str = "The file is not an image. Send a JPEG, PNG, WebP, GIF or AVIF file.") -> None:
         super().__init__(message, field=("file",))
+
+
+class CutOffHeaderError(NotAnImageError):
+    """The first bytes of a file do not reach to the end of its header: look at more of them."""
 
 
 class UnsupportedTypeError(RefusedFileError):

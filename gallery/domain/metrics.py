@@ -5,7 +5,7 @@ Labels come from lists that the gallery knows, never from what clients send.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from enum import StrEnum, unique
 from typing import Final, Protocol
@@ -64,7 +64,32 @@ class MetricsPage(Protocol):
         ...
 
     async def render(self) -> bytes:
-        """The page, whatever is wrong with the services of the gallery: what they alone know is left out then."""
+        """The page, whatever is wrong with the services of the gallery: what they alone know is left out then.
+
+        Raises:
+            UnavailableError: if what other processes have counted cannot be had: a page without it would be wrong.
+        """
+        ...
+
+
+class OtherProcesses(Protocol):
+    """The processes that serve the same gallery at the same address, this one among them."""
+
+    @property
+    def number(self) -> int:
+        """Which of them this one is."""
+        ...
+
+    def join(self, count: Callable[[], bytes]) -> None:
+        """From now on `count` is asked what this process has counted."""
+        ...
+
+    async def counted(self) -> Sequence[bytes]:
+        """What all of them have counted, and what those had that have ended.
+
+        Raises:
+            UnavailableError: if that cannot be had in time.
+        """
         ...
 
 

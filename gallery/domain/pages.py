@@ -6,10 +6,11 @@ same wherever it lies, and nothing is shown twice when something is added meanwh
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum, unique
-from typing import Generic, TypeVar
+from typing import Generic, Self, TypeVar
 from uuid import UUID
 
 from gallery.domain.errors import ErrorCode, InvalidInputError
@@ -22,7 +23,7 @@ DEFAULT_PAGE_SIZE = 20
 SortValue = str | int | datetime
 """What a list may be sorted by."""
 
-T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,29 +55,42 @@ class PageRequest:
 
 
 @dataclass(frozen=True, slots=True)
-class Edge(Generic[T]):
+class Edge(Generic[T_co]):
     """An item of a list with its position in it."""
 
-    item: T
+    item: T_co
     position: Position
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Page(Generic[T]):
-    """A part of a list, in the order of the list.
+class Page(Generic[T_co]):
+    """A part of a list, in the order of the list: its items, and as many positions.
+
+    Positions may be made when they are looked at: many are shown without.
 
     `has_next` and `has_previous` are exact in the direction of the request. Against it, they say whether a bound
     was given on that side (Relay connections, section 4.4 allows that).
     """
 
-    edges: tuple[Edge[T], ...]
+    items: Sequence[T_co]
+    positions: Sequence[Position]
     has_next: bool
     has_previous: bool
 
+    @classmethod
+    def of(cls, edges: Sequence[Edge[T_co]], *, has_next: bool, has_previous: bool) -> Self:
+        """The page with these edges."""
+        return cls(
+            items=tuple(edge.item for edge in edges),
+            positions=tuple(edge.position for edge in edges),
+            has_next=has_next,
+            has_previous=has_previous,
+        )
+
     @property
-    def items(self) -> tuple[T, ...]:
-        """The items without their positions."""
-        return tuple(edge.item for edge in self.edges)
+    def edges(self) -> tuple[Edge[T_co], ...]:
+        """The items with their positions."""
+        return tuple(map(Edge, self.items, self.positions))
 
 
 @unique

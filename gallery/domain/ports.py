@@ -444,7 +444,7 @@ class ImageInspector(Protocol):
         """What the file is; `complete` says that the head is all of it.
 
         Raises:
-            RefusedFileError: if it cannot become an image, with the reason.
+            RefusedFileError: if it cannot become an image, with the reason; CutOffHeaderError if more of it would tell.
         """
         ...
 

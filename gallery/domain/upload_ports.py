@@ -10,6 +10,7 @@ from uuid import UUID
 
 from gallery.domain.idempotency import Claim
 from gallery.domain.ids import ImageId, UploadId, UserId
+from gallery.domain.images import ImageInfo
 from gallery.domain.uploads import OpenUploads, Upload
 
 # Rows
@@ -190,11 +191,35 @@ class StagingStorage(Protocol):
         ...
 
 
-class ImageVerifier(Protocol):
-    """Finds out whether an image can be decoded."""
+class PixelCheck(Protocol):
+    """Keeps of a file what a decoder needs, while its bytes pass."""
 
-    async def verify(self, chunks: AsyncIterable[bytes]) -> None:
-        """Reads all the chunks, then decodes the first frame of the image in them, and keeps nothing.
+    def feed(self, chunk: bytes) -> None:
+        """Takes the next bytes, from the first of the file on."""
+        ...
+
+    async def settle(self) -> bool:
+        """Decodes what was kept; False if that does not tell, and the stored file must be verified.
+
+        Raises:
+            RefusedFileError: if the pixels cannot be decoded, or are too many.
+        """
+        ...
+
+    def close(self) -> None:
+        """Lets go of what was kept."""
+        ...
+
+
+class ImageVerifier(Protocol):
+    """Finds out whether an image can be decoded: whether its renditions can be made."""
+
+    def follow(self, info: ImageInfo) -> PixelCheck:
+        """A check for the file that was found to be this."""
+        ...
+
+    async def verify(self, info: ImageInfo, chunks: AsyncIterable[bytes]) -> None:
+        """Reads as many of the chunks as it needs, decodes the first frame of the image, and keeps nothing.
 
         Raises:
             RefusedFileError: if the pixels cannot be decoded, or are too many.

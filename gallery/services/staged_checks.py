@@ -1,18 +1,18 @@
-"""Reads a staged file back, once, and lets it pass what a streamed one passes on its way."""
+"""Reads a staged file back and lets it pass what a streamed one passes on its way."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 
 from gallery.domain.errors import FileMismatchError, NotFoundError, RefusedFileError
 from gallery.domain.images import ImageInfo
-from gallery.domain.ports import ImageInspector, ObjectStorage, ObjectStream, StoredObject
+from gallery.domain.ports import ImageInspector, ObjectStorage, StoredObject
 from gallery.domain.upload_ports import ImageVerifier
 from gallery.domain.uploads import Announcement
 from gallery.services.hashing import Tally
-from gallery.services.incoming import followed, read_head
+from gallery.services.incoming import Checks, identified
 
 
 class StagedFileCheck:
@@ -45,36 +45,50 @@ class StagedFileCheck:
             RefusedFileError: if it cannot become an image.
             UnavailableError: if the storage does not answer.
         """
-        async with self._free, self._opened(storage_path) as stored:
-            _compare("size", f"{announced.file_size_bytes:,} bytes", f"{stored.total_bytes:,} bytes")
-            tally = Tally()
-            chunks = tally.counted(stored.body)
-            head, complete = await read_head(chunks, self._head_bytes)
-            if complete:
-                _compare_checksum(announced, tally)
-            info = await self._inspector.inspect(head, complete=complete)
-            _compare("type", announced.content_type, info.content_type)
-            refusal = await self._refusal(followed(head, chunks, self._inspector.follow(info)))
+        async with self._free:
+            info, checks, tally = await self._read(storage_path, announced)
+            with _told_as_gone():
+                await checks.look_again(self._storage, storage_path)
+        return info, StoredObject(storage_path=storage_path, size_bytes=tally.size_bytes, checksum=tally.checksum)
+
+    async def _read(self, storage_path: str, announced: Announcement) -> tuple[ImageInfo, Checks, Tally]:
+        """Reads the file once, to its end."""
+        tally = Tally()
+        with _told_as_gone():
+            async with self._storage.open(storage_path) as stored:
+                _compare("size", f"{announced.file_size_bytes:,} bytes", f"{stored.total_bytes:,} bytes")
+                chunks = tally.counted(stored.body)
+                try:
+                    found = await identified(chunks, self._inspector, self._head_bytes)
+                finally:
+                    if tally.size_bytes == stored.total_bytes:
+                        _compare_checksum(announced, tally)
+                _compare("type", announced.content_type, found.info.content_type)
+                checks = Checks(found.info, self._inspector, self._verifier)
+                refusal = await _refusal(checks.followed(found.head, chunks))
         _compare_checksum(announced, tally)
         if refusal is not None:
             raise refusal
-        return info, StoredObject(storage_path=storage_path, size_bytes=tally.size_bytes, checksum=tally.checksum)
+        return found.info, checks, tally
 
-    @asynccontextmanager
-    async def _opened(self, storage_path: str) -> AsyncIterator[ObjectStream]:
-        try:
-            async with self._storage.open(storage_path) as stored:
-                yield stored
-        except NotFoundError as error:
-            message = "What had arrived of the file is gone from the storage. Begin a new upload."
-            raise NotFoundError(message, field=("id",)) from error
 
-    async def _refusal(self, chunks: AsyncIterator[bytes]) -> RefusedFileError | None:
-        try:
-            await self._verifier.verify(chunks)
-        except RefusedFileError as error:
-            return error
-        return None
+@contextmanager
+def _told_as_gone() -> Iterator[None]:
+    try:
+        yield
+    except NotFoundError as error:
+        message = "What had arrived of the file is gone from the storage. Begin a new upload."
+        raise NotFoundError(message, field=("id",)) from error
+
+
+async def _refusal(chunks: AsyncIterator[bytes]) -> RefusedFileError | None:
+    """Why the file is refused at its end, if it is."""
+    try:
+        async for _ in chunks:
+            pass
+    except RefusedFileError as error:
+        return error
+    return None
 
 
 def _compare_checksum(announced: Announcement, tally: Tally) -> None:

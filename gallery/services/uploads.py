@@ -11,17 +11,18 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 
 from gallery.domain.access import Right, Viewer, require
-from gallery.domain.errors import EmptyFileError, GalleryError, UnavailableError, UploadInterruptedError
+from gallery.domain.errors import GalleryError, UnavailableError, UploadInterruptedError
 from gallery.domain.idempotency import Claim
 from gallery.domain.ids import AlbumId
 from gallery.domain.images import ImageInfo
 from gallery.domain.metrics import NO_METRICS, UploadMetrics
 from gallery.domain.ports import ImageInspector, IncomingFile, ObjectStorage, StoredObject, UnitOfWorkFactory
+from gallery.domain.upload_ports import ImageVerifier
 from gallery.domain.uploads import Draft, OnDuplicate, Transport, Upload
 from gallery.services.counting import counted
 from gallery.services.drafts import check_album, clean_draft
 from gallery.services.finishing import Finishing
-from gallery.services.incoming import followed, limited, read_head
+from gallery.services.incoming import Checks, identified, limited
 from gallery.services.intents import Intents
 from gallery.services.recording import ArrivedFile, Recorder, UploadGoneError, UploadOutcome, UploadResult
 
@@ -67,6 +68,7 @@ class UploadService:
         unit_of_work: UnitOfWorkFactory,
         storage: ObjectStorage,
         inspector: ImageInspector,
+        verifier: ImageVerifier,
         intents: Intents,
         recorder: Recorder,
         limits: UploadLimits,
@@ -75,6 +77,7 @@ class UploadService:
         self._unit_of_work = unit_of_work
         self._storage = storage
         self._inspector = inspector
+        self._verifier = verifier
         self._intents = intents
         self._recorder = recorder
         self._limits = limits
@@ -107,13 +110,13 @@ class UploadService:
         draft = clean_draft(new.draft())
         await check_album(self._unit_of_work, draft)
         chunks = limited(new.file.chunks(), self._limits.max_file_size_bytes)
-        head, complete = await read_head(chunks, self._limits.head_bytes)
-        if not head:
-            raise EmptyFileError
-        info = await self._inspector.inspect(head, complete=complete)
+        found = await identified(chunks, self._inspector, self._limits.head_bytes)
+        info = found.info
         upload = self._intents.streamed(viewer, info.content_type, draft)
         with self._intents.alive(upload):
-            stored = await self._stored(upload, followed(head, chunks, self._inspector.follow(info)), info)
+            checks = Checks(info, self._inspector, self._verifier)
+            stored = await self._stored(upload, checks.followed(found.head, chunks), info)
+            await self._look_again(upload, checks)
             file = ArrivedFile(upload=upload, info=info, stored=stored, filename=new.file.filename, claim=claim)
             return await self._finishing.run(self._record_or_discard(viewer, file))
 
@@ -124,6 +127,14 @@ class UploadService:
             return await self._storage.put(upload.storage_path, chunks, content_type=info.content_type)
         except BaseException:
             await self._finishing.run(self._intents.forget(upload))
+            raise
+
+    async def _look_again(self, upload: Upload, checks: Checks) -> None:
+        """Lets the checks read what is stored, if they must; a file that they refuse is removed."""
+        try:
+            await checks.look_again(self._storage, upload.storage_path)
+        except BaseException:
+            await self._finishing.run(self._discard_and_forget(upload))
             raise
 
     async def _record_or_discard(self, viewer: Viewer, file: ArrivedFile) -> UploadResult:
@@ -154,9 +165,12 @@ class UploadService:
         if image is not None:
             log.warning("the commit of an upload was not answered, and has succeeded: %s", upload.storage_path)
             return UploadResult(image=image, outcome=UploadOutcome.CREATED)
+        await self._discard_and_forget(upload)
+        return None
+
+    async def _discard_and_forget(self, upload: Upload) -> None:
         if await self._discard(upload):
             await self._intents.forget(upload)
-        return None
 
     async def _discard(self, upload: Upload) -> bool:
         try:

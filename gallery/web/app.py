@@ -12,18 +12,22 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Route, WebSocketRoute
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gallery.domain.document_ports import DocumentStore
 from gallery.domain.metrics import NO_METRICS
 from gallery.domain.ports import ObjectStorage
+from gallery.domain.response_ports import ResponseCache
 from gallery.settings import Settings
 from gallery.web.authentication import OPEN, Authentication
 from gallery.web.base_url import base_url_for
-from gallery.web.compression import compressed
+from gallery.web.compression import Codings, compressed
 from gallery.web.graphiql import graphiql_assets
 from gallery.web.graphql.context import UseCases
 from gallery.web.graphql.endpoint import GraphQLEndpoint
+from gallery.web.graphql.kept import ResponseKeeper
 from gallery.web.graphql.persisted import OperationSource
+from gallery.web.graphql.quick import QuickAnswers
 from gallery.web.graphql.schema import schema, schema_text
 from gallery.web.graphql.transport_ws import Limits
 from gallery.web.graphql.trusted import trusted_documents
@@ -31,7 +35,7 @@ from gallery.web.graphql.websocket import WebSocketEndpoint
 from gallery.web.health import Check, Health
 from gallery.web.media import Media
 from gallery.web.metrics import Counting, Metrics
-from gallery.web.middleware.stack import middleware
+from gallery.web.middleware.stack import middleware, wrapped
 from gallery.web.origins import origin_check
 from gallery.web.paths import GRAPHQL_PATH, MEDIA_PATH, SCHEMA_PATH
 from gallery.web.responses import ERROR_HANDLERS
@@ -42,8 +46,8 @@ class WebParts:
     """What the web application is made of.
 
     `checks` say how each dependency is, by its name. Without `counting` nothing is counted, without `documents` there
-    are no persisted queries. Setting `stopping` makes the gallery unready, so that a load balancer sends it nothing new
-    before it stops.
+    are no persisted queries, without `responses` no answer is kept. Setting `stopping` makes the gallery unready, so
+    that a load balancer sends it nothing new before it stops.
     """
 
     use_cases: UseCases
@@ -52,6 +56,7 @@ class WebParts:
     settings: Settings
     counting: Counting | None = None
     documents: DocumentStore | None = None
+    responses: ResponseCache | None = None
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
 
 
@@ -66,6 +71,7 @@ def create_web_app(parts: WebParts) -> Starlette:
     authentication = authentication_of(parts)
     metrics = NO_METRICS if parts.counting is None else parts.counting.metrics
     operations = OperationSource(schema, _told_documents(parts), trusted)
+    keeper = _keeper(parts)
     graphql = GraphQLEndpoint(
         schema,
         parts.use_cases,
@@ -76,6 +82,7 @@ def create_web_app(parts: WebParts) -> Starlette:
         stopping=parts.stopping,
         metrics=metrics,
         operations=operations,
+        keeper=keeper,
     )
     sockets = WebSocketEndpoint(
         schema=schema,
@@ -94,14 +101,36 @@ def create_web_app(parts: WebParts) -> Starlette:
         yield
         await asyncio.gather(graphql.settle(), sockets.settle())
 
-    app = Starlette(
-        routes=_routes(parts, authentication, graphql, sockets),
+    route = Route(GRAPHQL_PATH, _outermost(parts, authentication, graphql, keeper))
+    app = _Web(
+        routes=_routes(parts, authentication, route, sockets),
         middleware=middleware(parts.settings.server, metrics),
         exception_handlers=ERROR_HANDLERS,
         lifespan=lifespan,
     )
+    app.lead_to(route)
     app.router.redirect_slashes = False  # such a redirect is built of what a proxy may have changed
     return app
+
+
+class _Web(Starlette):
+    """Starlette, with a short way to the address that is asked most.
+
+    It passes what every request passes, and neither the list of addresses nor what makes answers of Starlette's own
+    exceptions, which that address does not raise.
+    """
+
+    def lead_to(self, route: Route) -> None:
+        """Opens the short way."""
+        self._short_cut = route
+        self._short_way = wrapped(route.app, self.user_middleware)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["path"] == GRAPHQL_PATH and not scope.get("root_path"):
+            scope["route"] = self._short_cut  # as the router would: requests are counted by it
+            await self._short_way(scope, receive, send)
+        else:
+            await super().__call__(scope, receive, send)
 
 
 def _told_documents(parts: WebParts) -> DocumentStore | None:
@@ -121,12 +150,36 @@ def authentication_of(parts: WebParts) -> Authentication:
     return OPEN if parts.settings.auth.mode.is_open else Authentication(parts.use_cases.authenticator)
 
 
+def _keeper(parts: WebParts) -> ResponseKeeper | None:
+    if parts.responses is None:
+        return None
+    return ResponseKeeper(parts.responses, Codings(enabled=parts.settings.server.compression))
+
+
+def _outermost(
+    parts: WebParts, authentication: Authentication, graphql: GraphQLEndpoint, keeper: ResponseKeeper | None
+) -> ASGIApp:
+    """The endpoint with what stands before it: answers that are kept need nothing of it, and are compressed already."""
+    app = compressed(graphql) if parts.settings.server.compression else graphql
+    if keeper is None:
+        return app
+    return QuickAnswers(
+        app,
+        keeper,
+        base_url_for(parts.settings.server),
+        authentication,
+        metrics=NO_METRICS if parts.counting is None else parts.counting.metrics,
+        graphiql=not parts.settings.graphql.only_trusted,
+        patience_seconds=parts.settings.uploads.progress_timeout_seconds,
+    )
+
+
 def _routes(
-    parts: WebParts, authentication: Authentication, graphql: GraphQLEndpoint, sockets: WebSocketEndpoint
+    parts: WebParts, authentication: Authentication, graphql: Route, sockets: WebSocketEndpoint
 ) -> list[BaseRoute]:
     return [
         Route("/", _to_graphql),
-        Route(GRAPHQL_PATH, compressed(graphql) if parts.settings.server.compression else graphql),
+        graphql,
         WebSocketRoute(GRAPHQL_PATH, sockets),
         graphiql_assets(),
         *([] if parts.settings.graphql.only_trusted else [Route(SCHEMA_PATH, _schema)]),

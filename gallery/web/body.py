@@ -75,12 +75,16 @@ class RequestBody:
             ClientDisconnectedError: if the client goes away first.
             RequestStalledError: if it sends nothing for too long. Time counts while this waits, and never between
                 two calls: whoever is slow to ask for more does not make the client late.
-            RequestTooLargeError: as soon as more than the limit has arrived.
+            RequestTooLargeError: once more than the limit has arrived, after all bytes within it: what becomes of
+                them does not depend on the pieces in which they came.
         """
-        chunk = await self._next_chunk()
-        if self.received_bytes > self._limits.max_request_size:
-            raise RequestTooLargeError(self._limits.max_request_size)
-        return chunk
+        limit = self._limits.max_request_size
+        if self.received_bytes <= limit:
+            chunk = await self._next_chunk()
+            allowed = chunk[: len(chunk) - max(0, self.received_bytes - limit)]
+            if allowed or not chunk:
+                return allowed
+        raise RequestTooLargeError(limit)
 
     async def read_all(self, limit_bytes: int) -> bytes:
         """The whole body.
@@ -95,6 +99,8 @@ class RequestBody:
             if self.received_bytes > limit_bytes:
                 raise RequestTooLargeError(limit_bytes, "Send files as multipart.")
             chunks.append(chunk)
+            if self.is_complete:
+                break
         return b"".join(chunks)
 
     def allow(self, more_bytes: int) -> None:
@@ -122,6 +128,8 @@ class RequestBody:
             pass
 
     async def _next_chunk(self) -> bytes:
+        if self.is_complete:
+            return b""
         try:
             async with asyncio.timeout(self._limits.progress_timeout_seconds):
                 return await self._receive_chunk()

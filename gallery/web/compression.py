@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette_compress import CompressMiddleware, add_compress_type, remove_compress_type
 
 from gallery.web.graphql.negotiation import MediaType
@@ -18,9 +18,69 @@ from gallery.web.graphql.negotiation import MediaType
 MINIMUM_BYTES: Final = 1000
 """Below this an answer fits into one packet, compressed or not."""
 
+IDENTITY: Final = ""
+"""No coding at all."""
+
+_KEPT_FIELDS: Final = 1000
+
 
 def compressed(app: ASGIApp) -> ASGIApp:
     """The application, whose whole answers are compressed; streams of events pass as they are, one by one."""
     add_compress_type(MediaType.GRAPHQL)
     remove_compress_type(MediaType.EVENTS)
     return CompressMiddleware(app, minimum_size=MINIMUM_BYTES)
+
+
+class Codings:
+    """Compresses bytes that are kept, just as `compressed` would if they were sent."""
+
+    def __init__(self, *, enabled: bool = True) -> None:
+        self.enabled = enabled
+        self._chosen: dict[bytes, str] = {}
+
+    async def choose(self, accept_encoding: bytes, size_bytes: int) -> str:
+        """The coding for a body of this size, by the field `Accept-Encoding`."""
+        if not self.enabled or not accept_encoding or size_bytes < MINIMUM_BYTES:
+            return IDENTITY
+        coding = self._chosen.get(accept_encoding)
+        if coding is None:
+            coding, _ = await self._run(bytes(MINIMUM_BYTES), accept_encoding)
+            if len(self._chosen) >= _KEPT_FIELDS:
+                self._chosen.clear()
+            self._chosen[accept_encoding] = coding
+        return coding
+
+    def known(self, accept_encoding: bytes, size_bytes: int) -> str | None:
+        """The same, if it was chosen before."""
+        if not self.enabled or not accept_encoding or size_bytes < MINIMUM_BYTES:
+            return IDENTITY
+        return self._chosen.get(accept_encoding)
+
+    async def encode(self, body: bytes, coding: str) -> bytes:
+        """The body in a coding."""
+        _, encoded = await self._run(body, coding.encode())
+        return encoded
+
+    async def _run(self, body: bytes, accept_encoding: bytes) -> tuple[str, bytes]:
+        """What the middleware makes of an answer."""
+        coding, chunks = IDENTITY, []
+
+        async def answer(_scope: Scope, _receive: Receive, send: Send) -> None:
+            headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+            await send({"type": "http.response.start", "status": 200, "headers": headers})
+            await send({"type": "http.response.body", "body": body})
+
+        async def take(message: Message) -> None:
+            nonlocal coding
+            if message["type"] == "http.response.start":
+                coding = dict(message["headers"]).get(b"content-encoding", b"").decode()
+            else:
+                chunks.append(message.get("body", b""))
+
+        scope = {"type": "http", "headers": [(b"accept-encoding", accept_encoding)]}
+        await compressed(answer)(scope, _receive_nothing, take)
+        return coding, b"".join(chunks)
+
+
+async def _receive_nothing() -> Message:
+    return {"type": "http.request", "body": b"", "more_body": False}

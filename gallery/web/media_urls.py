@@ -5,20 +5,23 @@
 
 from __future__ import annotations
 
-from gallery.domain.images import Image, Rendition
-from gallery.web.graphql.ids import image_global_id
+from typing import Final
+
+from gallery.domain.images import ContentType
+from gallery.domain.records import ImageRecord, RenditionRecord
+from gallery.web.graphql.ids import IMAGE_PREFIX
 from gallery.web.paths import MEDIA_PATH
 
-_ORIGINAL = "original"
+_IMAGES: Final = MEDIA_PATH.removesuffix("{image}/{file}") + IMAGE_PREFIX
+_EXTENSIONS: Final[dict[str, str]] = {one.value: one.extension for one in ContentType}
 
 
-def original_url(base_url: str, image: Image) -> str:
+def original_url(base_url: str, image: ImageRecord) -> str:
     """Where the original of an image is."""
-    file = f"{_ORIGINAL}.{image.content_type.extension}"
-    return base_url + MEDIA_PATH.format(image=image_global_id(image.id), file=file)
+    return f"{base_url}{_IMAGES}{image.id.hex}/original.{_EXTENSIONS[image.content_type]}"
 
 
-def rendition_url(base_url: str, rendition: Rendition) -> str:
+def rendition_url(base_url: str, rendition: RenditionRecord) -> str:
     """Where a rendition is."""
-    file = f"{rendition.size.value}.{rendition.content_type.removeprefix('image/')}"
-    return base_url + MEDIA_PATH.format(image=image_global_id(rendition.image_id), file=file)
+    extension = rendition.content_type.removeprefix("image/")
+    return f"{base_url}{_IMAGES}{rendition.image_id.hex}/{rendition.size}.{extension}"

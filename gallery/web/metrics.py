@@ -55,10 +55,10 @@ class Metrics:
     async def _answer(self, request: Request) -> Response:
         try:
             await self._check(request)
+            page = await self._page.render()
         except (RequestError, ForbiddenError, UnavailableError) as error:
             return error_response(request.scope, error)
-        headers = {"Content-Type": self._page.content_type, "Cache-Control": "no-store"}
-        return Response(await self._page.render(), headers=headers)
+        return Response(page, headers={"Content-Type": self._page.content_type, "Cache-Control": "no-store"})
 
     async def _check(self, request: Request) -> None:
         """Passes those who may see the page.

@@ -11,6 +11,7 @@ from typing import Any, Self
 import httpx
 
 _TIMEOUT_SECONDS = 60
+_LIMITS = httpx.Limits(max_connections=100, max_keepalive_connections=20)
 _POLL_SECONDS = 0.1
 _POLL_LIMIT = 400
 
@@ -43,8 +44,10 @@ Files = Sequence[tuple[str, bytes]]
 class Api:
     """One client of one server."""
 
-    def __init__(self, url: str) -> None:
-        self.http = httpx.AsyncClient(base_url=url, timeout=_TIMEOUT_SECONDS, headers={"X-GraphQL-CSRF": "1"})
+    def __init__(self, url: str, limits: httpx.Limits = _LIMITS) -> None:
+        self.http = httpx.AsyncClient(
+            base_url=url, timeout=_TIMEOUT_SECONDS, limits=limits, headers={"X-GraphQL-CSRF": "1"}
+        )
 
     async def __aenter__(self) -> Self:
         return self

@@ -104,6 +104,7 @@ class MemoryGallery:
             unit_of_work=self.unit_of_work,
             storage=self.storage,
             inspector=self.inspector,
+            verifier=self.verifier,
             intents=self.intents,
             recorder=self.recorder,
             limits=UploadLimits(max_file_size_bytes=MAX_FILE_SIZE_BYTES, head_bytes=HEAD_BYTES),

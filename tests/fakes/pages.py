@@ -16,8 +16,8 @@ def page_of(edges: Iterable[Edge[T]], request: PageRequest, *, descending: bool 
     inside = [edge for edge in ordered if _is_inside(edge.position, request, descending=descending)]
     cut = len(inside) > request.limit
     if request.backward:
-        return Page(edges=tuple(inside[-request.limit :]), has_previous=cut, has_next=request.before is not None)
-    return Page(edges=tuple(inside[: request.limit]), has_previous=request.after is not None, has_next=cut)
+        return Page.of(tuple(inside[-request.limit :]), has_previous=cut, has_next=request.before is not None)
+    return Page.of(tuple(inside[: request.limit]), has_previous=request.after is not None, has_next=cut)
 
 
 def contains(text: str, wanted: str | None) -> bool:

@@ -160,7 +160,7 @@ def some(items: Mapping[I, T], ids: Collection[I]) -> dict[I, T]:
 
 def a_page(items: Iterable[tuple[SortValue, T]], ids: Iterable[UUID]) -> Page[T]:
     edges = tuple(Edge(item, Position(value, id_)) for (value, item), id_ in zip(items, ids, strict=True))
-    return Page(edges=edges, has_next=True, has_previous=False)
+    return Page.of(edges, has_next=True, has_previous=False)
 
 
 class MemoryImageReader:

@@ -21,6 +21,7 @@ import httpx
 import uvicorn
 from pydantic import HttpUrl, SecretStr
 
+from gallery.cli.http import Http
 from gallery.container import open_container
 from gallery.domain.access import GALLERY_ITSELF
 from gallery.main import GalleryApp
@@ -228,7 +229,13 @@ def _settings(place: Place, s3: FaultProxy, database: FaultProxy, cache: FaultPr
 async def _serving(settings: Settings) -> AsyncIterator[str]:
     """The address of a gallery on a socket of this process."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        config = uvicorn.Config(GalleryApp(settings), http="httptools", ws="none", lifespan="on", log_config=None)
+        config = uvicorn.Config(
+            GalleryApp(settings),
+            http=Http,  # type: ignore[arg-type]  # of another base class: see there
+            ws="none",
+            lifespan="on",
+            log_config=None,
+        )
         server = uvicorn.Server(config)
         serving = asyncio.create_task(server.serve(sockets=[listener]))
         while not server.started and not serving.done():  # noqa: ASYNC110  # uvicorn sets a flag and tells nobody

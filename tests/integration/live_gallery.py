@@ -10,10 +10,10 @@ from typing import Any
 
 import httpx
 from pydantic import HttpUrl, SecretStr
-from redis.asyncio import Redis
 from sqlalchemy import text
 
 from gallery.container import Container, open_container
+from gallery.platform.cache.keys import EVERYTHING
 from gallery.settings import AddressingStyle, CacheSettings, DatabaseSettings, Settings, StorageSettings, UploadSettings
 from gallery.web.app import WebParts, create_web_app
 from tests.e2e.api import Api
@@ -66,8 +66,8 @@ class LiveGallery:
         tables = "images, tags, albums, uploads, idempotency_keys, pgqueuer, events CASCADE"
         async with self.container.engine.begin() as connection:
             await connection.execute(text(f"TRUNCATE {tables}"))
-        async with Redis.from_url(self.place.cache_url) as cache:
-            await cache.flushdb()
+        assert self.container.cache is not None
+        await self.container.cache.valkey.drop([EVERYTHING])
 
 
 @asynccontextmanager
@@ -76,7 +76,7 @@ async def live_gallery(place: Place, **uploads: object) -> AsyncIterator[LiveGal
     access = place.objects.access
     settings = Settings(
         database=DatabaseSettings(url=SecretStr(place.database_url)),
-        cache=CacheSettings(url=SecretStr(place.cache_url)),
+        cache=CacheSettings(url=SecretStr(place.cache_url), timeout_seconds=2),  # a busy machine is no slow Valkey
         uploads=UploadSettings.model_validate(uploads),
         storage=StorageSettings(
             endpoint_url=HttpUrl(access.endpoint_url),
@@ -97,6 +97,7 @@ async def live_gallery(place: Place, **uploads: object) -> AsyncIterator[LiveGal
                 checks=container.checks,
                 counting=container.counting,
                 documents=container.documents,
+                responses=container.responses,
             )
         )
         listener.app = web

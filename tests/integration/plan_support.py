@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,19 +14,19 @@ from graphql import (
     get_named_type,
     is_leaf_type,
 )
-from sqlalchemy import event
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from gallery.container import Container
 from gallery.domain.access import LOCAL_ADMINISTRATOR
+from gallery.platform.database.engine import driver_connection
 from gallery.web.graphql.context import Context
-from gallery.web.graphql.execution import Documents, format_result, run
+from gallery.web.graphql.documents import Documents
+from gallery.web.graphql.execution import format_result, run
 from gallery.web.graphql.schema import schema
+from tests.statements import Statement, recorded_with_parameters
 
 SCHEMA = build_schema(schema.as_str())
 CONNECTION_ARGUMENTS = frozenset({"first", "after", "last", "before"})
-
-Statement = tuple[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,31 +65,34 @@ async def ask(container: Container, document: str, variables: dict[str, Any]) ->
     context = Context(
         viewer=LOCAL_ADMINISTRATOR, use_cases=container.use_cases, base_url="http://gallery.example", request_id="1"
     )
-    with _statements(container.engine) as statements:
+    with recorded_with_parameters(container.engine) as statements:
         answer = format_result(await run(schema, operation, variables, context), "1")
     assert "errors" not in answer, answer
     return answer["data"], [await plan_of(container.engine, statement) for statement in statements]
-
-
-@contextmanager
-def _statements(engine: AsyncEngine) -> Iterator[list[Statement]]:
-    statements: list[Statement] = []
-
-    def record(_connection: object, _cursor: object, statement: str, parameters: object, *_: object) -> None:
-        statements.append((statement, parameters))
-
-    event.listen(engine.sync_engine, "before_cursor_execute", record)
-    try:
-        yield statements
-    finally:
-        event.remove(engine.sync_engine, "before_cursor_execute", record)
 
 
 async def plan_of(engine: AsyncEngine, statement: Statement) -> Plan:
     """The plan of a statement with these parameters."""
     sql, parameters = statement
     async with engine.connect() as connection:
-        (root,) = (await connection.exec_driver_sql(f"EXPLAIN (FORMAT JSON) {sql}", parameters)).scalar_one()
+        explained = await connection.exec_driver_sql(f"EXPLAIN (FORMAT JSON) {sql}", tuple(parameters))
+        return _plan(sql, explained.scalar_one())
+
+
+async def plan_for_all_values(engine: AsyncEngine, statement: Statement) -> Plan:
+    """The plan that PostgreSQL settles for if a statement comes often and is not planned anew."""
+    sql, values = statement
+    async with engine.connect() as connection:
+        driver = await driver_connection(connection)
+        await driver.execute(f"PREPARE for_all AS {sql}; SET plan_cache_mode = force_generic_plan")
+        nulls = ", ".join(["NULL"] * len(values))
+        explained = await driver.fetchval(f"EXPLAIN (FORMAT JSON) EXECUTE for_all({nulls})")
+        await driver.execute("DEALLOCATE for_all; RESET plan_cache_mode")
+    return _plan(sql, explained)
+
+
+def _plan(sql: str, explained: list[dict[str, Any]]) -> Plan:
+    (root,) = explained
     nodes = list(_nodes(root["Plan"]))
     return Plan(
         statement=sql,

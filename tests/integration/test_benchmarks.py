@@ -12,10 +12,10 @@ import orjson
 import psutil
 import pytest
 
-from benchmarks import nested, scale, upload
+from benchmarks import nested, scale, upload, workers
 from benchmarks.__main__ import benchmarks
 from benchmarks.load import WrongAnswerError, ask, load, post_request
-from benchmarks.processes import BenchmarkError, module_command, serving
+from benchmarks.processes import MEBIBYTE, BenchmarkError, module_command, serving
 from benchmarks.queries import compare, queries
 from benchmarks.rounds import Comparison, Spread, Subject, Turn, take_turns
 from benchmarks.seed import Amounts, identifier, seed
@@ -166,10 +166,27 @@ async def test_nested_measures_servers_that_answer_alike_and_leaves_no_process(t
 
     content = orjson.loads(written.read_bytes())
     [result] = content["results"]
-    assert list(result["subjects"]) == ["strawberry", "gallery, no-cache", "gallery, cached"]
+    galleries = ["no-cache", "cached", "responses", "responses-valkey"]
+    assert list(result["subjects"]) == ["strawberry", *(f"gallery, {name}" for name in galleries)]
     assert all(subject["turns"][0]["units"] >= 2 for subject in result["subjects"].values())
     assert all(subject["cpu_seconds"] > 0 for subject in result["subjects"].values())
     assert result["subjects"]["strawberry"]["ratios"]["rate"]["median"] == 1
+    assert children() == before
+
+
+async def test_workers_compares_galleries_of_several_processes_and_leaves_none(tmp_path: Path) -> None:
+    before = children()
+    written = tmp_path / "results.json"
+    options = workers.options_of(
+        ["--rounds", "1", "--images", "60", "--connections", "4", "--queries", "image", "--json", str(written)]
+    )
+
+    await workers.measure(options, warm_up_seconds=0)
+
+    [result] = orjson.loads(written.read_bytes())["results"]
+    assert list(result["subjects"]) == ["workers 1", "workers 2"]
+    assert all(subject["turns"][0]["units"] >= 4 for subject in result["subjects"].values())
+    assert result["beside_cpu_ms"] > 0
     assert children() == before
 
 
@@ -254,8 +271,22 @@ async def test_uploads_are_stored_by_the_gallery_and_by_the_client_of_s3(tmp_pat
     assert children() == before
 
 
+async def test_what_was_sent_when_the_storage_was_first_called_is_told(tmp_path: Path) -> None:
+    before = children()
+    written = tmp_path / "results.json"
+    options = upload.options_of(["--rounds", "2", "--json", str(written), "--cases", "first-call"])
+
+    await upload.measure(options)
+
+    [result] = orjson.loads(written.read_bytes())["results"]
+    assert result["part_bytes"] == 8 * MEBIBYTE
+    assert len(result["sent_bytes"]) == 2
+    assert all(sent > 8 * MEBIBYTE for sent in result["sent_bytes"])
+    assert children() == before
+
+
 def test_everything_that_can_be_run_is_listed() -> None:
-    assert {"imaging", "nested", "scale", "seed", "upload"} <= benchmarks().keys()
+    assert {"imaging", "nested", "scale", "seed", "upload", "workers"} <= benchmarks().keys()
     assert not {"harness", "load", "processes", "rounds"} & benchmarks().keys()
 
 

@@ -422,6 +422,16 @@ async def test_an_event_that_is_not_understood_drops_everything(readers: Readers
     assert await readers.images.get_many(VIEWER, [image_id]) == {image_id: changed}
 
 
+async def test_everything_is_dropped_when_asked(readers: Readers) -> None:
+    kept = list(readers.gallery.images)
+    await readers.images.get_many(VIEWER, kept)
+    await readers.cache.settle()
+
+    await readers.cache.drop_everything()
+
+    assert await readers.asked_by(lambda: readers.images.get_many(VIEWER, kept)) == [("images", kept)]
+
+
 async def test_the_cache_answers_a_ping(cache: Cache) -> None:
     await cache.ping()
     assert cache.available

@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import make_url
 
 from gallery.platform.database.diagnosis import diagnose
-from gallery.platform.database.engine import create_engine
+from gallery.platform.database.engine import connection_limit, create_engine
 from gallery.platform.database.migrate import head_revision
 from gallery.settings import DatabaseSettings
 
@@ -24,6 +24,20 @@ async def diagnosis(url: str, **changes: str) -> str | None:
 
 async def test_nothing_is_wrong_with_a_migrated_database(database_url: str) -> None:
     assert await diagnosis(database_url) is None
+
+
+async def test_connections_that_are_kept_for_superusers_are_not_for_the_gallery(database_url: str) -> None:
+    engine = create_engine(database_url, DatabaseSettings())
+    try:
+        limit = await connection_limit(engine)
+        async with engine.connect() as connection:
+            names = ("max_connections", "superuser_reserved_connections", "reserved_connections")
+            shown = [int((await connection.exec_driver_sql(f"SHOW {name}")).scalar_one()) for name in names]
+    finally:
+        await engine.dispose()
+
+    assert limit == shown[0] - shown[1] - shown[2]
+    assert shown[1] > 0
 
 
 async def test_a_database_that_is_not_migrated_names_its_revision_and_the_one_that_is_needed(

@@ -256,7 +256,7 @@ async def test_one_statement_reads_the_same_part_of_many_albums(database: Databa
     assert len(statements) == 1
     assert first[ascending.id].items == tuple(stored[:2])
     assert first[descending.id].items == tuple(stored[:3:-1])
-    assert first[empty.id] == Page(edges=(), has_next=False, has_previous=False)
+    assert first[empty.id] == Page.of((), has_next=False, has_previous=False)
     assert [edge.position.value for edge in first[ascending.id].edges] == [1, 2]
     assert first[ascending.id].has_next
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from gallery.domain.errors import (
+    CutOffHeaderError,
     EmptyFileError,
     ErrorCode,
     ImageTooLargeError,
@@ -198,6 +199,24 @@ def test_a_header_that_cannot_be_read_is_no_image(kind: str) -> None:
     assert refusal.value.message == (
         f"The file begins like {kind.upper()}, but its header cannot be read; it may be damaged."
     )
+
+
+def test_a_jpeg_may_describe_itself_at_length() -> None:
+    data = photographs.with_long_header(photographs.jpeg(), 1024 * 1024)
+    for size_bytes in (65_536, 1024 * 1024):
+        with pytest.raises(CutOffHeaderError):
+            inspect_image(data[:size_bytes], complete=False)
+        with pytest.raises(NotAnImageError, match="its header cannot be read"):
+            inspect_image(data[:size_bytes], complete=True)
+
+    assert inspect_image(data[: 1024 * 1024 + 70_000], complete=False).width_px == 320
+
+
+def test_a_jpeg_that_ends_before_it_begins_is_not_looked_at_again() -> None:
+    with pytest.raises(NotAnImageError) as refusal:
+        inspect_image(b"\xff\xd8\xff\xe0\x00\x04ab\xff\xd9" + bytes(70_000), complete=False)
+
+    assert type(refusal.value) is NotAnImageError
 
 
 def test_pixels_are_limited() -> None:

@@ -33,11 +33,27 @@ async def told(live: LiveGallery) -> Mapping[Sample, float]:
     return scraped(await live.container.counting.page.render())
 
 
+async def test_whole_answers_count_by_where_they_were_looked_for(live: LiveGallery) -> None:
+    image = (await live.api.upload("a.jpg", jpeg(40, 30)))["image"]
+    before = await told(live)
+    for _ in range(3):
+        await live.api.ask(f'{{ image(id: "{image["id"]}") {{ title }} }}')
+    counts = await told(live)
+
+    def counted(layer: str, result: str) -> float:
+        name = sample("gallery_cache_responses_total", layer=layer, result=result)
+        return counts[name] - before[name]
+
+    assert counted("valkey", "miss") == 1
+    assert counted("memory", "hit") + counted("valkey", "hit") == 2  # a slow test lets its lease go
+    assert counts[sample("gallery_cache_refused_responses_total", layer="memory")] == 0
+    assert counts[sample("gallery_cache_response_bytes")] > 0
+
+
 async def test_reads_count_as_hits_and_misses_of_their_kind(live: LiveGallery) -> None:
     image = (await live.api.upload("a.jpg", jpeg(40, 30)))["image"]
-    document = f'{{ image(id: "{image["id"]}") {{ title }} }}'
-    for _ in range(2):
-        await live.api.ask(document)
+    for field in ("title", "description"):  # the same twice would be answered whole
+        await live.api.ask(f'{{ image(id: "{image["id"]}") {{ {field} }} }}')
         assert live.container.cache is not None
         await live.container.cache.settle()
 

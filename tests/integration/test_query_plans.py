@@ -18,7 +18,17 @@ from gallery.container import Container, open_container
 from gallery.domain.ids import AlbumId, ImageId, TagId
 from gallery.settings import AddressingStyle, CacheSettings, DatabaseSettings, Settings, StorageSettings
 from gallery.web.graphql.ids import album_global_id, image_global_id, tag_global_id
-from tests.integration.plan_support import CONNECTION_ARGUMENTS, SCHEMA, Plan, ask, composite, everything, plan_of
+from tests.integration.plan_support import (
+    CONNECTION_ARGUMENTS,
+    SCHEMA,
+    Plan,
+    ask,
+    composite,
+    everything,
+    plan_for_all_values,
+    plan_of,
+)
+from tests.statements import recorded_with_parameters
 
 AMOUNTS = Amounts(images=20_000, tags=5_000, albums=2_000)
 LARGE = {"images", "renditions", "image_tags", "album_images"}
@@ -259,3 +269,15 @@ def test_every_order_is_here(enum: str, orders: dict[str, str]) -> None:
 )
 def test_every_argument_of_a_list_is_here(kind: str, field: str, more: set[str]) -> None:
     assert composite(kind).fields[field].args.keys() == CONNECTION_ARGUMENTS | more
+
+
+@pytest.mark.parametrize("field", ["images", "tags", "albums"])
+async def test_what_is_read_by_ids_needs_no_plan_for_the_values(container: Container, field: str) -> None:
+    document = f"{{ {field}(first: 3) {{ nodes {{ {everything(field.removesuffix('s').title())} }} }} }}"
+    with recorded_with_parameters(container.engine) as statements:
+        await ask(container, document, {})
+    sent = [(sql, values) for sql, values in statements if not sql.startswith("EXPLAIN")]
+    by_ids = [(sql, values) for sql, values in sent if "UUID[]" in sql and "LIMIT" not in sql]
+
+    assert by_ids
+    assert_reads_no_table([await plan_for_all_values(container.engine, statement) for statement in by_ids])

@@ -1,12 +1,16 @@
-"""How many statements a query costs: as many for a long page as for a short one, and none that is not known here."""
+"""How many statements a query costs: as many for a long page as for a short one, and none that is not known here.
+
+And that each field is answered the same, whichever others are read with it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from functools import partial
 from typing import Any
 
 import pytest
+from graphql import GraphQLObjectType, get_named_type, is_leaf_type
 from pydantic import HttpUrl, SecretStr
 
 from gallery.container import Container, open_container
@@ -14,7 +18,8 @@ from gallery.domain.images import RenditionSize
 from gallery.settings import AddressingStyle, CacheSettings, DatabaseSettings, Settings, StorageSettings
 from gallery.web.graphql.compiled import CompiledOperations
 from gallery.web.graphql.context import Context
-from gallery.web.graphql.execution import Documents, format_result, run
+from gallery.web.graphql.documents import Documents
+from gallery.web.graphql.execution import format_result, run
 from gallery.web.graphql.schema import schema
 from tests.entities import ADA, a_rendition, after, an_album, an_image
 from tests.integration.database_support import Database, open_database
@@ -47,6 +52,15 @@ query ($first: Int!) {
   tags(first: $first) { totalCount nodes { id name imageCount images(first: 3) { totalCount nodes { id } } } }
 }
 """
+PLACES: dict[str, Callable[[str], str]] = {
+    "Image": lambda fields: f"query ($first: Int!) {{ images(first: $first) {{ nodes {{ {fields} }} }} }}",
+    "Thumbnail": lambda fields: (
+        f"query ($first: Int!) {{ images(first: $first) {{ nodes {{ thumbnails {{ small {{ {fields} }} }} }} }} }}"
+    ),
+    "Tag": lambda fields: f"query ($first: Int!) {{ tags(first: $first) {{ nodes {{ {fields} }} }} }}",
+    "Album": lambda fields: f"query ($first: Int!) {{ albums(first: $first) {{ nodes {{ {fields} }} }} }}",
+}
+"""Queries that ask for fields of each type."""
 
 
 @pytest.fixture
@@ -138,3 +152,25 @@ def assert_complete(field: str, nodes: list[dict[str, Any]]) -> None:
             assert (node["imageCount"], node["images"]["totalCount"], len(node["images"]["nodes"])) == (5, 5, 3)
         if field == "albums":
             assert node["cover"]["thumbnails"]["small"]["url"].startswith("http://gallery.example/media/")
+
+
+@pytest.mark.parametrize("type_name", ["Image", "Thumbnail", "Tag", "Album"])
+async def test_each_field_alone_is_what_it_is_among_all_others(container: Container, type_name: str) -> None:
+    (shown,) = [type_ for name, type_ in schema._schema.type_map.items() if name == type_name]
+    assert isinstance(shown, GraphQLObjectType)
+    leaves = [name for name, field in shown.fields.items() if is_leaf_type(get_named_type(field.type))]
+    whole = PLACES[type_name](" ".join(leaves))
+    expected, _ = await ask(container, whole, SHORT, is_compiled=False)
+
+    for field in leaves:
+        alone, _ = await ask(container, PLACES[type_name](field), SHORT, is_compiled=True)
+        assert alone == only(expected, field, leaves)
+
+
+def only(answer: Any, field: str, leaves: list[str]) -> Any:  # noqa: ANN401  # any part of an answer
+    """An answer without the other leaves."""
+    if isinstance(answer, list):
+        return [only(item, field, leaves) for item in answer]
+    if isinstance(answer, dict):
+        return {key: only(value, field, leaves) for key, value in answer.items() if key == field or key not in leaves}
+    return answer

@@ -9,6 +9,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Sequence
 from hashlib import sha256
+from pathlib import Path
 from typing import Any, Protocol
 from uuid import uuid4
 
@@ -17,6 +18,7 @@ import pytest
 from sqlalchemy import text
 
 from tests import photographs
+from tests.damaged import DAMAGED, jpeg_scan, lengthened
 from tests.e2e.api import data_of
 from tests.e2e.places import fresh_place
 from tests.integration.live_gallery import PART_SIZE_BYTES, LiveGallery, live_gallery
@@ -24,7 +26,8 @@ from tests.services import Services
 
 MAX_FILE_SIZE = PART_SIZE_BYTES + 1024 * 1024
 """Of two parts."""
-MAX_PIXELS = 1_000_000
+MAX_PIXELS = 25_000_000
+MORE_THAN_A_PART = PART_SIZE_BYTES + 1000
 
 PHOTO = photographs.jpeg()
 OTHER = photographs.jpeg(64, 48)
@@ -237,21 +240,63 @@ async def test_an_untitled_image_is_called_like_its_file(gallery: LiveGallery, t
     assert (image["title"], image["description"], image["tags"], image["albums"]) == ("0", None, [], [])
 
 
+SOUND = [
+    pytest.param("image/jpeg", photographs.progressive_jpeg(), id="progressive jpeg"),
+    pytest.param("image/jpeg", photographs.bare_cmyk_jpeg(), id="cmyk jpeg"),
+    pytest.param("image/jpeg", photographs.grainy_jpeg(restart_interval=3), id="jpeg with restarts"),
+    pytest.param("image/png", photographs.png(), id="png"),
+    pytest.param("image/png", photographs.png_16_bit(), id="png of 16 bits"),
+    pytest.param("image/webp", photographs.webp(), id="webp"),
+    pytest.param("image/webp", photographs.animated_webp(3), id="animated webp"),
+    pytest.param("image/gif", photographs.gif(), id="gif"),
+    pytest.param("image/gif", photographs.gif(frames=3), id="animated gif"),
+    pytest.param("image/avif", photographs.avif(), id="avif"),
+]
+sizes = pytest.mark.parametrize("longer_by", [0, MORE_THAN_A_PART], ids=["small", "in parts"])
+
+
 @both
-@pytest.mark.parametrize(
-    ("content_type", "file"),
-    [
-        ("image/png", photographs.png()),
-        ("image/webp", photographs.webp()),
-        ("image/gif", photographs.gif()),
-        ("image/avif", photographs.avif()),
-    ],
-)
-async def test_every_type_is_taken(gallery: LiveGallery, transport: Transport, content_type: str, file: bytes) -> None:
+@sizes
+@pytest.mark.parametrize(("content_type", "file"), SOUND)
+async def test_every_type_is_taken(
+    gallery: LiveGallery, transport: Transport, content_type: str, file: bytes, longer_by: int
+) -> None:
+    file = lengthened(file, longer_by) if longer_by else file
     image = (await transport.send(gallery, file, contentType=content_type))["image"]
 
     assert image["contentType"] == content_type
     assert await holds(gallery, file)
+    assert await rows(gallery, "SELECT processing FROM images") == [("READY",)]
+
+
+@both
+async def test_a_jpeg_may_describe_itself_at_length(gallery: LiveGallery, transport: Transport) -> None:
+    file = photographs.with_long_header(photographs.jpeg(), 1024 * 1024)
+    await transport.send(gallery, file)
+
+    assert await holds(gallery, file)
+    assert await rows(gallery, "SELECT processing FROM images") == [("READY",)]
+
+
+@both
+@pytest.mark.parametrize("path", [pytest.param(path, id=path.stem) for path in photographs.real_photographs()[:3]])
+async def test_photographs_are_taken(gallery: LiveGallery, transport: Transport, path: Path) -> None:
+    file = await asyncio.to_thread(path.read_bytes)
+    await transport.send(gallery, file)
+
+    assert await holds(gallery, file)
+    assert await rows(gallery, "SELECT processing FROM images") == [("READY",)]
+
+
+@both
+async def test_a_jpeg_with_a_few_damaged_blocks_is_taken_since_its_renditions_can_be_made(
+    gallery: LiveGallery, transport: Transport
+) -> None:
+    file = jpeg_scan(photographs.grainy_jpeg())
+    await transport.send(gallery, file)
+
+    assert await holds(gallery, file)
+    assert await rows(gallery, "SELECT processing FROM images") == [("READY",)]
 
 
 # What is refused
@@ -264,7 +309,7 @@ async def test_every_type_is_taken(gallery: LiveGallery, transport: Transport, c
         pytest.param(b"", "FILE_EMPTY", id="empty"),
         pytest.param(b"Dear gallery, " * 10_000, "NOT_AN_IMAGE", id="text"),
         pytest.param(photographs.tiff() + bytes(100_000), "UNSUPPORTED_TYPE", id="tiff"),
-        pytest.param(photographs.png_claiming(1001, 1000), "TOO_MANY_PIXELS", id="too many pixels"),
+        pytest.param(photographs.png_claiming(5001, 5000), "TOO_MANY_PIXELS", id="too many pixels"),
         pytest.param(PHOTO[:-1], "IMAGE_TRUNCATED", id="small and truncated"),
         pytest.param(long_jpeg()[:-1], "IMAGE_TRUNCATED", id="long and truncated"),
         pytest.param(padded_jpeg(MAX_FILE_SIZE + 1), "FILE_TOO_LARGE", id="one byte too large"),
@@ -276,6 +321,22 @@ async def test_a_file_that_is_refused_leaves_nothing(
     payload = await transport.send(gallery, file, tags=["sea"])
 
     assert payload == {"outcome": None, "image": None, "errors": [{"code": code}]}
+    assert await gallery.place.count("images", OPEN_UPLOADS, "events", "tags") == [0, 0, 0, 0]
+    assert await holds(gallery)
+
+
+@both
+@sizes
+@pytest.mark.parametrize("name", DAMAGED)
+async def test_a_file_that_cannot_be_decoded_leaves_nothing(
+    gallery: LiveGallery, transport: Transport, name: str, longer_by: int
+) -> None:
+    file = DAMAGED[name]()
+    file = lengthened(file, longer_by) if longer_by else file
+    kind = "jpeg" if "jpeg" in name else name
+    payload = await transport.send(gallery, file, contentType=f"image/{kind}", tags=["sea"])
+
+    assert payload == {"outcome": None, "image": None, "errors": [{"code": "IMAGE_CORRUPT"}]}
     assert await gallery.place.count("images", OPEN_UPLOADS, "events", "tags") == [0, 0, 0, 0]
     assert await holds(gallery)
 

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import timedelta
 
 import httpx
 import pytest
 
 from gallery.domain.errors import UnavailableError
+from gallery.domain.metrics import NoMetrics
+from gallery.domain.records import Records
 from gallery.settings import ServerSettings, Settings
 from gallery.web.app import WebParts, create_web_app
 from gallery.web.graphql.context import UseCases
 from gallery.web.graphql.schema import schema_text
 from gallery.web.media_urls import original_url
+from gallery.web.metrics import Counting
 from tests.entities import an_image
 from tests.fakes.albums import MemoryAlbumReader
 from tests.fakes.gallery import MemoryGallery
@@ -28,10 +32,13 @@ def parts_of(gallery: MemoryGallery, **server: str) -> WebParts:
     async def cache_is_down() -> None:
         raise UnavailableError(type(gallery).__name__)
 
+    images, albums = MemoryImageReader(gallery.database), MemoryAlbumReader(gallery.database)
+    tags = MemoryTagReader(gallery.database)
     use_cases = UseCases(
-        image_reader=MemoryImageReader(gallery.database),
-        tag_reader=MemoryTagReader(gallery.database),
-        album_reader=MemoryAlbumReader(gallery.database),
+        records=lambda _fields: Records(images=images, tags=tags, albums=albums),
+        image_reader=images,
+        tag_reader=tags,
+        album_reader=albums,
         images=gallery.images,
         tags=gallery.tags,
         albums=gallery.albums,
@@ -53,6 +60,26 @@ def parts_of(gallery: MemoryGallery, **server: str) -> WebParts:
         checks={"database": database_is_up, "cache": cache_is_down},
         settings=Settings(server=ServerSettings.model_validate(server)),
     )
+
+
+class CountedRequests(NoMetrics):
+    """Remembers what it was told of requests, but for the time."""
+
+    def __init__(self) -> None:
+        self.requests: list[tuple[str, str, str]] = []
+
+    def request(self, method: str, route: str, status: str, seconds: float) -> None:
+        assert seconds >= 0
+        self.requests.append((method, route, status))
+
+
+class NoPage:
+    """A page of metrics with nothing on it."""
+
+    content_type = "text/plain"
+
+    async def render(self) -> bytes:
+        return b""
 
 
 @pytest.fixture
@@ -123,6 +150,33 @@ async def test_probes_and_report_are_served(client: httpx.AsyncClient) -> None:
         (200, "ready"),
         (200, "degraded"),
     ]
+
+
+@pytest.mark.parametrize("root_path", ["", "/photos"])
+async def test_graphql_answers_the_same_with_and_without_the_prefix_of_a_proxy(
+    gallery: MemoryGallery, root_path: str
+) -> None:
+    counted = CountedRequests()
+    parts = replace(parts_of(gallery), counting=Counting(metrics=counted, page=NoPage()))
+    transport = httpx.ASGITransport(create_web_app(parts), root_path=root_path)
+    async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
+        answer = await client.post(
+            f"{root_path}/graphql", json={"query": "{ __typename }"}, headers={"X-Request-ID": "abc"}
+        )
+    assert (answer.status_code, answer.json()) == (200, {"data": {"__typename": "Query"}})
+    assert dict(answer.headers) == {
+        "content-type": "application/json; charset=utf-8",
+        "cache-control": "no-store",
+        "content-length": "31",
+        "vary": "Accept",
+        "x-content-type-options": "nosniff",
+        "referrer-policy": "no-referrer",
+        "x-frame-options": "DENY",
+        "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
+        "cross-origin-resource-policy": "same-origin",
+        "x-request-id": "abc",
+    }
+    assert counted.requests == [("POST", "/graphql", "2xx")]
 
 
 @pytest.mark.parametrize("path", ["/nowhere", "/graphql/", "/livez/", "/media", "/graphiql/static/", "//graphql"])

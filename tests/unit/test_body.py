@@ -56,6 +56,23 @@ async def test_body_one_byte_larger_is_refused_as_soon_as_it_is(pieces: list[byt
     assert client.asked == asked
 
 
+@pytest.mark.parametrize(
+    ("pieces", "reads"),
+    [
+        pytest.param([b"1234567890123"], 1, id="in-one"),
+        pytest.param([b"12345678", b"90123"], 2, id="cut-before-the-limit"),
+        pytest.param([b"1234567890", b"123"], 1, id="cut-at-the-limit"),
+    ],
+)
+async def test_what_is_within_the_limit_is_read_in_whichever_pieces_it_comes(pieces: list[bytes], reads: int) -> None:
+    client = Client(pieces)
+    allowed = [await client.body.read() for _ in range(reads)]
+    with pytest.raises(RequestTooLargeError):
+        await client.body.read()
+
+    assert b"".join(allowed) == b"1234567890"
+
+
 @pytest.mark.parametrize("length", ["10", "0", "", "ten", "-11", "9" * 19])
 async def test_length_that_is_within_the_limit_or_none_passes(length: str) -> None:
     Client([], headers={"Content-Length": length}).body.check_announced_size()
@@ -72,7 +89,7 @@ async def test_announced_length_beyond_the_limit_is_refused_before_anything_is_r
 async def test_body_that_is_refused_for_its_size_can_still_be_drained() -> None:
     client = Client([b"12345678901", b"2", b"3"])
     with pytest.raises(RequestTooLargeError):
-        await client.body.read()
+        await read_to_end(client.body)
     await client.body.drain(100)
 
     assert client.body.is_complete

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
@@ -30,6 +30,18 @@ def test_an_entity_is_json_of_its_fields() -> None:
             '"name":"Zürich 港 \U0001f30a","created_at":"2024-05-17T12:00:00.123456+00:00"}'
         ).encode()
     )
+
+
+def test_ids_of_a_class_of_the_drivers_own_look_like_any_other() -> None:
+    class DriverId(UUID):
+        pass
+
+    assert TAG.codec.encode(replace(SEA, id=TagId(DriverId(int=1)))) == TAG.codec.encode(SEA)
+
+
+def test_what_is_no_value_of_an_entity_is_not_encoded() -> None:
+    with pytest.raises(TypeError):
+        TAG.codec.encode(replace(SEA, name=object()))  # type: ignore[arg-type]  # what must not happen
 
 
 def test_an_entity_comes_back_equal_with_a_zone() -> None:
@@ -86,7 +98,7 @@ def test_a_value_of_another_type_is_refused(kind: Kind[object], encoded: bytes) 
 
 def page(*values: SortValue) -> Page[str]:
     edges = tuple(Edge(f"item {n}", Position(value, UUID(int=n))) for n, value in enumerate(values))
-    return Page(edges=edges, has_next=True, has_previous=False)
+    return Page.of(edges, has_next=True, has_previous=False)
 
 
 @pytest.mark.parametrize(

@@ -10,15 +10,17 @@ import orjson
 import pytest
 from graphql import GraphQLObjectType
 
-from gallery.compiler import EXTENSION, Attribute, Batch, CompiledOperation, Direct, compile_operation
+from gallery.compiler import EXTENSION, Attribute, Batch, CompiledOperation, Computed, Direct, compile_operation
 from gallery.domain.access import Viewer
 from gallery.domain.ids import ImageId
+from gallery.domain.records import Records
 from gallery.domain.tags import Tag
 from gallery.services.uploads import UploadLimits, UploadService
 from gallery.web.graphql.batches import BATCHES
 from gallery.web.graphql.compiled import CompiledOperations, declare
 from gallery.web.graphql.context import Context, UseCases
-from gallery.web.graphql.execution import Documents, format_result, run
+from gallery.web.graphql.documents import Documents
+from gallery.web.graphql.execution import format_result, run
 from gallery.web.graphql.ids import album_global_id, image_global_id, tag_global_id
 from gallery.web.graphql.schema import schema
 from tests.entities import ADA, a_tag, after, an_album, an_image
@@ -79,14 +81,18 @@ def a_context(gallery: MemoryGallery, tag_reader: MemoryTagReader | None = None)
         unit_of_work=gallery.unit_of_work,
         storage=gallery.storage,
         inspector=gallery.inspector,
+        verifier=gallery.verifier,
         intents=gallery.intents,
         recorder=gallery.recorder,
         limits=limits,
     )
+    images, albums = MemoryImageReader(gallery.database), MemoryAlbumReader(gallery.database)
+    tags = tag_reader or MemoryTagReader(gallery.database)
     use_cases = UseCases(
-        image_reader=MemoryImageReader(gallery.database),
-        tag_reader=tag_reader or MemoryTagReader(gallery.database),
-        album_reader=MemoryAlbumReader(gallery.database),
+        records=lambda _fields: Records(images=images, tags=tags, albums=albums),
+        image_reader=images,
+        tag_reader=tags,
+        album_reader=albums,
         images=gallery.images,
         tags=gallery.tags,
         albums=gallery.albums,
@@ -135,8 +141,11 @@ def test_fields_are_declared_as_what_they_are() -> None:
     image = schema._schema.type_map["Image"]
 
     assert isinstance(image, GraphQLObjectType)
-    assert image.fields["contentType"].extensions[EXTENSION] == Attribute("content_type")
-    assert isinstance(image.fields["url"].extensions[EXTENSION], Direct)
+    assert image.fields["title"].extensions[EXTENSION] == Attribute("title", of="record")
+    assert isinstance(image.fields["url"].extensions[EXTENSION], Computed)
+    connection = schema._schema.type_map["ImageConnection"]
+    assert isinstance(connection, GraphQLObjectType)
+    assert isinstance(connection.fields["nodes"].extensions[EXTENSION], Direct)
     assert image.fields["tags"].extensions[EXTENSION] == Batch(BATCHES["Image.tags"])
     assert EXTENSION not in schema._schema.type_map["Subscription"].fields["uploadProgress"].extensions  # type: ignore[attr-defined]
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from gallery.web.graphql.execution import Documents, shaping_variables
+from gallery.web.graphql.documents import Documents
+from gallery.web.graphql.execution import shaping_variables
 from gallery.web.graphql.schema import schema
 
 STATS = "a: stats { tagCount }"

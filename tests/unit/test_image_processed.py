@@ -14,7 +14,8 @@ from gallery.domain.ids import ImageId, new_image_id
 from gallery.domain.images import Image, ProcessingState
 from gallery.domain.processing_ports import ProcessedImages
 from gallery.web.graphql.context import Context
-from gallery.web.graphql.execution import Documents, format_result, run_subscription
+from gallery.web.graphql.documents import Documents
+from gallery.web.graphql.execution import format_result, run_subscription
 from gallery.web.graphql.ids import image_global_id
 from gallery.web.graphql.schema import schema
 from tests.entities import NOON, an_image

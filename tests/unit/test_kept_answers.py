@@ -8,7 +8,7 @@ import pytest
 
 from gallery.settings import UploadSettings
 from gallery.web.graphql.context import Context
-from gallery.web.graphql.execution import Documents
+from gallery.web.graphql.documents import Documents
 from gallery.web.graphql.idempotency import KEPT_ANSWER_MAX_BYTES, first_answer
 from gallery.web.graphql.request import Parameters
 from gallery.web.graphql.schema import schema

@@ -11,7 +11,7 @@ from gallery.web.graphql.level_loader import LevelLoader
 
 
 class Reader:
-    """Answers with the squares of numbers, and remembers which it was asked for."""
+    """Answers with the squares of numbers but zero, and remembers which it was asked for."""
 
     def __init__(self) -> None:
         self.reads: list[list[int]] = []
@@ -19,12 +19,12 @@ class Reader:
         self.gate = asyncio.Event()
         self.gate.set()
 
-    async def read(self, keys: list[int]) -> list[int]:
+    async def read(self, keys: list[int]) -> dict[int, int]:
         self.reads.append(list(keys))
         await self.gate.wait()
         if self.error is not None:
             raise self.error
-        return [key * key for key in keys]
+        return {key: key * key for key in keys if key}
 
 
 @pytest.fixture
@@ -33,7 +33,7 @@ def reader() -> Reader:
 
 
 async def test_a_level_is_one_read_of_each_key_once_and_answered_in_its_order(reader: Reader) -> None:
-    loader = LevelLoader(reader.read)
+    loader = LevelLoader(reader.read, 0)
 
     assert await loader.load_level([3, 1, 3, 2]) == [9, 1, 9, 4]
 
@@ -41,7 +41,7 @@ async def test_a_level_is_one_read_of_each_key_once_and_answered_in_its_order(re
 
 
 async def test_what_one_way_has_loaded_the_other_does_not_read_again(reader: Reader) -> None:
-    loader = LevelLoader(reader.read)
+    loader = LevelLoader(reader.read, 0)
     await loader.load_level([1, 2])
     await loader.load(3)
 
@@ -51,13 +51,22 @@ async def test_what_one_way_has_loaded_the_other_does_not_read_again(reader: Rea
     assert reader.reads == [[1, 2], [3], [4]]
 
 
+async def test_what_the_reader_leaves_out_is_missing_both_ways(reader: Reader) -> None:
+    loader = LevelLoader(reader.read, -1)
+
+    assert await loader.load_level([0, 2]) == [-1, 4]
+    assert await loader.load(0) == -1
+    assert await LevelLoader(reader.read, -1).load(0) == -1
+    assert reader.reads == [[0, 2], [0]]
+
+
 async def test_no_keys_are_no_read(reader: Reader) -> None:
-    assert await LevelLoader(reader.read).load_level([]) == []
+    assert await LevelLoader(reader.read, 0).load_level([]) == []
     assert reader.reads == []
 
 
 async def test_a_level_waits_for_what_is_being_read_already(reader: Reader) -> None:
-    loader = LevelLoader(reader.read)
+    loader = LevelLoader(reader.read, 0)
     reader.gate.clear()
     first = asyncio.create_task(loader.load_level([1, 2]))
     await asyncio.sleep(0)
@@ -72,7 +81,7 @@ async def test_a_level_waits_for_what_is_being_read_already(reader: Reader) -> N
 
 
 async def test_a_failed_read_fails_all_who_wait_for_it_and_is_tried_again(reader: Reader) -> None:
-    loader = LevelLoader(reader.read)
+    loader = LevelLoader(reader.read, 0)
     reader.error = UnavailableError("database")
     reader.gate.clear()
     waiting = [asyncio.create_task(loader.load_level(keys)) for keys in ([1, 2], [2], [2, 3])]
@@ -87,7 +96,7 @@ async def test_a_failed_read_fails_all_who_wait_for_it_and_is_tried_again(reader
 
 
 async def test_who_is_cancelled_takes_nothing_from_others_who_wait_for_the_same(reader: Reader) -> None:
-    loader = LevelLoader(reader.read)
+    loader = LevelLoader(reader.read, 0)
     reader.gate.clear()
     first = asyncio.create_task(loader.load_level([1, 2]))
     await asyncio.sleep(0)
@@ -109,7 +118,7 @@ async def test_who_is_cancelled_takes_nothing_from_others_who_wait_for_the_same(
 
 
 async def test_a_read_that_fails_when_nobody_waits_any_more_is_tried_again(reader: Reader) -> None:
-    loader = LevelLoader(reader.read)
+    loader = LevelLoader(reader.read, 0)
     reader.error = UnavailableError("database")
     reader.gate.clear()
     first = asyncio.create_task(loader.load_level([1]))

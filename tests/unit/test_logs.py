@@ -174,6 +174,14 @@ def test_libraries_that_write_headers_and_statements_only_warn(name: str, level:
     assert [line["event"] for line in lines(stream)] == ["slow"]
 
 
+def test_what_is_odd_about_files_is_not_told() -> None:
+    stream = configured()
+    logging.getLogger("pyvips").warning("VIPS: read gave 1 warnings")
+    assert stream.getvalue() == ""
+    logging.getLogger("pyvips").error("broken")
+    assert [line["event"] for line in lines(stream)] == ["broken"]
+
+
 def test_debugging_is_of_the_gallery_only() -> None:
     stream = configured(LogLevel.DEBUG)
     logging.getLogger("gallery.web").debug("ours")

@@ -36,6 +36,7 @@ def counting() -> Counting:
     metrics = PrometheusMetrics()
     process = ProcessState(
         cache=None,
+        responses=None,
         pool_use=lambda: PoolUse(size=1, in_use=0, idle=0),
         parts_in_flight=lambda: 0,
         received_bytes=lambda: metrics.received_bytes,

@@ -32,6 +32,7 @@ FIGURES = DatabaseFigures(jobs={("render_image", JobState.HELD): 3}, reports=(RE
 def page_of(metrics: PrometheusMetrics, read: ReadFigures, *, timeout_seconds: float = 2) -> PrometheusPage:
     process = ProcessState(
         cache=None,
+        responses=None,
         pool_use=lambda: PoolUse(size=10, in_use=3, idle=2),
         parts_in_flight=lambda: 4,
         received_bytes=lambda: metrics.received_bytes,

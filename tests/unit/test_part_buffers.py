@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 
+import pytest
+
 from gallery.platform.storage.parts import Part, PartBody, PartBuffers, filled_parts
 
 
@@ -72,17 +74,18 @@ async def test_memory_that_an_earlier_attempt_may_still_be_reading_is_not_used_a
         assert bytes(first_attempt) == b"1234"
 
 
-async def test_no_more_memory_waits_than_there_are_uploads() -> None:
-    buffers = PartBuffers(4)
+@pytest.mark.parametrize("spare", [1, 2])
+async def test_no_more_memory_waits_than_the_uploads_under_way_may_have_spare(spare: int) -> None:
+    buffers = PartBuffers(4, spare=spare)
     with buffers.in_use(), buffers.in_use():
         with buffers.in_use():
-            parts = [filled(buffers, bytes([number]) * 4) for number in range(5)]
+            parts = [filled(buffers, bytes([number]) * 4) for number in range(7)]
             memory = [part.view for part in parts]
             for part in parts:
                 await sent(part)
-        again = [filled(buffers, b"more") for _ in range(5)]
-        assert [bytes(view) for view in memory].count(b"more") == 2
-        assert len(again) == 5
+        again = [filled(buffers, b"more") for _ in range(7)]
+        assert [bytes(view) for view in memory].count(b"more") == 2 * spare
+        assert len(again) == 7
 
 
 async def test_memory_of_an_upload_that_ended_is_not_kept() -> None:

@@ -22,6 +22,7 @@ from gallery.settings import (
 )
 from gallery.settings_auth import AuthMode
 from gallery.settings_report import SettingsError, Source, list_settings, load_settings
+from gallery.settings_types import _quota_in_cores
 
 SECRET = "hunter2"
 
@@ -382,3 +383,38 @@ def test_what_is_given_goes_before_the_environment(monkeypatch: pytest.MonkeyPat
 def test_a_section_takes_nothing_that_it_does_not_know(section: type[BaseModel]) -> None:
     with pytest.raises(ValidationError, match="Extra inputs are not permitted"):
         section(nonsense=1)
+
+
+def test_more_than_one_process_needs_the_cache(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GALLERY_SERVER__WORKERS", "2")
+    monkeypatch.setenv("GALLERY_CACHE__ENABLED", "false")
+
+    with pytest.raises(SettingsError, match="GALLERY_SERVER__WORKERS is more than 1 and GALLERY_CACHE__ENABLED"):
+        load_settings()
+
+
+@pytest.mark.parametrize("value", ["0", "65", "many"])
+def test_processes_are_counted_or_auto(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+    monkeypatch.setenv("GALLERY_SERVER__WORKERS", value)
+
+    with pytest.raises(SettingsError, match=f"GALLERY_SERVER__WORKERS is '{value}'"):
+        load_settings()
+
+
+def test_auto_is_one_process_for_each_core_that_may_be_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GALLERY_SERVER__WORKERS", "auto")
+
+    assert 1 <= load_settings().server.workers <= (os.cpu_count() or 1)
+
+
+@pytest.mark.parametrize(
+    ("content", "cores"),
+    [("max 100000\n", None), ("150000 100000\n", 1.5), ("", None)],
+    ids=["without a bound", "one and a half", "unreadable"],
+)
+def test_the_quota_of_a_container_counts_as_cores(tmp_path: Path, content: str, cores: float | None) -> None:
+    file = tmp_path / "cpu.max"
+    file.write_text(content)
+
+    assert _quota_in_cores(file) == cores
+    assert _quota_in_cores(tmp_path / "missing") is None

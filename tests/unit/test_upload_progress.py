@@ -10,7 +10,8 @@ import pytest
 from gallery.domain.access import LOCAL_ADMINISTRATOR
 from gallery.domain.upload_ports import UploadProgress
 from gallery.web.graphql.context import Context
-from gallery.web.graphql.execution import Documents, format_result, run_subscription
+from gallery.web.graphql.documents import Documents
+from gallery.web.graphql.execution import format_result, run_subscription
 from gallery.web.graphql.schema import schema
 from tests.fakes.gallery import MemoryGallery
 from tests.unit.test_app import parts_of

@@ -32,6 +32,8 @@ const STATEMENTS = {
   tag: "SELECT id FROM tags WHERE key = $1",
   tagged: `SELECT ${IMAGE} FROM images i JOIN image_tags it ON it.image_id = i.id
     WHERE it.tag_id = $1 AND i.deleted_at IS NULL ORDER BY it.uploaded_at DESC, it.image_id DESC LIMIT $2`,
+  update: `UPDATE images i SET title = $2, version = version + 1, updated_at = now()
+    WHERE id = $1 AND deleted_at IS NULL RETURNING ${IMAGE}`,
   renditions: "SELECT image_id AS parent, size, width_px AS width, height_px AS height FROM renditions WHERE image_id = ANY($1)",
   tags: `SELECT it.image_id AS parent, t.id, t.name FROM image_tags it JOIN tags t ON t.id = it.tag_id
     WHERE it.image_id = ANY($1) ORDER BY t.key`,
@@ -54,6 +56,11 @@ export async function newestImagesWithTag(name, limit) {
 
 export async function imageById(id) {
   const [image] = await rows("image", id);
+  return image ?? null;
+}
+
+export async function retitle(id, title) {
+  const [image] = await rows("update", id, title);
   return image ?? null;
 }
 

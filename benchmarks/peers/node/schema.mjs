@@ -4,7 +4,7 @@ import { makeExecutableSchema } from "@graphql-tools/schema";
 import DataLoader from "dataloader";
 import { GraphQLScalarType } from "graphql";
 
-import { imageById, newestImages, newestImagesWithTag, related } from "./database.mjs";
+import { imageById, newestImages, newestImagesWithTag, related, retitle } from "./database.mjs";
 
 const typeDefs = `
   scalar ByteSize
@@ -14,6 +14,10 @@ const typeDefs = `
     images(first: Int, filter: ImageFilter): ImageConnection!
     image(id: ID!): Image
   }
+  input UpdateImageInput { id: ID! title: String! }
+  type Mutation { updateImage(input: UpdateImageInput!): UpdateImagePayload! }
+  type UpdateImagePayload { image: Image errors: [UserError!]! }
+  type UserError { message: String! }
   type ImageConnection { nodes: [Image!]! pageInfo: PageInfo! }
   type PageInfo { hasNextPage: Boolean! }
   type Image {
@@ -41,6 +45,9 @@ const resolvers = {
       return { nodes: images.slice(0, first), pageInfo: { hasNextPage: images.length > first } };
     },
     image: (_, { id }) => imageById(id.slice("img_".length)),
+  },
+  Mutation: {
+    updateImage: async (_, { input }) => ({ image: await retitle(input.id.slice("img_".length), input.title), errors: [] }),
   },
   Image: {
     id: (image) => globalId("img", image.id),

@@ -7,6 +7,7 @@ from gallery.platform.cache.albums import CachedAlbumReader
 from gallery.platform.cache.cache import Cache, connect
 from gallery.platform.cache.images import CachedImageReader
 from gallery.platform.cache.metrics import CacheMetrics
+from gallery.platform.cache.responses import CachedResponses
 from gallery.platform.cache.tags import CachedTagReader
 from gallery.platform.cache.valkey import CacheUnavailableError
 
@@ -16,6 +17,7 @@ __all__ = [
     "CacheUnavailableError",
     "CachedAlbumReader",
     "CachedImageReader",
+    "CachedResponses",
     "CachedTagReader",
     "connect",
 ]

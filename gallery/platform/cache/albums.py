@@ -13,7 +13,7 @@ from gallery.domain.ports import AlbumReader
 from gallery.platform.cache import keys
 from gallery.platform.cache.cache import Cache
 from gallery.platform.cache.kinds import ALBUM, COUNT, ID_OR_NONE, IDS
-from gallery.platform.cache.reading import or_else, read_page
+from gallery.platform.cache.reading import or_else, read_page, report_items
 
 
 class CachedAlbumReader:
@@ -35,6 +35,7 @@ class CachedAlbumReader:
             keys.album_page(query),
             lambda: self._reader.list_page(viewer, query),
             lambda ids: self.get_many(viewer, ids),
+            keys.album,
         )
 
     async def count(self, viewer: Viewer, text: str | None) -> int:
@@ -52,6 +53,7 @@ class CachedAlbumReader:
 
         slots = {id_: keys.image_albums(id_) for id_ in image_ids}
         ids_by_image = await self._cache.get_many(IDS, slots, load)
+        report_items(keys.album, (id_ for ids in ids_by_image.values() for id_ in ids))
         wanted = {AlbumId(id_): None for ids in ids_by_image.values() for id_ in ids if id_ not in fresh}
         albums = fresh | dict(await self.get_many(viewer, wanted))
         by_image = {id_: tuple(albums[album] for album in ids if album in albums) for id_, ids in ids_by_image.items()}

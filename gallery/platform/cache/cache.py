@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
+from gallery.domain import footprints
 from gallery.domain.events import Event
 from gallery.platform.cache.entries import Entries, Entry
 from gallery.platform.cache.keys import EVERYTHING, Slot, dropped_by
@@ -24,7 +25,7 @@ log = logging.getLogger(__name__)
 K = TypeVar("K")
 V = TypeVar("V")
 
-_FIRST_POLL_SECONDS, _LAST_POLL_SECONDS = 0.005, 0.05
+FIRST_POLL_SECONDS, LAST_POLL_SECONDS = 0.005, 0.05
 """How often a process looks for what another one is loading: less often the longer it takes."""
 
 
@@ -74,9 +75,10 @@ class Cache:
 
     async def get_many(self, kind: Kind[V], slots: Mapping[K, Slot], load: Load[K, V]) -> dict[K, V]:
         """The values of the slots, without those that the database does not have either."""
+        _report(kind, slots.values())
         values: dict[K, V] = {}
         pending = dict(slots)
-        pause_seconds = _FIRST_POLL_SECONDS
+        pause_seconds = FIRST_POLL_SECONDS
         while pending:
             lease = secrets.token_urlsafe(9).encode()
             try:
@@ -89,7 +91,7 @@ class Cache:
             pending = {key: pending[key] for key in (*seen.leased, *seen.unreadable)}
             if pending:
                 await asyncio.sleep(pause_seconds)
-                pause_seconds = min(2 * pause_seconds, _LAST_POLL_SECONDS)
+                pause_seconds = min(2 * pause_seconds, LAST_POLL_SECONDS)
         return values
 
     async def drop(self, events: Sequence[Event]) -> None:
@@ -101,6 +103,10 @@ class Cache:
         self._drops.add(dropping)
         dropping.add_done_callback(self._drops.discard)
         await asyncio.shield(dropping)
+
+    async def drop_everything(self) -> None:
+        """Removes all that is kept; what cannot be removed now is not used before it is."""
+        await self.valkey.drop([EVERYTHING])
 
     async def settle(self) -> None:
         """Waits until everything that is being read is kept, and what is being dropped is gone."""
@@ -163,6 +169,13 @@ async def connect(settings: CacheSettings) -> AsyncIterator[Cache]:
     finally:
         await cache.settle()
         await valkey.stop()
+
+
+def _report(kind: Kind[V], slots: Collection[Slot]) -> None:
+    """Tells the request what its answer depends on, before anything is read."""
+    footprints.report(tag for slot in slots for tag in (slot.key, *slot.generations))
+    if not kind.exact:
+        footprints.spoil()
 
 
 def _sort(kind: Kind[V], entries: Mapping[K, Entry]) -> _Seen[K, V]:

@@ -19,24 +19,25 @@ _SILENCE_SECONDS = 15.0
 
 
 class ChannelListener:
-    """Hears all channels of a pattern on one connection, and comes back if it is lost.
+    """Hears all channels of some patterns on one connection, and comes back if it is lost.
 
-    `hear` is called with the channel and the message; `on_subscribed` after each return, when something may have been
-    missed.
+    `hear` is called with the channel and the message; `on_lost` as soon as something may be missed, `on_subscribed`
+    after each return.
     """
 
     def __init__(
         self,
         client: Redis,
-        pattern: str,
-        *,
+        *patterns: str,
         hear: Callable[[bytes, bytes], None],
         on_subscribed: Callable[[], Awaitable[None]],
+        on_lost: Callable[[], None] = lambda: None,
     ) -> None:
         self._client = client
-        self._pattern = pattern
+        self._patterns = patterns
         self._hear = hear
         self._on_subscribed = on_subscribed
+        self._on_lost = on_lost
         self._listening: asyncio.Task[None] | None = None
         self._ending: set[asyncio.Task[None]] = set()
         self.is_subscribed = asyncio.Event()
@@ -67,12 +68,13 @@ class ChannelListener:
         while self._is_wanted():
             try:
                 async with aclosing(self._client.pubsub()) as pubsub:
-                    await pubsub.psubscribe(self._pattern)
+                    await pubsub.psubscribe(*self._patterns)
                     await self._receive(pubsub)
             except Exception as error:  # noqa: BLE001  # a client parsing garbage raises anything
                 log.debug("what other processes tell is not heard: %r", error)
             if self._is_wanted():  # else another one may have begun
                 self.is_subscribed.clear()
+                self._on_lost()
                 await asyncio.sleep(_RETRY_SECONDS)
 
     def _is_wanted(self) -> bool:
@@ -91,7 +93,7 @@ class ChannelListener:
                 is_asked = True
                 continue
             is_asked = False
-            if message["type"] == "psubscribe":
+            if message["type"] == "psubscribe" and message["data"] == len(self._patterns):
                 self.is_subscribed.set()
                 await self._on_subscribed()
             elif message["type"] == "pmessage":

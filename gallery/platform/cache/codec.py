@@ -33,7 +33,7 @@ class Codec(Generic[T]):
 
     def encode(self, value: T) -> bytes:
         """The value as JSON."""
-        return orjson.dumps(value)
+        return orjson.dumps(value, default=_plain)
 
     def decode(self, encoded: bytes) -> T:
         """The value again.
@@ -42,6 +42,13 @@ class Codec(Generic[T]):
             ValueError: if the bytes are of no such value.
         """
         return self._adapter.validate_json(encoded, strict=True)
+
+
+def _plain(value: object) -> str:
+    """What orjson refuses to encode: the driver of the database has a class of its own for ids."""
+    if isinstance(value, UUID):
+        return str(value)
+    raise TypeError(value)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,9 +73,9 @@ class Outline:
     @classmethod
     def of(cls, page: Page[T]) -> Outline:
         """What to keep of a page."""
-        values = [edge.position.value for edge in page.edges]
+        values = [position.value for position in page.positions]
         return cls(
-            ids=tuple(edge.position.id for edge in page.edges),
+            ids=tuple(position.id for position in page.positions),
             texts=tuple(value for value in values if isinstance(value, str)),
             numbers=tuple(value for value in values if isinstance(value, int)),
             times=tuple(value for value in values if isinstance(value, datetime)),
@@ -79,8 +86,8 @@ class Outline:
     def filled(self, items: dict[UUID, T]) -> Page[T]:
         """The page with its items; one that is gone since is left out."""
         positions = map(Position, self.texts or self.numbers or self.times, self.ids)
-        return Page(
-            edges=tuple(Edge(items[position.id], position) for position in positions if position.id in items),
+        return Page.of(
+            tuple(Edge(items[position.id], position) for position in positions if position.id in items),
             has_next=self.has_next,
             has_previous=self.has_previous,
         )

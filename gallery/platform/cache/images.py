@@ -34,6 +34,7 @@ class CachedImageReader:
             keys.image_page(query),
             lambda: self._reader.list_page(viewer, query),
             lambda ids: self.get_many(viewer, ids),
+            keys.image,
         )
 
     async def count(self, viewer: Viewer, image_filter: ImageFilter) -> int:
@@ -62,6 +63,7 @@ class CachedImageReader:
             {id_: keys.album_images_page(id_, page) for id_ in album_ids},
             lambda ids: self._reader.pages_by_album(viewer, ids, page),
             lambda ids: self.get_many(viewer, ids),
+            keys.image,
         )
 
     async def pages_by_tag(
@@ -73,6 +75,7 @@ class CachedImageReader:
             {id_: keys.tag_images_page(id_, page) for id_ in tag_ids},
             lambda ids: self._reader.pages_by_tag(viewer, ids, page),
             lambda ids: self.get_many(viewer, ids),
+            keys.image,
         )
 
     async def stats(self, viewer: Viewer) -> GalleryStats:

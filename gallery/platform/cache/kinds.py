@@ -32,11 +32,15 @@ class Lifetime(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Kind(Generic[V]):
-    """What values of one kind have in common."""
+    """What values of one kind have in common.
+
+    Those that are not `exact` may be wrong until their lifetime ends, for no event drops them whenever they change.
+    """
 
     name: str
     codec: Codec[V]
     lifetime: Lifetime = Lifetime.DEFAULT
+    exact: bool = True
 
 
 IMAGE: Final = Kind("image", Codec(TypeAdapter(Image)), Lifetime.IMAGE)
@@ -48,7 +52,7 @@ PAGE: Final = Kind("page", Codec(TypeAdapter(Outline)), Lifetime.LIST)
 COUNT: Final = Kind("count", Codec(TypeAdapter(int)))
 ID_OR_NONE: Final = Kind("id_or_none", Codec(TypeAdapter(UUID | None)))
 IDS: Final = Kind("ids", Codec(TypeAdapter(tuple[UUID, ...])))
-STATS: Final = Kind("stats", Codec(TypeAdapter(GalleryStats)), Lifetime.STATS)
+STATS: Final = Kind("stats", Codec(TypeAdapter(GalleryStats)), Lifetime.STATS, exact=False)
 
 
 class Lifetimes:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from enum import StrEnum, unique
 
 
 @dataclass(slots=True)
@@ -28,3 +30,24 @@ class CacheMetrics:
     def misses(self) -> int:
         """Those of all kinds."""
         return self.misses_by_kind.total()
+
+
+@unique
+class Layer(StrEnum):
+    """Where whole answers are kept."""
+
+    MEMORY = "memory"
+    VALKEY = "valkey"
+
+
+@dataclass(slots=True, kw_only=True)
+class ResponseMetrics:
+    """Counts whole answers by where they were looked for, and says how much of the memory they take.
+
+    An answer is refused if something was written while it was made: it is given to who asked, but not kept.
+    """
+
+    size_bytes: Callable[[], int]
+    hits: Counter[Layer] = field(default_factory=Counter)
+    misses: Counter[Layer] = field(default_factory=Counter)
+    refused: Counter[Layer] = field(default_factory=Counter)

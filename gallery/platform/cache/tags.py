@@ -34,6 +34,7 @@ class CachedTagReader:
             keys.tag_page(query),
             lambda: self._reader.list_page(viewer, query),
             lambda ids: self.get_many(viewer, ids),
+            keys.tag,
         )
 
     async def count(self, viewer: Viewer, text: str | None) -> int:

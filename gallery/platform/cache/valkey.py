@@ -18,15 +18,17 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
+from gallery.platform.cache.drop_listener import DropListener
+from gallery.platform.cache.drops import PREFIX, Drop, Drops
 from gallery.platform.cache.keys import EVERYTHING
 from gallery.platform.cache.metrics import CacheMetrics
 from gallery.settings import CacheSettings
 
 log = logging.getLogger(__name__)
 
-T = TypeVar("T")
+__all__ = ["PREFIX", "CacheUnavailableError", "Valkey", "create_client"]
 
-PREFIX: Final = "gallery:"
+T = TypeVar("T")
 
 _FAILURES_BEFORE_SUSPENSION = 3
 _RETRY_SECONDS = 1.0
@@ -49,6 +51,10 @@ class Valkey:
 
     def __init__(self, client: Redis, timeout_seconds: float, metrics: CacheMetrics) -> None:
         self.client = client
+        self._drops = Drops(client)
+        self.listener = DropListener(client, self._drops, on_lost=self._forget)
+        self.on_lost: Callable[[], None] = _nothing
+        """Called when drops of other processes may be missed."""
         self._metrics = metrics
         self._timeout_seconds = timeout_seconds
         self._suspended = True
@@ -84,9 +90,13 @@ class Valkey:
         return answer
 
     async def drop(self, keys: Collection[str]) -> None:
-        """Removes keys; if that fails, the cache is not used before they are removed."""
+        """Removes keys, and waits until no process answers from its memory without having heard of it.
+
+        If they cannot be removed, the cache is not used before they are.
+        """
         try:
-            await self.call(lambda: self._unlink(keys))
+            drop = await self.call(lambda: self._drop(keys))
+            await self.listener.told(drop)
         except CacheUnavailableError as error:
             self._miss(keys, error.__cause__)
         except asyncio.CancelledError:
@@ -107,6 +117,7 @@ class Valkey:
 
     async def start(self) -> None:
         """Begins to use the cache, now or as soon as Valkey answers."""
+        self.listener.start()
         if not await self._restore():
             log.warning("Valkey does not answer; the gallery reads from the database until it does")
             self._recover()
@@ -120,12 +131,16 @@ class Valkey:
         if self._missed:
             await self._restore()
         self._suspended = True
+        await self.listener.close()
         await self.client.aclose()
 
-    async def _unlink(self, keys: Collection[str]) -> None:
-        if not isinstance(await self.client.unlink(*(PREFIX + key for key in keys)), int):
-            message = "Valkey does not say how many keys were removed"
-            raise TypeError(message)
+    async def _drop(self, keys: Collection[str]) -> Drop:
+        drop = await self._drops.drop(keys, self.listener.name)
+        self.listener.dropped(drop)
+        return drop
+
+    def _forget(self) -> None:
+        self.on_lost()
 
     async def _ping(self) -> None:
         if not await self.client.ping():
@@ -162,7 +177,7 @@ class Valkey:
         missed, self._missed = self._missed, set()
         try:
             async with asyncio.timeout(_CONNECT_SECONDS):
-                await (self._unlink(missed) if missed else self._ping())
+                await (self._drop(missed) if missed else self._ping())
             missed = set()
             await self.ping()
         except Exception as error:  # noqa: BLE001  # as in `call`
@@ -173,6 +188,10 @@ class Valkey:
         finally:
             self._missed |= missed
         return not self._suspended
+
+
+def _nothing() -> None:
+    """Nothing lies in memory."""
 
 
 def create_client(settings: CacheSettings) -> Redis:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from itertools import groupby
+from functools import lru_cache
 from operator import attrgetter
-from typing import Any, Final
+from typing import Any, Final, Generic, TypeVar
 from uuid import UUID
 
 from sqlalchemy import Select, bindparam, delete, func, select, update
@@ -21,18 +21,24 @@ from gallery.domain.ids import AlbumId, ImageId
 from gallery.domain.pages import AlbumQuery, AlbumSortField, Direction, Page
 from gallery.platform.database.image_lists import LIVING
 from gallery.platform.database.keyset import Keyset
+from gallery.platform.database.records import ALBUMS_WHOLE, Shape
+from gallery.platform.database.rendered import Rendered, Renderings, render
 from gallery.platform.database.rows import ALBUM_COLUMNS, album_from_row, album_values
-from gallery.platform.database.statements import Reading, Transaction, among_ids, containing, ids, unnested, uuids
+from gallery.platform.database.statements import LeanReading, Transaction, among_ids, containing, ids, unnested, uuids
 from gallery.platform.database.tables import ALBUM_IMAGES, ALBUMS, IMAGES
 
+T = TypeVar("T")
+
+_MOST_SHAPES: Final = 256
+_LISTS: Final = Renderings()
 _SORT_COLUMNS: Final = {
     AlbumSortField.TITLE: ALBUMS.c.sort_title,
     AlbumSortField.CREATED_AT: ALBUMS.c.created_at,
     AlbumSortField.UPDATED_AT: ALBUMS.c.updated_at,
 }
 _IN_ALBUM: Final = ALBUM_IMAGES.c.album_id == bindparam("album_id")
-_BY_IDS: Final = select(*ALBUM_COLUMNS).where(among_ids(ALBUMS.c.id))
-_LOCKED: Final = _BY_IDS.with_for_update()
+_IS_AMONG_IDS: Final = among_ids(ALBUMS.c.id)
+_LOCKED: Final = select(*ALBUM_COLUMNS).where(_IS_AMONG_IDS).with_for_update()
 _EMPTY: Final = delete(ALBUM_IMAGES).where(_IN_ALBUM).returning(ALBUM_IMAGES.c.image_id, ALBUM_IMAGES.c.position)
 _REMOVE: Final = (
     delete(ALBUM_IMAGES).where(_IN_ALBUM, among_ids(ALBUM_IMAGES.c.image_id)).returning(ALBUM_IMAGES.c.image_id)
@@ -44,13 +50,7 @@ _HOLDING: Final = (
     .distinct()
     .order_by(ALBUM_IMAGES.c.album_id)
 )
-_BY_IMAGE: Final = (
-    select(*ALBUM_COLUMNS, ALBUM_IMAGES.c.image_id)
-    .join_from(ALBUM_IMAGES, ALBUMS, ALBUM_IMAGES.c.album_id == ALBUMS.c.id)
-    .where(among_ids(ALBUM_IMAGES.c.image_id))
-    .order_by(ALBUM_IMAGES.c.image_id, ALBUMS.c.created_at, ALBUMS.c.id)
-)
-_IMAGE_COUNTS: Final = (
+_IMAGE_COUNTS: Final = render(
     select(ALBUM_IMAGES.c.album_id, func.count().label("images"))
     .where(among_ids(ALBUM_IMAGES.c.album_id))
     .group_by(ALBUM_IMAGES.c.album_id)
@@ -62,8 +62,8 @@ _FIRST_IMAGE: Final = (
     .limit(1)
     .scalar_subquery()
 )
-_COVERS: Final = select(ALBUMS.c.id, func.coalesce(ALBUMS.c.cover_id, _FIRST_IMAGE).label("image_id")).where(
-    among_ids(ALBUMS.c.id)
+_COVERS: Final = render(
+    select(ALBUMS.c.id, func.coalesce(ALBUMS.c.cover_id, _FIRST_IMAGE).label("image_id")).where(_IS_AMONG_IDS)
 )
 
 
@@ -159,50 +159,80 @@ class SqlAlbumRepository:
         return tuple(row.album_id for row in await self._transaction.rows(_HOLDING, ids(image_ids)))
 
 
-class SqlAlbumReader:
-    """Albums as everybody may see them."""
+class SqlAlbumRecords(Generic[T]):
+    """Albums as everybody may see them, as much of them as their shape says."""
 
-    def __init__(self, engine: AsyncEngine) -> None:
-        self._reading = Reading(engine)
+    def __init__(self, engine: AsyncEngine, shape: Shape[T]) -> None:
+        self._reading = LeanReading(engine)
+        self._shape = shape
 
-    async def get_many(self, viewer: Viewer, album_ids: Collection[AlbumId]) -> dict[AlbumId, Album]:
+    async def get_many(self, viewer: Viewer, album_ids: Collection[AlbumId]) -> dict[AlbumId, T]:
         """As the port says."""
-        rows = await self._reading.rows(_BY_IDS, ids(album_ids))
-        return {row.id: album_from_row(row) for row in rows}
+        rows = await self._reading.rows(_by_ids(self._shape), ids(album_ids), self._shape.row)
+        return {row["id"]: album for row, album in zip(rows, self._shape.things(rows), strict=True)}
 
-    async def list_page(self, viewer: Viewer, query: AlbumQuery) -> Page[Album]:
+    async def list_page(self, viewer: Viewer, query: AlbumQuery) -> Page[T]:
         """As the port says."""
+        shape = self._shape
         keyset = Keyset(
             value=_SORT_COLUMNS[query.sort_field],
             id=ALBUMS.c.id,
             descending=query.direction is Direction.DESC,
             request=query.page,
         )
-        rows = await self._reading.rows(keyset.cut(_titled_like(select(*ALBUM_COLUMNS), query.text)))
-        return keyset.page(rows, album_from_row)
+        statement = _LISTS.get(
+            (shape, bool(query.text), query.sort_field, keyset.form),
+            lambda: keyset.cut(_titled(select(*shape.columns), query.text)),
+        )
+        rows = await self._reading.rows(statement, {**_pattern(query.text), **keyset.values}, shape.row)
+        return keyset.page(rows, shape.things)
+
+    async def by_image(self, viewer: Viewer, image_ids: Collection[ImageId]) -> dict[ImageId, tuple[T, ...]]:
+        """As the port says."""
+        shape = self._shape
+        return shape.by("image_id", await self._reading.rows(_by_image(shape), ids(image_ids), shape.row))
+
+
+class SqlAlbumReader(SqlAlbumRecords[Album]):
+    """Whole albums as everybody may see them."""
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        super().__init__(engine, ALBUMS_WHOLE)
 
     async def count(self, viewer: Viewer, text: str | None) -> int:
         """As the port says."""
-        return await self._reading.count(_titled_like(select(func.count()).select_from(ALBUMS), text))
-
-    async def by_image(self, viewer: Viewer, image_ids: Collection[ImageId]) -> dict[ImageId, tuple[Album, ...]]:
-        """As the port says."""
-        rows = await self._reading.rows(_BY_IMAGE, ids(image_ids))
-        return {
-            image_id: tuple(album_from_row(row) for row in own)
-            for image_id, own in groupby(rows, key=attrgetter("image_id"))
-        }
+        statement = _LISTS.get(("count", bool(text)), lambda: _titled(select(func.count()).select_from(ALBUMS), text))
+        return await self._reading.count(statement, _pattern(text))
 
     async def image_counts(self, viewer: Viewer, album_ids: Collection[AlbumId]) -> dict[AlbumId, int]:
         """As the port says."""
         rows = await self._reading.rows(_IMAGE_COUNTS, ids(album_ids))
-        return {row.album_id: row.images for row in rows}
+        return {album_id: images for album_id, images in rows}  # noqa: C416  # dict() takes a row for a mapping
 
     async def cover_ids(self, viewer: Viewer, album_ids: Collection[AlbumId]) -> dict[AlbumId, ImageId]:
         """As the port says."""
         rows = await self._reading.rows(_COVERS, ids(album_ids))
-        return {row.id: row.image_id for row in rows if row.image_id is not None}
+        return {album_id: image_id for album_id, image_id in rows if image_id is not None}
 
 
-def _titled_like(statement: Select[Any], text: str | None) -> Select[Any]:
-    return statement.where(ALBUMS.c.title.ilike(containing(text))) if text else statement
+@lru_cache(_MOST_SHAPES)
+def _by_ids(shape: Shape[Any]) -> Rendered:
+    return render(select(*shape.columns).where(_IS_AMONG_IDS))
+
+
+@lru_cache(_MOST_SHAPES)
+def _by_image(shape: Shape[Any]) -> Rendered:
+    return render(
+        select(*shape.columns, ALBUM_IMAGES.c.image_id)
+        .join_from(ALBUM_IMAGES, ALBUMS, ALBUM_IMAGES.c.album_id == ALBUMS.c.id)
+        .where(among_ids(ALBUM_IMAGES.c.image_id))
+        .order_by(ALBUM_IMAGES.c.image_id, ALBUMS.c.created_at, ALBUMS.c.id)
+    )
+
+
+def _titled(statement: Select[Any], text: str | None) -> Select[Any]:
+    return statement.where(ALBUMS.c.title.ilike(bindparam("pattern"))) if text else statement
+
+
+def _pattern(text: str | None) -> dict[str, str]:
+    return {"pattern": containing(text)} if text else {}

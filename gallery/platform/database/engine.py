@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 from urllib.parse import parse_qsl, urlencode, urlsplit
-from uuid import UUID
 
 import asyncpg
 import orjson
@@ -13,9 +12,10 @@ from sqlalchemy import event
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import InvalidatePoolError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
-from sqlalchemy.pool import AsyncAdaptedQueuePool, ConnectionPoolEntry
+from sqlalchemy.pool import ConnectionPoolEntry
 
 from gallery.platform.database.errors import translated_errors
+from gallery.platform.database.lending import LendingPool, lending_pool
 from gallery.settings import DatabaseSettings
 
 _APPLICATION_NAME = "gallery"
@@ -92,10 +92,10 @@ def create_engine(url: str, settings: DatabaseSettings) -> AsyncEngine:
                 "idle_in_transaction_session_timeout": "60s",
                 "timezone": "UTC",
                 "jit": "off",  # costs more than it saves on statements of a few milliseconds
-                "plan_cache_mode": "force_custom_plan",  # what is rare and what is common asks for different plans
                 "random_page_cost": "1.1",  # indexes are in memory, or on a disk without a head to move
             },
         },
+        poolclass=LendingPool,
         pool_size=settings.pool_size,
         max_overflow=0,
         pool_timeout=settings.pool_timeout_seconds,
@@ -104,7 +104,6 @@ def create_engine(url: str, settings: DatabaseSettings) -> AsyncEngine:
         json_deserializer=orjson.loads,
         hide_parameters=True,  # errors are logged, what people wrote is not
     )
-    event.listen(engine.sync_engine, "connect", _decode_plain_uuids)
     event.listen(engine.sync_engine, "checkout", _refuse_closed_connections)
     return engine
 
@@ -118,6 +117,20 @@ async def ping(engine: AsyncEngine) -> None:
     with translated_errors():
         async with engine.connect() as connection:
             await connection.exec_driver_sql("SELECT 1")
+
+
+async def connection_limit(engine: AsyncEngine) -> int:
+    """How many connections the server takes from ordinary users, all of its clients together.
+
+    Raises:
+        UnavailableError: if it does not answer.
+    """
+    reserved = ("superuser_reserved_connections", "reserved_connections")  # the second came with PostgreSQL 16
+    with translated_errors():
+        async with engine.connect() as connection:
+            kept = " - ".join(f"coalesce(current_setting('{name}', true)::int, 0)" for name in reserved)
+            answer = await connection.exec_driver_sql(f"SELECT current_setting('max_connections')::int - {kept}")
+            return int(answer.scalar_one())
 
 
 def single_statements(engine: AsyncEngine) -> AsyncEngine:
@@ -137,21 +150,6 @@ async def driver_connection(connection: AsyncConnection) -> asyncpg.Connection[a
     return driver
 
 
-def _decode_plain_uuids(dbapi_connection: DBAPIConnection, _record: ConnectionPoolEntry) -> None:
-    """Gives `uuid.UUID` in place of asyncpg's own subclass, which orjson refuses to encode."""
-
-    async def set_codec(connection: asyncpg.Connection[asyncpg.Record]) -> None:
-        await connection.set_type_codec(
-            "uuid",
-            schema="pg_catalog",
-            format="binary",
-            encoder=lambda value: value.bytes,
-            decoder=lambda data: UUID(int=int.from_bytes(data, "big")),
-        )
-
-    dbapi_connection.run_async(set_codec)
-
-
 def _refuse_closed_connections(dbapi_connection: DBAPIConnection, _record: ConnectionPoolEntry, _proxy: object) -> None:
     """Replaces the pool's connections after a restart of the database, without asking the server on each use."""
     if dbapi_connection.driver_connection.is_closed():
@@ -169,6 +167,6 @@ class PoolUse:
 
 def pool_use(engine: AsyncEngine) -> PoolUse:
     """What the pool of the engine says of its connections, without asking the database."""
-    pool = engine.pool
-    assert isinstance(pool, AsyncAdaptedQueuePool)  # noqa: S101  # so `create_engine` makes it
-    return PoolUse(size=pool.size(), in_use=pool.checkedout(), idle=pool.checkedin())
+    pool = lending_pool(engine)
+    on_loan = len(pool.idle)
+    return PoolUse(size=pool.size(), in_use=pool.checkedout() - on_loan, idle=pool.checkedin() + on_loan)

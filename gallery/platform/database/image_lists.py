@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Hashable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 from uuid import UUID
 
+import asyncpg
 from sqlalchemy import (
     ColumnElement,
-    Row,
     Select,
     Table,
     Text,
-    Uuid,
     any_,
+    bindparam,
     func,
-    literal,
     literal_column,
     null,
     or_,
@@ -26,14 +25,16 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY
 
-from gallery.domain.images import ContentType, Image
+from gallery.domain.images import ContentType
 from gallery.domain.pages import Direction, ImageFilter, ImageQuery, ImageSortField, Page, PageRequest, TagMode
 from gallery.platform.database.keyset import SORT_VALUE, Keyset
-from gallery.platform.database.rows import IMAGE_COLUMNS, image_from_row
-from gallery.platform.database.statements import containing, unnested
+from gallery.platform.database.records import Shape
+from gallery.platform.database.rows import Columns
+from gallery.platform.database.statements import containing, unnested, uuids
 from gallery.platform.database.tables import ALBUM_IMAGES, IMAGE_CHARACTERS, IMAGE_TAGS, IMAGES
 
 P = TypeVar("P", bound=UUID)
+T = TypeVar("T")
 
 LIVING: Final = IMAGES.c.deleted_at.is_(None)
 """What is true of every image that anybody may see."""
@@ -57,6 +58,7 @@ well, it would look for the few that are left through all images there are, in t
 _CHARACTERS: Final = literal_column(IMAGE_CHARACTERS.text, ARRAY(Text))
 _TRIGRAM: Final = 3
 _NOT_IN_TRIGRAMS: Final = re.compile(r"[\W_]+")
+_PARENT_IDS: Final = "parent_ids"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,10 +68,46 @@ class ImageSelection:
     PostgreSQL knows how common a tag is by its id, not by its name, and reads a rare one's images rather than all in
     their order. An album, or else a tag that every image must have, is joined: it has its images in the order of their
     upload, so that a page of the newest is one range of an index.
+
+    Selections of the same `form` have the same statements; they differ in the `values` of parameters.
     """
 
     filter: ImageFilter
     tag_ids: Sequence[UUID]
+
+    @property
+    def form(self) -> Hashable:
+        """What tells the statements of selections apart."""
+        wanted, text = self.filter, self.filter.text
+        return (
+            text and (_has_trigram(text), text.isascii()),
+            wanted.tag_mode if self.tag_ids else None,
+            len(self.tag_ids) if wanted.tag_mode is TagMode.ALL else min(len(self.tag_ids), 2),
+            wanted.album_id is None,
+            min(len(wanted.content_types), 2),
+            wanted.uploaded_from is None,
+            wanted.uploaded_to is None,
+        )
+
+    @property
+    def values(self) -> dict[str, Any]:
+        """The values of the parameters. There may be more of them than a statement has."""
+        wanted = self.filter
+        values: dict[str, Any] = {
+            "pattern": containing(wanted.text or ""),
+            "text": wanted.text,
+            "album_id": wanted.album_id,
+            "content_type": wanted.content_types[0] if wanted.content_types else None,
+            "content_types": list(wanted.content_types),
+            "uploaded_from": wanted.uploaded_from,
+            "uploaded_to": wanted.uploaded_to,
+            _one_of(0): list(self.tag_ids),
+        }
+        if self._demands_every_tag:
+            values.update({_one_of(place): [tag_id] for place, tag_id in enumerate(self.tag_ids)})
+        if self.tag_ids:
+            values["tag_id"] = self.tag_ids[0]
+        return values
 
     def select(self, *columns: ColumnElement[Any]) -> Select[Any]:
         """A statement that answers with these columns of the images."""
@@ -86,7 +124,7 @@ class ImageSelection:
         if members is not None:
             return select(func.count()).select_from(members).where(*self._conditions(members))
         return select(func.count(IMAGE_TAGS.c.image_id.distinct())).where(
-            IMAGE_TAGS.c.tag_id == any_(_uuids(self.tag_ids)), *self._period(IMAGE_TAGS)
+            IMAGE_TAGS.c.tag_id == any_(uuids(_one_of(0))), *self._period(IMAGE_TAGS)
         )
 
     def keyset(self, query: ImageQuery) -> Keyset:
@@ -112,6 +150,10 @@ class ImageSelection:
         return bool(self.filter.text or self.filter.content_types)
 
     @property
+    def _demands_every_tag(self) -> bool:
+        return self.filter.tag_mode is TagMode.ALL
+
+    @property
     def _is_part_of_album(self) -> bool:
         wanted = self.filter
         narrowed = self._concerns_images or self.tag_ids or wanted.uploaded_from or wanted.uploaded_to
@@ -122,29 +164,28 @@ class ImageSelection:
         """The table whose rows each stand for an image that may be wanted; None if all images may."""
         if self.filter.album_id is not None:
             return ALBUM_IMAGES
-        joins_tag = len(self.tag_ids) == 1 or (bool(self.tag_ids) and self.filter.tag_mode is TagMode.ALL)
+        joins_tag = len(self.tag_ids) == 1 or (bool(self.tag_ids) and self._demands_every_tag)
         return IMAGE_TAGS if joins_tag else None
 
     def _conditions(self, members: Table | None) -> list[ColumnElement[bool]]:
         """What album, tags and time demand."""
-        every_one = self.filter.tag_mode is TagMode.ALL
-        groups = [[tag_id] for tag_id in self.tag_ids] if every_one else [self.tag_ids] if self.tag_ids else []
+        groups = range(len(self.tag_ids) if self._demands_every_tag else min(len(self.tag_ids), 1))
         conditions = self._period(IMAGES if members is None else members)
         if members is ALBUM_IMAGES:
-            conditions.append(ALBUM_IMAGES.c.album_id == self.filter.album_id)
+            conditions.append(ALBUM_IMAGES.c.album_id == bindparam("album_id"))
         elif members is IMAGE_TAGS:
-            conditions.append(IMAGE_TAGS.c.tag_id == self.tag_ids[0])
+            conditions.append(IMAGE_TAGS.c.tag_id == bindparam("tag_id"))
             groups = groups[1:]
         image_id = IMAGES.c.id if members is None else members.c.image_id
-        return [*conditions, *(_has_one_of(image_id, group) for group in groups)]
+        return [*conditions, *(_has_one_of(image_id, place) for place in groups)]
 
     def _period(self, table: Table) -> list[ColumnElement[bool]]:
         wanted, uploaded_at = self.filter, table.c.uploaded_at
         conditions: list[ColumnElement[bool]] = []
         if wanted.uploaded_from is not None:
-            conditions.append(uploaded_at >= wanted.uploaded_from)
+            conditions.append(uploaded_at >= bindparam("uploaded_from"))
         if wanted.uploaded_to is not None:
-            conditions.append(uploaded_at < wanted.uploaded_to)
+            conditions.append(uploaded_at < bindparam("uploaded_to"))
         return conditions
 
     def _conditions_of_images(self, *, sparing: bool) -> list[ColumnElement[bool]]:
@@ -152,10 +193,10 @@ class ImageSelection:
         wanted = self.filter
         conditions: list[ColumnElement[bool]] = []
         if wanted.text:
-            pattern = containing(wanted.text)
+            pattern = bindparam("pattern", type_=Text)
             conditions.append(or_(IMAGES.c.title.ilike(pattern), IMAGES.c.original_filename.ilike(pattern)))
             if not (_has_trigram(wanted.text) or (sparing and wanted.text.isascii())):
-                conditions.append(_has_characters(wanted.text))
+                conditions.append(_has_characters())
         if wanted.content_types:
             conditions.append(_is_one_of(wanted.content_types))
         return conditions
@@ -171,14 +212,14 @@ def tag_keyset(request: PageRequest) -> Keyset:
     return Keyset(value=IMAGE_TAGS.c.uploaded_at, id=IMAGE_TAGS.c.image_id, descending=True, request=request)
 
 
-def pages_of_parents(keyset: Keyset, parent: ColumnElement[UUID], parent_ids: Collection[UUID]) -> Select[Any]:
-    """The same page of the images of many albums or tags.
+def pages_of_parents(keyset: Keyset, parent: ColumnElement[UUID], columns: Columns) -> Select[Any]:
+    """The same page of the images of many albums or tags, with these columns; see `values_of_parents`.
 
     Each costs as much as if it were read alone, since the index is read up to the limit and no further.
     """
-    parents = unnested(literal(list(set(parent_ids)), ARRAY(Uuid)), "parent_id")
+    parents = unnested(uuids(_PARENT_IDS), "parent_id")
     page = keyset.cut(
-        select(*IMAGE_COLUMNS)
+        select(*columns)
         .join_from(keyset.id.table, IMAGES, keyset.id == IMAGES.c.id)
         .where(parent == parents.c.parent_id)
     ).lateral()
@@ -189,21 +230,29 @@ def pages_of_parents(keyset: Keyset, parent: ColumnElement[UUID], parent_ids: Co
     )
 
 
-def pages_by_parent(keyset: Keyset, parent_ids: Collection[P], rows: Sequence[Row[Any]]) -> dict[P, Page[Image]]:
+def values_of_parents(keyset: Keyset, parent_ids: Collection[UUID]) -> dict[str, Any]:
+    """The values of the parameters of `pages_of_parents`."""
+    return {_PARENT_IDS: list(set(parent_ids)), **keyset.values}
+
+
+def pages_by_parent(
+    keyset: Keyset, parent_ids: Collection[P], rows: Sequence[asyncpg.Record], shape: Shape[T]
+) -> dict[P, Page[T]]:
     """The pages that the rows of `pages_of_parents` make; a parent without images has an empty one."""
-    by_parent: dict[P, list[Row[Any]]] = {id_: [] for id_ in parent_ids}
+    by_parent: dict[P, list[asyncpg.Record]] = {id_: [] for id_ in parent_ids}
     for row in rows:
-        by_parent[row.parent_id].append(row)
-    return {id_: keyset.page(own, image_from_row) for id_, own in by_parent.items()}
+        by_parent[row["parent_id"]].append(row)
+    return {id_: keyset.page(own, shape.things) for id_, own in by_parent.items()}
 
 
-def _has_one_of(image_id: ColumnElement[UUID], tag_ids: Sequence[UUID]) -> ColumnElement[bool]:
+def _has_one_of(image_id: ColumnElement[UUID], place: int) -> ColumnElement[bool]:
     pair = IMAGE_TAGS.alias()  # the table itself may be joined
-    return select(1).where(pair.c.image_id == image_id, pair.c.tag_id == any_(_uuids(tag_ids))).exists()
+    return select(1).where(pair.c.image_id == image_id, pair.c.tag_id == any_(uuids(_one_of(place)))).exists()
 
 
-def _uuids(ids: Sequence[UUID]) -> ColumnElement[Sequence[UUID]]:
-    return literal(list(ids), ARRAY(Uuid))
+def _one_of(place: int) -> str:
+    """The name of the parameter for tags of which an image must have one."""
+    return f"tag_ids_{place}"
 
 
 def _has_trigram(text: str) -> bool:
@@ -211,13 +260,14 @@ def _has_trigram(text: str) -> bool:
     return any(len(word) >= _TRIGRAM for word in _NOT_IN_TRIGRAMS.split(text))
 
 
-def _has_characters(text: str) -> ColumnElement[bool]:
+def _has_characters() -> ColumnElement[bool]:
     """Whether the names of an image have the characters of the text, in whatever order: what an index can tell."""
-    return _CHARACTERS.op("@>", is_comparison=True)(func.string_to_array(func.lower(literal(text, Text)), null()))
+    text = bindparam("text", type_=Text)
+    return _CHARACTERS.op("@>", is_comparison=True)(func.string_to_array(func.lower(text), null()))
 
 
 def _is_one_of(content_types: Sequence[ContentType]) -> ColumnElement[bool]:
     """One type is compared with `=`, for which an index gives the order of what follows too."""
     if len(content_types) == 1:
-        return IMAGES.c.content_type == content_types[0]
-    return IMAGES.c.content_type == any_(literal(list(content_types), ARRAY(Text)))
+        return IMAGES.c.content_type == bindparam("content_type")
+    return IMAGES.c.content_type == any_(bindparam("content_types", type_=ARRAY(Text)))

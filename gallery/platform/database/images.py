@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from itertools import groupby
-from operator import attrgetter
-from typing import Final
+from functools import lru_cache
+from typing import Any, Final, Generic, TypeVar
+from uuid import UUID
 
-from sqlalchemy import and_, any_, bindparam, case, delete, exists, func, insert, select, update
+from sqlalchemy import ColumnElement, Select, and_, any_, bindparam, case, delete, exists, func, insert, select, update
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.dialects.postgresql import ARRAY, TEXT, distinct_on
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -27,20 +27,33 @@ from gallery.platform.database.image_lists import (
     pages_by_parent,
     pages_of_parents,
     tag_keyset,
+    values_of_parents,
 )
+from gallery.platform.database.keyset import Keyset
+from gallery.platform.database.records import IMAGES_WHOLE, RENDITIONS_WHOLE, Shape
+from gallery.platform.database.rendered import Rendered, Renderings, render
 from gallery.platform.database.rows import (
     IMAGE_COLUMNS,
     RENDITION_COLUMNS,
+    Columns,
     image_from_row,
     image_values,
     rendition_from_row,
     rendition_values,
 )
-from gallery.platform.database.statements import Reading, Transaction, among_ids, ids
+from gallery.platform.database.statements import LeanReading, Transaction, among_ids, ids
 from gallery.platform.database.tables import ALBUM_IMAGES, ALBUMS, IMAGE_TAGS, IMAGES, RENDITIONS, TAGS
 
-_BY_IDS: Final = select(*IMAGE_COLUMNS).where(among_ids(IMAGES.c.id), LIVING)
-_LOCKED_BY_IDS: Final = _BY_IDS.order_by(IMAGES.c.id).with_for_update(key_share=True)
+I = TypeVar("I")  # noqa: E741  # an image
+R = TypeVar("R")
+P = TypeVar("P", bound=UUID)
+
+_MOST_SHAPES: Final = 256
+_LISTS: Final = Renderings()
+_IS_AMONG_IDS: Final = among_ids(IMAGES.c.id)
+_LOCKED_BY_IDS: Final = (
+    select(*IMAGE_COLUMNS).where(_IS_AMONG_IDS, LIVING).order_by(IMAGES.c.id).with_for_update(key_share=True)
+)
 _FIRST_OF_THE_SAME: Final = (IMAGES.c.is_copy, IMAGES.c.uploaded_at, IMAGES.c.id)
 """Sorts images of the same bytes: the one that is no copy, then copies by age."""
 _BY_CHECKSUM: Final = (
@@ -63,7 +76,7 @@ _ADD_UNLESS_THERE: Final = (
         index_elements=[IMAGES.c.owner, IMAGES.c.checksum], index_where=and_(LIVING, ~IMAGES.c.is_copy)
     )
 )
-_CHECKSUMS: Final = (
+_CHECKSUMS: Final = render(
     select(IMAGES.c.checksum, IMAGES.c.id)
     .where(
         IMAGES.c.owner == bindparam("owner"),
@@ -74,21 +87,22 @@ _CHECKSUMS: Final = (
     .order_by(IMAGES.c.checksum, *_FIRST_OF_THE_SAME)
 )
 _SMALLEST_FIRST: Final = case({size.value: place for place, size in enumerate(RenditionSize)}, value=RENDITIONS.c.size)
-_RENDITIONS: Final = (
-    select(*RENDITION_COLUMNS).where(among_ids(RENDITIONS.c.image_id)).order_by(RENDITIONS.c.image_id, _SMALLEST_FIRST)
-)
 _LEAVE: Final = (  # albums come first, as everybody who takes images out of albums locks them before the places
     update(ALBUMS).where(among_ids(ALBUMS.c.cover_id)).values(cover_id=None),
     delete(ALBUM_IMAGES).where(among_ids(ALBUM_IMAGES.c.image_id)),
     delete(IMAGE_TAGS).where(among_ids(IMAGE_TAGS.c.image_id)),
     delete(RENDITIONS).where(among_ids(RENDITIONS.c.image_id)),
 )
-_TAGS_BY_KEYS: Final = select(TAGS.c.key, TAGS.c.id).where(TAGS.c.key == any_(bindparam("keys", type_=ARRAY(TEXT))))
-_COUNTS: Final = select(
-    select(func.count()).select_from(TAGS).scalar_subquery().label("tags"),
-    select(func.count()).select_from(ALBUMS).scalar_subquery().label("albums"),
+_TAGS_BY_KEYS: Final = render(
+    select(TAGS.c.key, TAGS.c.id).where(TAGS.c.key == any_(bindparam("keys", type_=ARRAY(TEXT))))
 )
-_BY_CONTENT_TYPE: Final = (
+_COUNTS: Final = render(
+    select(
+        select(func.count()).select_from(TAGS).scalar_subquery().label("tags"),
+        select(func.count()).select_from(ALBUMS).scalar_subquery().label("albums"),
+    )
+)
+_BY_CONTENT_TYPE: Final = render(
     select(
         IMAGES.c.content_type,
         func.count().label("image_count"),
@@ -98,6 +112,13 @@ _BY_CONTENT_TYPE: Final = (
     .group_by(IMAGES.c.content_type)
     .order_by(func.count().desc(), IMAGES.c.content_type)
 )
+
+
+def _renditions_with(columns: Columns) -> Select[Any]:
+    return select(*columns).where(among_ids(RENDITIONS.c.image_id)).order_by(RENDITIONS.c.image_id, _SMALLEST_FIRST)
+
+
+_RENDITIONS: Final = _renditions_with(RENDITION_COLUMNS)
 
 
 class SqlImageRepository:
@@ -160,79 +181,101 @@ class SqlImageRepository:
         return tuple(rendition_from_row(row) for row in rows)
 
 
-class SqlImageReader:
-    """Images as everybody may see them."""
+class SqlImageRecords(Generic[I, R]):
+    """Images as everybody may see them, and their renditions, as much of them as their shapes say."""
+
+    def __init__(self, engine: AsyncEngine, image: Shape[I], rendition: Shape[R]) -> None:
+        self._reading = LeanReading(engine)
+        self._image = image
+        self._rendition = rendition
+
+    async def get_many(self, viewer: Viewer, image_ids: Collection[ImageId]) -> dict[ImageId, I]:
+        """As the port says."""
+        rows = await self._reading.rows(_by_ids(self._image), ids(image_ids), self._image.row)
+        return {row["id"]: image for row, image in zip(rows, self._image.things(rows), strict=True)}
+
+    async def list_page(self, viewer: Viewer, query: ImageQuery) -> Page[I]:
+        """As the port says."""
+        image, selection = self._image, await self._selection(query.filter)
+        keyset = selection.keyset(query)
+        statement = _LISTS.get(
+            (image, selection.form, query.sort_field, keyset.form),
+            lambda: keyset.cut(selection.select(*image.columns)),
+        )
+        rows = await self._reading.rows(statement, {**selection.values, **keyset.values}, image.row)
+        return keyset.page(rows, image.things)
+
+    async def renditions(self, viewer: Viewer, image_ids: Collection[ImageId]) -> dict[ImageId, tuple[R, ...]]:
+        """As the port says."""
+        shape = self._rendition
+        return shape.by("image_id", await self._reading.rows(_renditions(shape), ids(image_ids), shape.row))
+
+    async def pages_by_album(
+        self, viewer: Viewer, album_ids: Collection[AlbumId], page: PageRequest
+    ) -> dict[AlbumId, Page[I]]:
+        """As the port says; an album that is empty or not there has an empty page."""
+        return await self._pages(album_keyset(page), ALBUM_IMAGES.c.album_id, album_ids)
+
+    async def pages_by_tag(self, viewer: Viewer, tag_ids: Collection[TagId], page: PageRequest) -> dict[TagId, Page[I]]:
+        """As the port says; a tag that no image has, or that is not there, has an empty page."""
+        return await self._pages(tag_keyset(page), IMAGE_TAGS.c.tag_id, tag_ids)
+
+    async def _pages(self, keyset: Keyset, parent: ColumnElement[UUID], parent_ids: Collection[P]) -> dict[P, Page[I]]:
+        image = self._image
+        statement = _LISTS.get(
+            (image, parent.key, keyset.form), lambda: pages_of_parents(keyset, parent, image.columns)
+        )
+        rows = await self._reading.rows(statement, values_of_parents(keyset, parent_ids), image.row)
+        return pages_by_parent(keyset, parent_ids, rows, image)
+
+    async def _selection(self, image_filter: ImageFilter) -> ImageSelection:
+        keys = sorted({tag_key(name) for name in image_filter.tag_names})
+        rows = await self._reading.rows(_TAGS_BY_KEYS, {"keys": keys}) if keys else []
+        by_key = {row["key"]: row["id"] for row in rows}
+        return ImageSelection(filter=image_filter, tag_ids=[by_key.get(key, NO_TAG) for key in keys])
+
+
+class SqlImageReader(SqlImageRecords[Image, Rendition]):
+    """Whole images as everybody may see them."""
 
     def __init__(self, engine: AsyncEngine) -> None:
-        self._reading = Reading(engine)
-
-    async def get_many(self, viewer: Viewer, image_ids: Collection[ImageId]) -> dict[ImageId, Image]:
-        """As the port says."""
-        rows = await self._reading.rows(_BY_IDS, ids(image_ids))
-        return {row.id: image_from_row(row) for row in rows}
-
-    async def list_page(self, viewer: Viewer, query: ImageQuery) -> Page[Image]:
-        """As the port says."""
-        selection = await self._selection(query.filter)
-        keyset = selection.keyset(query)
-        rows = await self._reading.rows(keyset.cut(selection.select(*IMAGE_COLUMNS)))
-        return keyset.page(rows, image_from_row)
+        super().__init__(engine, IMAGES_WHOLE, RENDITIONS_WHOLE)
 
     async def count(self, viewer: Viewer, image_filter: ImageFilter) -> int:
         """As the port says."""
         selection = await self._selection(image_filter)
-        return await self._reading.count(selection.count())
+        return await self._reading.count(_LISTS.get(("count", selection.form), selection.count), selection.values)
 
     async def known_checksums(self, viewer: Viewer, checksums: Collection[str]) -> dict[str, ImageId]:
         """As the port says."""
         rows = await self._reading.rows(_CHECKSUMS, {"owner": viewer.id, "checksums": list(checksums)})
-        return {row.checksum: row.id for row in rows}
-
-    async def renditions(self, viewer: Viewer, image_ids: Collection[ImageId]) -> dict[ImageId, tuple[Rendition, ...]]:
-        """As the port says."""
-        rows = await self._reading.rows(_RENDITIONS, ids(image_ids))
-        return {
-            image_id: tuple(rendition_from_row(row) for row in own)
-            for image_id, own in groupby(rows, key=attrgetter("image_id"))
-        }
-
-    async def pages_by_album(
-        self, viewer: Viewer, album_ids: Collection[AlbumId], page: PageRequest
-    ) -> dict[AlbumId, Page[Image]]:
-        """As the port says; an album that is empty or not there has an empty page."""
-        keyset = album_keyset(page)
-        rows = await self._reading.rows(pages_of_parents(keyset, ALBUM_IMAGES.c.album_id, album_ids))
-        return pages_by_parent(keyset, album_ids, rows)
-
-    async def pages_by_tag(
-        self, viewer: Viewer, tag_ids: Collection[TagId], page: PageRequest
-    ) -> dict[TagId, Page[Image]]:
-        """As the port says; a tag that no image has, or that is not there, has an empty page."""
-        keyset = tag_keyset(page)
-        rows = await self._reading.rows(pages_of_parents(keyset, IMAGE_TAGS.c.tag_id, tag_ids))
-        return pages_by_parent(keyset, tag_ids, rows)
+        return {row["checksum"]: row["id"] for row in rows}
 
     async def stats(self, viewer: Viewer) -> GalleryStats:
         """As the port says, from two statements, between which somebody may add something."""
         (counts,) = await self._reading.rows(_COUNTS)
         content_types = tuple(
             ContentTypeStats(
-                content_type=ContentType(row.content_type),
-                image_count=row.image_count,
-                size_bytes=int(row.size_bytes),
+                content_type=ContentType(row["content_type"]),
+                image_count=row["image_count"],
+                size_bytes=int(row["size_bytes"]),
             )
             for row in await self._reading.rows(_BY_CONTENT_TYPE)
         )
         return GalleryStats(
             image_count=sum(one.image_count for one in content_types),
-            tag_count=counts.tags,
-            album_count=counts.albums,
+            tag_count=counts["tags"],
+            album_count=counts["albums"],
             size_bytes=sum(one.size_bytes for one in content_types),
             content_types=content_types,
         )
 
-    async def _selection(self, image_filter: ImageFilter) -> ImageSelection:
-        keys = sorted({tag_key(name) for name in image_filter.tag_names})
-        rows = await self._reading.rows(_TAGS_BY_KEYS, {"keys": keys}) if keys else []
-        by_key = {row.key: row.id for row in rows}
-        return ImageSelection(filter=image_filter, tag_ids=[by_key.get(key, NO_TAG) for key in keys])
+
+@lru_cache(_MOST_SHAPES)
+def _by_ids(shape: Shape[Any]) -> Rendered:
+    return render(select(*shape.columns).where(_IS_AMONG_IDS, LIVING))
+
+
+@lru_cache(_MOST_SHAPES)
+def _renditions(shape: Shape[Any]) -> Rendered:
+    return render(_renditions_with(shape.columns))

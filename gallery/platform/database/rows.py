@@ -6,11 +6,11 @@ Rows are read by place, not by name: a page has hundreds of rows of twenty colum
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 from pydantic import TypeAdapter
-from sqlalchemy import Column, Row
+from sqlalchemy import Column
 
 from gallery.domain.access import Role, Scope
 from gallery.domain.accounts import Account, AccountKind, ApiToken, account_key
@@ -47,7 +47,7 @@ _SNAPSHOT: Final = TypeAdapter(Snapshot | None)
 """What is kept as JSON. A field that an older release did not write has its default."""
 
 
-def image_from_row(row: Row[Any]) -> Image:
+def image_from_row(row: Iterable[Any]) -> Image:
     """The image of a row that begins with `IMAGE_COLUMNS`."""
     values = dict(zip(_IMAGE_FIELDS, row, strict=False))
     values["content_type"] = ContentType(values["content_type"])
@@ -55,24 +55,24 @@ def image_from_row(row: Row[Any]) -> Image:
     return Image(**values)
 
 
-def rendition_from_row(row: Row[Any]) -> Rendition:
+def rendition_from_row(row: Iterable[Any]) -> Rendition:
     """The rendition of a row that begins with `RENDITION_COLUMNS`."""
     values = dict(zip(_RENDITION_FIELDS, row, strict=False))
     values["size"] = RenditionSize(values["size"])
     return Rendition(**values)
 
 
-def tag_from_row(row: Row[Any]) -> Tag:
+def tag_from_row(row: Iterable[Any]) -> Tag:
     """The tag of a row that begins with `TAG_COLUMNS`."""
     return Tag(**dict(zip(_TAG_FIELDS, row, strict=False)))
 
 
-def album_from_row(row: Row[Any]) -> Album:
+def album_from_row(row: Iterable[Any]) -> Album:
     """The album of a row that begins with `ALBUM_COLUMNS`."""
     return Album(**dict(zip(_ALBUM_FIELDS, row, strict=False)))
 
 
-def upload_from_row(row: Row[Any]) -> Upload:
+def upload_from_row(row: Iterable[Any]) -> Upload:
     """The upload of a row that begins with `UPLOAD_COLUMNS`."""
     values = dict(zip(_UPLOAD_FIELDS, row, strict=False))
     values["transport"] = Transport(values["transport"])
@@ -83,7 +83,7 @@ def upload_from_row(row: Row[Any]) -> Upload:
     return Upload(**values)
 
 
-def claim_from_row(row: Row[Any]) -> Claim:
+def claim_from_row(row: Iterable[Any]) -> Claim:
     """The claim of a row that begins with `CLAIM_COLUMNS`."""
     values = dict(zip(_CLAIM_FIELDS, row, strict=False))
     values["snapshot"] = _SNAPSHOT.validate_python(values["snapshot"])

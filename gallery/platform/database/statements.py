@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
+import asyncpg
 from sqlalchemy import (
     BindParameter,
     ColumnElement,
@@ -23,12 +24,17 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from gallery.platform.database.engine import single_statements
 from gallery.platform.database.errors import translated_errors
+from gallery.platform.database.lending import Lender
+from gallery.platform.database.rendered import Rendered
 
 Parameters = Mapping[str, Any] | Sequence[Mapping[str, Any]]
 """Values by the names of a statement's parameters; a sequence of them for many rows."""
 
 IDS = "ids"
 """The parameter of the statements that take many ids."""
+
+
+_NO_VALUES: Final[Mapping[str, Any]] = {}
 
 
 class Transaction:
@@ -66,9 +72,28 @@ class Reading:
             async with self._engine.connect() as connection:
                 return (await connection.execute(statement, parameters)).all()
 
-    async def count(self, statement: Executable) -> int:
+
+class LeanReading:
+    """The same for statements that are rendered, on connections on loan: their rows are those of the driver."""
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._lender = Lender(engine)
+
+    async def rows(
+        self,
+        statement: Rendered,
+        values: Mapping[str, Any] = _NO_VALUES,
+        row: type[asyncpg.Record] = asyncpg.Record,
+    ) -> list[asyncpg.Record]:
+        """What the statement answers."""
+        with translated_errors():
+            return await self._lender.fetch(
+                statement.sql, statement.arguments(values), row, is_planned_anew=statement.is_planned_anew
+            )
+
+    async def count(self, statement: Rendered, values: Mapping[str, Any] = _NO_VALUES) -> int:
         """The number that the statement answers."""
-        return int((await self.rows(statement))[0][0])
+        return int((await self.rows(statement, values))[0][0])
 
 
 def among_ids(id_column: ColumnElement[UUID], parameter: str = IDS) -> ColumnElement[bool]:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from itertools import groupby
-from operator import attrgetter, itemgetter
-from typing import Any, Final
+from functools import lru_cache
+from operator import itemgetter
+from typing import Any, Final, Generic, TypeVar
 from uuid import UUID
 
 from sqlalchemy import Select, any_, bindparam, delete, func, select, true
@@ -20,14 +20,20 @@ from gallery.domain.pages import Page, TagQuery
 from gallery.domain.tags import Tag, tag_key
 from gallery.platform.database.image_lists import LIVING
 from gallery.platform.database.keyset import Keyset
+from gallery.platform.database.records import TAGS_WHOLE, Shape
+from gallery.platform.database.rendered import Rendered, Renderings, render
 from gallery.platform.database.rows import TAG_COLUMNS, tag_from_row, tag_values
-from gallery.platform.database.statements import Reading, Transaction, among_ids, containing, ids, unnested, uuids
+from gallery.platform.database.statements import LeanReading, Transaction, among_ids, containing, ids, unnested, uuids
 from gallery.platform.database.tables import IMAGE_TAGS, IMAGES, TAGS
 
+T = TypeVar("T")
+
 _ATTEMPTS = 3
+_MOST_SHAPES: Final = 256
+_LISTS: Final = Renderings()
 _KEYS: Final = bindparam("keys", type_=ARRAY(TEXT))
-_BY_IDS: Final = select(*TAG_COLUMNS).where(among_ids(TAGS.c.id))
-_LOCKED: Final = _BY_IDS.with_for_update()
+_IS_AMONG_IDS: Final = among_ids(TAGS.c.id)
+_LOCKED: Final = select(*TAG_COLUMNS).where(_IS_AMONG_IDS).with_for_update()
 _BY_KEYS: Final = select(*TAG_COLUMNS, TAGS.c.key).where(TAGS.c.key == any_(_KEYS))
 _KEPT_BY_KEYS: Final = _BY_KEYS.order_by(TAGS.c.key).with_for_update(read=True, key_share=True)
 _ADD: Final = insert(TAGS).on_conflict_do_nothing(index_elements=[TAGS.c.key])
@@ -37,17 +43,13 @@ _DETACH: Final = (
     .where(among_ids(IMAGE_TAGS.c.image_id, "image_ids"), among_ids(IMAGE_TAGS.c.tag_id, "tag_ids"))
     .returning(*_PAIR)
 )
-_BY_IMAGE: Final = (
-    select(*TAG_COLUMNS, IMAGE_TAGS.c.image_id)
-    .join_from(IMAGE_TAGS, TAGS, IMAGE_TAGS.c.tag_id == TAGS.c.id)
-    .where(among_ids(IMAGE_TAGS.c.image_id))
-    .order_by(IMAGE_TAGS.c.image_id, TAGS.c.key)
-)
 _COUNTED: Final = unnested(uuids(), "tag_id")
 _IMAGE_COUNT: Final = (
     select(func.count().label("images")).where(IMAGE_TAGS.c.tag_id == _COUNTED.c.tag_id).lateral("counted")
 )
-_IMAGE_COUNTS: Final = select(_COUNTED.c.tag_id, _IMAGE_COUNT.c.images).join_from(_COUNTED, _IMAGE_COUNT, true())
+_IMAGE_COUNTS: Final = render(
+    select(_COUNTED.c.tag_id, _IMAGE_COUNT.c.images).join_from(_COUNTED, _IMAGE_COUNT, true())
+)
 """Each from its own range of the index: for many common tags together PostgreSQL would read the whole table."""
 
 
@@ -138,39 +140,64 @@ class SqlTagRepository:
         return {(row.image_id, row.tag_id) for row in rows}
 
 
-class SqlTagReader:
-    """Tags as everybody may see them."""
+class SqlTagRecords(Generic[T]):
+    """Tags as everybody may see them, as much of them as their shape says."""
+
+    def __init__(self, engine: AsyncEngine, shape: Shape[T]) -> None:
+        self._reading = LeanReading(engine)
+        self._shape = shape
+
+    async def get_many(self, viewer: Viewer, tag_ids: Collection[TagId]) -> dict[TagId, T]:
+        """As the port says."""
+        rows = await self._reading.rows(_by_ids(self._shape), ids(tag_ids), self._shape.row)
+        return {row["id"]: tag for row, tag in zip(rows, self._shape.things(rows), strict=True)}
+
+    async def list_page(self, viewer: Viewer, query: TagQuery) -> Page[T]:
+        """As the port says."""
+        shape = self._shape
+        keyset = Keyset(value=TAGS.c.key, id=TAGS.c.id, descending=False, request=query.page)
+        statement = _LISTS.get(
+            (shape, bool(query.text), keyset.form), lambda: keyset.cut(_named(select(*shape.columns), query.text))
+        )
+        rows = await self._reading.rows(statement, {**_pattern(query.text), **keyset.values}, shape.row)
+        return keyset.page(rows, shape.things)
+
+    async def by_image(self, viewer: Viewer, image_ids: Collection[ImageId]) -> dict[ImageId, tuple[T, ...]]:
+        """As the port says."""
+        shape = self._shape
+        return shape.by("image_id", await self._reading.rows(_by_image(shape), ids(image_ids), shape.row))
+
+
+class SqlTagReader(SqlTagRecords[Tag]):
+    """Whole tags as everybody may see them."""
 
     def __init__(self, engine: AsyncEngine) -> None:
-        self._reading = Reading(engine)
-
-    async def get_many(self, viewer: Viewer, tag_ids: Collection[TagId]) -> dict[TagId, Tag]:
-        """As the port says."""
-        rows = await self._reading.rows(_BY_IDS, ids(tag_ids))
-        return {row.id: tag_from_row(row) for row in rows}
-
-    async def list_page(self, viewer: Viewer, query: TagQuery) -> Page[Tag]:
-        """As the port says."""
-        keyset = Keyset(value=TAGS.c.key, id=TAGS.c.id, descending=False, request=query.page)
-        rows = await self._reading.rows(keyset.cut(_named_like(select(*TAG_COLUMNS), query.text)))
-        return keyset.page(rows, tag_from_row)
+        super().__init__(engine, TAGS_WHOLE)
 
     async def count(self, viewer: Viewer, text: str | None) -> int:
         """As the port says."""
-        return await self._reading.count(_named_like(select(func.count()).select_from(TAGS), text))
-
-    async def by_image(self, viewer: Viewer, image_ids: Collection[ImageId]) -> dict[ImageId, tuple[Tag, ...]]:
-        """As the port says."""
-        rows = await self._reading.rows(_BY_IMAGE, ids(image_ids))
-        return {
-            image_id: tuple(tag_from_row(row) for row in own)
-            for image_id, own in groupby(rows, key=attrgetter("image_id"))
-        }
+        statement = _LISTS.get(("count", bool(text)), lambda: _named(select(func.count()).select_from(TAGS), text))
+        return await self._reading.count(statement, _pattern(text))
 
     async def image_counts(self, viewer: Viewer, tag_ids: Collection[TagId]) -> dict[TagId, int]:
         """As the port says."""
         rows = await self._reading.rows(_IMAGE_COUNTS, ids(tag_ids))
-        return {row.tag_id: row.images for row in rows if row.images}
+        return {tag_id: images for tag_id, images in rows if images}
+
+
+@lru_cache(_MOST_SHAPES)
+def _by_ids(shape: Shape[Any]) -> Rendered:
+    return render(select(*shape.columns).where(_IS_AMONG_IDS))
+
+
+@lru_cache(_MOST_SHAPES)
+def _by_image(shape: Shape[Any]) -> Rendered:
+    return render(
+        select(*shape.columns, IMAGE_TAGS.c.image_id)
+        .join_from(IMAGE_TAGS, TAGS, IMAGE_TAGS.c.tag_id == TAGS.c.id)
+        .where(among_ids(IMAGE_TAGS.c.image_id))
+        .order_by(IMAGE_TAGS.c.image_id, TAGS.c.key)
+    )
 
 
 def _keys(names: Collection[str]) -> dict[str, list[str]]:
@@ -181,5 +208,9 @@ def _pairs(image_ids: Collection[ImageId], tag_ids: Collection[TagId]) -> dict[s
     return {"image_ids": list(image_ids), "tag_ids": list(tag_ids)}
 
 
-def _named_like(statement: Select[Any], text: str | None) -> Select[Any]:
-    return statement.where(TAGS.c.key.like(containing(tag_key(text)))) if text else statement
+def _named(statement: Select[Any], text: str | None) -> Select[Any]:
+    return statement.where(TAGS.c.key.like(bindparam("pattern"))) if text else statement
+
+
+def _pattern(text: str | None) -> dict[str, str]:
+    return {"pattern": containing(tag_key(text))} if text else {}

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
     from gallery.domain.images import ContentType
 
+DAMAGED = "The pixels of the image are damaged and cannot be decoded. Send the original file again."
+
 
 @asynccontextmanager
 async def spooled(chunks: AsyncIterable[bytes]) -> AsyncIterator[Path]:
@@ -65,5 +67,5 @@ def why_undecodable(content_type: ContentType, source: Path) -> str:
     """
     with source.open("rb") as file, mmap(file.fileno(), 0, access=ACCESS_READ) as data:
         if is_whole(content_type, memoryview(data)):
-            return "The pixels of the image are damaged and cannot be decoded. Send the original file again."
+            return DAMAGED
     return "The file ends before the image does. Send it again whole."

@@ -6,10 +6,15 @@ import asyncio
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Protocol
 
-from gallery.domain.errors import EmptyFileError, ImageTooLargeError, NotAnImageError, TruncatedImageError
+from gallery.domain.errors import (
+    CutOffHeaderError,
+    EmptyFileError,
+    ImageTooLargeError,
+    NotAnImageError,
+    TruncatedImageError,
+)
 from gallery.domain.images import ContentType, ImageInfo
-from gallery.platform.imaging import avif, gif, jpeg, png, webp
-from gallery.platform.imaging.errors import UnreadableHeaderError
+from gallery.platform.imaging import avif, errors, gif, jpeg, png, webp
 from gallery.platform.imaging.sniffing import sniff
 
 if TYPE_CHECKING:
@@ -54,6 +59,7 @@ def inspect_image(
 
     Raises:
         EmptyFileError: if there are no bytes.
+        CutOffHeaderError: if a longer head may tell.
         NotAnImageError: if it is no image, or one whose header cannot be read.
         UnsupportedTypeError: if it is an image of a type that the gallery does not take.
         ImageTooLargeError: if width times height times frames is above `max_pixels`.
@@ -63,7 +69,7 @@ def inspect_image(
     if not data:
         raise EmptyFileError
     content_type = sniff(data)
-    header = _read_header(content_type, data)
+    header = _read_header(content_type, data, complete=complete)
     pixels = header.width_px * header.height_px * header.frames
     if pixels > max_pixels:
         raise ImageTooLargeError(pixels, max_pixels)
@@ -102,16 +108,15 @@ def is_whole(content_type: ContentType, data: memoryview) -> bool:
     return walk.is_whole
 
 
-def _read_header(content_type: ContentType, data: memoryview) -> Header:
+def _read_header(content_type: ContentType, data: memoryview, *, complete: bool) -> Header:
+    name = content_type.removeprefix("image/").upper()
+    message = f"The file begins like {name}, but its header cannot be read; it may be damaged."
     try:
         header = FORMATS[content_type].read_header(data)
-        if header.width_px and header.height_px:
-            return header
-    except UnreadableHeaderError as error:
-        raise _unreadable(content_type) from error
-    raise _unreadable(content_type)
-
-
-def _unreadable(content_type: ContentType) -> NotAnImageError:
-    name = content_type.removeprefix("image/").upper()
-    return NotAnImageError(f"The file begins like {name}, but its header cannot be read; it may be damaged.")
+    except errors.CutOffHeaderError as error:
+        raise (NotAnImageError if complete else CutOffHeaderError)(message) from error
+    except errors.UnreadableHeaderError as error:
+        raise NotAnImageError(message) from error
+    if not (header.width_px and header.height_px):
+        raise NotAnImageError(message)
+    return header

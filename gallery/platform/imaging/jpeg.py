@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from itertools import islice
 from typing import TYPE_CHECKING
 
 from gallery.domain.images import ContentType
 from gallery.platform.imaging import vips
-from gallery.platform.imaging.errors import UnreadableHeaderError
+from gallery.platform.imaging.errors import CutOffHeaderError, UnreadableHeaderError
 from gallery.platform.imaging.wholeness import Walk
 
 if TYPE_CHECKING:
@@ -19,11 +18,12 @@ if TYPE_CHECKING:
 
 SIGNATURE = b"\xff\xd8\xff"
 
-_START_OF_IMAGE = 0xD8
-_END_OF_IMAGE = 0xD9
-_START_OF_SCAN = 0xDA
+MARKER_BEGINNING = 0xFF
+START_OF_IMAGE = 0xD8
+END_OF_IMAGE = 0xD9
+START_OF_SCAN = 0xDA
 
-_MARKER = re.compile(rb"\xff[\x02-\xcf\xd8-\xfe]")
+MARKER = re.compile(rb"\xff[\x02-\xcf\xd8-\xfe]")
 """A marker that begins a segment; not a stuffed zero, a fill byte or a restart, which stand in coded data."""
 
 _BEFORE_LENGTH_BYTES = 3
@@ -36,7 +36,7 @@ _SAMPLE_BYTES = 8 * 1024
 _LEAST_STUFFED_ZEROS = 4
 """How many the sample must hold. Other data has fewer 0xff, or something else behind one of them."""
 
-_START_OF_IMAGE_BYTES = 2
+START_OF_IMAGE_BYTES = 2
 _MAX_SEGMENTS_OF_HEADER = 10_000
 
 
@@ -50,14 +50,21 @@ def read_header(data: memoryview) -> Header:
     """The size after orientation. Any amount of EXIF, XMP and ICC data may stand before it.
 
     Raises:
-        UnreadableHeaderError: if the data has no start of a scan, or a header that libjpeg refuses.
+        CutOffHeaderError: if the data ends before a scan starts.
+        UnreadableHeaderError: if the image ends before that, or has a header that libjpeg refuses.
     """
-    segments = islice(_segments(data, _START_OF_IMAGE_BYTES), _MAX_SEGMENTS_OF_HEADER)
-    end = next((segment.end for segment in segments if segment.marker == _START_OF_SCAN), None)
-    if end is None or end > len(data):
-        message = "no start of a scan"
-        raise UnreadableHeaderError(message)
-    return vips.read_header(ContentType.JPEG, data[:end])
+    return vips.read_header(ContentType.JPEG, data[: _end_of_header(data)])
+
+
+def _end_of_header(data: memoryview) -> int:
+    for number, segment in enumerate(_segments(data, START_OF_IMAGE_BYTES)):
+        if segment.marker == START_OF_SCAN and segment.end <= len(data):
+            return segment.end
+        if segment.marker == END_OF_IMAGE or number == _MAX_SEGMENTS_OF_HEADER:
+            message = "no start of a scan"
+            raise UnreadableHeaderError(message)
+    message = "no start of a scan yet"
+    raise CutOffHeaderError(message)
 
 
 def follow() -> Walk:
@@ -75,7 +82,7 @@ class _WalkToEnd(Walk):
 
     def __init__(self) -> None:
         super().__init__()
-        self._to_skip = _START_OF_IMAGE_BYTES
+        self._to_skip = START_OF_IMAGE_BYTES
         self._is_in_scan = False
 
     def _advance(self, data: bytes | memoryview, position: int) -> int:
@@ -83,9 +90,9 @@ class _WalkToEnd(Walk):
             return len(data) - _BEFORE_LENGTH_BYTES
         for segment in _segments(data, position):
             position = segment.end
-            self._is_in_scan = segment.marker == _START_OF_SCAN
+            self._is_in_scan = segment.marker == START_OF_SCAN
             self._count()
-            if segment.marker == _END_OF_IMAGE:
+            if segment.marker == END_OF_IMAGE:
                 self._reach_end()
             if self._is_over:
                 return position
@@ -105,13 +112,13 @@ def _segments(data: bytes | memoryview, position: int) -> Iterator[_Segment]:
 
     Bytes between them are passed over, as libjpeg does: coded data, and what should not be there.
     """
-    while found := _MARKER.search(data, position):
+    while found := MARKER.search(data, position):
         position = found.end()
         marker = data[position - 1]
-        if marker not in {_START_OF_IMAGE, _END_OF_IMAGE}:
+        if marker not in {START_OF_IMAGE, END_OF_IMAGE}:
             if position + 2 > len(data):
                 return
             position += int.from_bytes(data[position : position + 2], "big")
         yield _Segment(marker, position)
-        if marker == _END_OF_IMAGE:
+        if marker == END_OF_IMAGE:
             return

@@ -74,15 +74,25 @@ def open_file(content_type: ContentType, path: Path) -> pyvips.Image:
         return load(pyvips.Source.new_from_file(str(path)))
 
 
-def decode(content_type: ContentType, path: Path) -> None:
-    """Decodes the first frame in a file a few lines at a time, and keeps nothing of it.
+def open_lines(content_type: ContentType, source: pyvips.Source) -> pyvips.Image:
+    """The first frame in a source, to be decoded line by line, as far as the format has lines.
+
+    Raises:
+        UndecodableError: if libvips cannot make sense of the header.
+    """
+    load = getattr(pyvips.Image, f"{_LOADERS[content_type][1]}_source")
+    with failing_as(UndecodableError):
+        return load(source, access="sequential", fail_on="error")
+
+
+def read_lines(image: pyvips.Image) -> None:
+    """Decodes an image of `open_lines` and keeps nothing of it: its last pixel takes all lines. No other thread helps.
 
     Raises:
         UndecodableError: if the pixels are damaged.
     """
-    load = getattr(pyvips.Image, f"{_LOADERS[content_type][1]}_source")
     with failing_as(UndecodableError):
-        load(pyvips.Source.new_from_file(str(path)), access="sequential", fail_on="error").avg()
+        pyvips.Region.new(image).fetch(image.width - 1, image.height - 1, 1, 1)
 
 
 @contextmanager

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Histogram
@@ -46,16 +47,18 @@ class PrometheusMetrics:
             ("transport",),
             registry=registry,
         )
+        self._requests_of = cache(self._requests.labels)  # finding one by its labels costs as much as counting
+        self._operations_of = cache(self._operations.labels)
         self._finished_bytes = 0
         self._receiving: set[Callable[[], int]] = set()
 
     def request(self, method: str, route: str, status: str, seconds: float) -> None:
         """As the port says."""
-        self._requests.labels(method, route, status).observe(seconds)
+        self._requests_of(method, route, status).observe(seconds)
 
     def operation(self, kind: str, outcome: OperationOutcome, seconds: float) -> None:
         """As the port says."""
-        self._operations.labels(kind, outcome.value).observe(seconds)
+        self._operations_of(kind, outcome.value).observe(seconds)
 
     def file(self, transport: Transport, outcome: str, *, size_bytes: int = 0) -> None:
         """As the port says."""

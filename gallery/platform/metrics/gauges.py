@@ -9,6 +9,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from gallery.platform.cache import Cache
+from gallery.platform.cache.metrics import Layer, ResponseMetrics
 from gallery.platform.database.engine import PoolUse
 from gallery.platform.metrics.database import DatabaseFigures
 from gallery.services.storage_report import FindingKind
@@ -16,9 +17,10 @@ from gallery.services.storage_report import FindingKind
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProcessState:
-    """What this process knows of itself. There may be no cache."""
+    """What this process knows of itself. There may be no cache, or none of whole answers."""
 
     cache: Cache | None
+    responses: ResponseMetrics | None
     pool_use: Callable[[], PoolUse]
     parts_in_flight: Callable[[], int]
     received_bytes: Callable[[], int]
@@ -45,6 +47,8 @@ class StateCollector(Collector):
         yield from _pool(self._state.pool_use())
         if self._state.cache is not None:
             yield from _cache(self._state.cache)
+        if self._state.responses is not None:
+            yield from _responses(self._state.responses)
 
 
 class FiguresCollector(Collector):
@@ -95,6 +99,27 @@ def _cache(cache: Cache) -> Iterator[Metric]:
     )
     yield CounterMetricFamily("gallery_cache_errors", "Calls of Valkey that failed.", value=metrics.errors)
     yield GaugeMetricFamily("gallery_cache_up", "Whether the cache is used at present.", value=cache.available)
+
+
+def _responses(metrics: ResponseMetrics) -> Iterator[Metric]:
+    responses = CounterMetricFamily(
+        "gallery_cache_responses",
+        "Whole answers that were looked for, by where; one not found in memory is looked for in Valkey.",
+        labels=["layer", "result"],
+    )
+    refused = CounterMetricFamily(
+        "gallery_cache_refused_responses",
+        "Whole answers that were not kept, since something was written while they were made.",
+        labels=["layer"],
+    )
+    for layer in Layer:
+        responses.add_metric([layer, "hit"], metrics.hits[layer])
+        responses.add_metric([layer, "miss"], metrics.misses[layer])
+        refused.add_metric([layer], metrics.refused[layer])
+    yield from (responses, refused)
+    yield GaugeMetricFamily(
+        "gallery_cache_response_bytes", "Memory that whole answers take.", value=metrics.size_bytes()
+    )
 
 
 def _jobs(figures: DatabaseFigures) -> Metric:

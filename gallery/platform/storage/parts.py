@@ -7,10 +7,14 @@ import hashlib
 from base64 import b64encode
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
-from mmap import mmap
-from zlib import crc32
+from mmap import MAP_ANONYMOUS, MAP_PRIVATE, mmap
 
 from gallery.domain.errors import FileTooLargeError
+
+try:
+    from isal.isal_zlib import crc32
+except ImportError:  # pragma: no cover  # where it has no wheel
+    from zlib import crc32
 
 MAX_PARTS = 10_000
 """How many parts a multipart upload may have (Amazon S3, multipart upload limits)."""
@@ -24,8 +28,13 @@ class PartBuffers:
     Growing and freeing parts of many MiB takes time, and leaves holes in the memory of the process.
     """
 
-    def __init__(self, size_bytes: int) -> None:
+    def __init__(self, size_bytes: int, *, spare: int = 1) -> None:
+        """Takes the size of a part, and how many may wait for every upload: as many as it has in flight.
+
+        With fewer, memory goes back to the system in the middle of an upload, and comes anew page by page.
+        """
         self.size_bytes = size_bytes
+        self._spare = spare
         self._free: list[mmap] = []
         self._users = 0
 
@@ -37,15 +46,15 @@ class PartBuffers:
             yield
         finally:
             self._users -= 1
-            del self._free[self._users :]
+            del self._free[self._users * self._spare :]
 
     def empty_part(self) -> Part:
         """A part to be filled."""
-        return Part(self, self._free.pop() if self._free else mmap(-1, self.size_bytes))
+        return Part(self, self._free.pop() if self._free else mmap(-1, self.size_bytes, MAP_PRIVATE | MAP_ANONYMOUS))
 
     def take_back(self, buffer: mmap) -> None:
-        """Has a buffer used again. No more wait for that than there are uploads, or the busiest hour would stay."""
-        if len(self._free) < self._users:
+        """Has a buffer used again. Only so many wait for that as the uploads need, or the busiest hour would stay."""
+        if len(self._free) < self._users * self._spare:
             self._free.append(buffer)
 
 

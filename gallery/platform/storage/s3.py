@@ -112,7 +112,7 @@ class S3ObjectStorage:
 
     def __init__(self, bucket: Bucket, *, part_size_bytes: int, parts_in_flight: int) -> None:
         self._bucket = bucket
-        self._buffers = PartBuffers(part_size_bytes)
+        self._buffers = PartBuffers(part_size_bytes, spare=parts_in_flight)
         self._parts_in_flight = parts_in_flight
         self._room = PartSlots(max(parts_in_flight, _ALL_PARTS_IN_FLIGHT))
         self._cleanups = Cleanups(timeout_seconds=_CLEANUP_TIMEOUT_SECONDS)

@@ -15,8 +15,9 @@ from graphql import ExecutionResult, GraphQLError, OperationType
 from gallery.domain.access import Right, Viewer, require
 from gallery.domain.errors import ForbiddenError, UnavailableError
 from gallery.web.authentication import UnauthenticatedError, require_known
-from gallery.web.graphql.execution import PreparedOperation, RefusedDocumentError, root_field_names
+from gallery.web.graphql.execution import PreparedOperation, root_field_names
 from gallery.web.graphql.request import Parameters
+from gallery.web.graphql.validation import RefusedDocumentError
 
 _PROBE: Final = re.compile(r"\s*(query(\s+\w{1,100})?)?\s*\{\s*__typename\s*\}\s*")
 """What load balancers send to see whether GraphQL is answered."""

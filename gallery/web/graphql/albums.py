@@ -82,7 +82,7 @@ class AlbumQueries:
             direction=order.direction,
             page=listing.page_request(first, after, last, before),
         )
-        page = await reader.list_page(viewer, query)
+        page = await info.context.records.albums.list_page(viewer, query)
         return listing.connection(page, Album.of, lambda: reader.count(viewer, wanted))
 
 

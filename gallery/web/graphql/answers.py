@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Final
 
 import orjson
 from starlette.responses import Response
@@ -48,5 +48,24 @@ def refusal(error: RequestError | UnavailableError, request_id: str, media_type:
 
 def response_of(answer: Answer, media_type: MediaType) -> Response:
     """The answer over HTTP; whoever asks again gets a new one."""
-    headers = {"Content-Type": f"{media_type}; charset=utf-8", "Cache-Control": "no-store", "Vary": "Accept"}
-    return Response(orjson.dumps(answer.content), status_code=answer.status, headers=headers)
+    return _JSONAnswer(orjson.dumps(answer.content), answer.status, _FIELDS[media_type])
+
+
+_FIELDS: Final = {
+    media_type: [
+        (b"content-type", f"{media_type}; charset=utf-8".encode()),
+        (b"cache-control", b"no-store"),
+        (b"vary", b"Accept"),
+    ]
+    for media_type in MediaType
+}
+
+
+class _JSONAnswer(Response):
+    """Starlette's response, with headers that are encoded once for all answers."""
+
+    def __init__(self, body: bytes, status: int, fields: list[tuple[bytes, bytes]]) -> None:
+        self.status_code = status
+        self.background = None
+        self.body = body
+        self.raw_headers = [*fields, (b"content-length", b"%d" % len(body))]

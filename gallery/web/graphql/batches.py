@@ -18,34 +18,34 @@ BatchResolver = Callable[[Sequence[Any], ResolveInfo, dict[str, Any]], Awaitable
 async def thumbnails(images: Sequence[Image], info: ResolveInfo, _arguments: Mapping[str, Any]) -> list[Thumbnails]:
     """The thumbnails of each image."""
     context: Context = info.context
-    found = await context.loaders.renditions_by_image_id.load_level([image.entity.id for image in images])
-    return [Thumbnails.of(renditions, context.base_url) for renditions in found]
+    found = await context.loaders.renditions_by_image_id.load_level([image.record.id for image in images])
+    return list(map(Thumbnails.of, found))
 
 
 async def tags(images: Sequence[Image], info: ResolveInfo, _arguments: Mapping[str, Any]) -> list[list[Tag]]:
     """The tags of each image."""
     context: Context = info.context
-    found = await context.loaders.tags_by_image_id.load_level([image.entity.id for image in images])
-    return [[Tag.of(tag) for tag in its] for its in found]
+    found = await context.loaders.tags_by_image_id.load_level([image.record.id for image in images])
+    return [[Tag(record=tag) for tag in its] for its in found]
 
 
 async def albums(images: Sequence[Image], info: ResolveInfo, _arguments: Mapping[str, Any]) -> list[list[Album]]:
     """The albums of each image."""
     context: Context = info.context
-    found = await context.loaders.albums_by_image_id.load_level([image.entity.id for image in images])
-    return [[Album.of(album) for album in its] for its in found]
+    found = await context.loaders.albums_by_image_id.load_level([image.record.id for image in images])
+    return [[Album(record=album) for album in its] for its in found]
 
 
 async def tag_image_counts(tags_: Sequence[Tag], info: ResolveInfo, _arguments: Mapping[str, Any]) -> list[int]:
     """How many images each tag has."""
     context: Context = info.context
-    return await context.loaders.image_count_by_tag_id.load_level([tag.entity.id for tag in tags_])
+    return await context.loaders.image_count_by_tag_id.load_level([tag.record.id for tag in tags_])
 
 
 async def album_image_counts(albums_: Sequence[Album], info: ResolveInfo, _arguments: Mapping[str, Any]) -> list[int]:
     """How many images each album holds."""
     context: Context = info.context
-    return await context.loaders.image_count_by_album_id.load_level([album.entity.id for album in albums_])
+    return await context.loaders.image_count_by_album_id.load_level([album.record.id for album in albums_])
 
 
 BATCHES: Final[Mapping[str, BatchResolver]] = {

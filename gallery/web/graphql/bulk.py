@@ -27,7 +27,7 @@ class BulkImageResult:
 
 async def changed_images(info: Info, then: Snapshot) -> BulkResult:
     """The images that were there when a change was made, as they are now; those deleted since are missing."""
-    found = await info.context.loaders_of_own.image_by_id.load_many(list(then.image_ids))
+    found = await info.context.loaders_of_own.whole_image_by_id.load_many(list(then.image_ids))
     return BulkResult.of(then.image_ids, {image.id: image for image in found if image is not None})
 
 

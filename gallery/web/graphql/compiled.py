@@ -8,12 +8,14 @@ wrappers, and what is not compiled goes to graphql-core.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final, cast
+from weakref import WeakKeyDictionary
 
 import strawberry
 from graphql import ExecutionResult, GraphQLField, GraphQLObjectType, GraphQLSchema, OperationType
 from strawberry.types.arguments import convert_arguments
-from strawberry.types.base import StrawberryObjectDefinition
+from strawberry.types.base import StrawberryObjectDefinition, StrawberryOptional, StrawberryType
 from strawberry.types.field import StrawberryField
 
 from gallery.compiler import (
@@ -26,28 +28,57 @@ from gallery.compiler import (
     OperationCache,
     ResolveInfo,
 )
+from gallery.domain.records import Fields
 from gallery.web.graphql.batches import BATCHES
 from gallery.web.graphql.context import Context
 from gallery.web.graphql.execution import PreparedOperation, run
+from gallery.web.graphql.scalars import COMPILED_SCALARS
+from gallery.web.graphql.shown import declaration, fields_read
+
+_AS_THEY_ARE: Final = (str, int, float, bool, strawberry.ID)
+"""Types of arguments that Strawberry hands on as graphql-core has made them."""
 
 _DEFINITION: Final = "strawberry-definition"
+_SHOWN_AS: Final = {"images": "Image", "renditions": "Thumbnail", "tags": "Tag", "albums": "Album"}
+"""The types of the schema by the kinds of records that they show."""
 
 
 class CompiledOperations:
-    """Executes operations of a schema, compiled if they come again and again."""
+    """Executes operations of a schema, compiled if they come again and again.
 
-    def __init__(self, schema: strawberry.Schema) -> None:
+    Compiling in a thread lets other requests go on; the operation is executed uncompiled until that is over.
+    """
+
+    def __init__(self, schema: strawberry.Schema, *, in_thread: bool = False) -> None:
         self._schema = schema
         declare(schema)
-        self._cache = OperationCache(_graphql_schema(schema))
+        self._reads = _reads(schema)
+        self._fields: WeakKeyDictionary[CompiledOperation, Fields] = WeakKeyDictionary()
+        thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="compiler") if in_thread else None
+        self._cache = OperationCache(_graphql_schema(schema), executor=thread)
 
     async def run(self, operation: PreparedOperation, variables: dict[str, Any], context: Context) -> ExecutionResult:
         """Executes an operation. Errors of resolvers are in the result."""
         if operation.kind is not OperationType.SUBSCRIPTION:
-            compiled = self._cache.get(operation.text_hash, operation.document, operation.name, variables)
+            compiled = self._cache.get(
+                operation.text_hash, operation.document, operation.name, variables, size_bytes=operation.size_bytes
+            )
             if isinstance(compiled, CompiledOperation):
+                context.fields = self._fields_of(compiled)
                 return await compiled.execute(None, context, variables)
         return await run(self._schema, operation, variables, context)
+
+    def _fields_of(self, operation: CompiledOperation) -> Fields:
+        """The fields of records that an operation looks at, wherever: what is read once serves all places."""
+        found = self._fields.get(operation)
+        if found is None:
+            selected, reads = operation.selected_by_type, self._reads
+            kinds = {
+                kind: frozenset(name for field in selected.get(type_, ()) for name in reads.get(f"{type_}.{field}", ()))
+                for kind, type_ in _SHOWN_AS.items()
+            }
+            found = self._fields[operation] = Fields(**kinds)
+        return found
 
 
 def declare(schema: strawberry.Schema) -> None:
@@ -60,6 +91,18 @@ def declare(schema: strawberry.Schema) -> None:
             _declare_type(type_)
             for name, field in type_.fields.items():
                 _declare_field(schema, f"{type_.name}.{name}", field)
+        elif type_.name in COMPILED_SCALARS:
+            type_.extensions[EXTENSION] = COMPILED_SCALARS[type_.name]
+
+
+def _reads(schema: strawberry.Schema) -> Mapping[str, tuple[str, ...]]:
+    """The fields of records that have to be read for each field of the types that show them."""
+    types = [cast("GraphQLObjectType", _graphql_schema(schema).type_map[name]) for name in _SHOWN_AS.values()]
+    return {
+        f"{type_.name}.{name}": fields_read(field.extensions[_DEFINITION])
+        for type_ in types
+        for name, field in type_.fields.items()
+    }
 
 
 def _declare_type(type_: GraphQLObjectType) -> None:
@@ -76,6 +119,8 @@ def _declare_field(schema: strawberry.Schema, coordinate: str, field: GraphQLFie
         return
     if coordinate in BATCHES:
         field.extensions[EXTENSION] = Batch(BATCHES[coordinate])
+    elif (known := declaration(definition)) is not None:
+        field.extensions[EXTENSION] = known
     elif definition.base_resolver is not None:
         field.extensions[EXTENSION] = Direct(_resolver(schema, definition))
     elif definition.default_resolver is getattr:
@@ -108,12 +153,18 @@ def _converter(
     schema: strawberry.Schema, field: StrawberryField
 ) -> Callable[[Mapping[str, Any], strawberry.Info[Any, Any]], dict[str, Any]]:
     """Makes Python arguments of GraphQL ones."""
-    if not field.arguments:
-        return lambda _arguments, _info: {}
+    if all(_inner(argument.type) in _AS_THEY_ARE for argument in field.arguments):
+        name_of = schema.config.name_converter.from_argument
+        names = [(name_of(argument), argument.python_name) for argument in field.arguments]
+        return lambda arguments, _info: {name: arguments[told] for told, name in names if told in arguments}
     registry = schema.schema_converter.scalar_registry
     return lambda arguments, info: convert_arguments(
         dict(arguments), field.arguments, scalar_registry=registry, config=schema.config, info=info
     )
+
+
+def _inner(type_: StrawberryType | type) -> StrawberryType | type:
+    return type_.of_type if type(type_) is StrawberryOptional else type_
 
 
 def _graphql_schema(schema: strawberry.Schema) -> GraphQLSchema:

@@ -11,6 +11,7 @@ import strawberry
 from gallery.domain.access import Right, Viewer, require
 from gallery.domain.ports import AlbumReader, ImageReader, TagReader
 from gallery.domain.processing_ports import ProcessedImages
+from gallery.domain.records import Fields, Records, RecordsOf
 from gallery.domain.upload_ports import AnswerStore, ProgressBoard
 from gallery.services.accounts import AccountService
 from gallery.services.albums import AlbumService
@@ -29,10 +30,12 @@ from gallery.web.graphql.loaders import Loaders
 class UseCases:
     """What resolvers may call: the readers for queries, the services for mutations, and those who tell of both.
 
+    `records` reads what is shown of images, tags and albums; the readers read them whole, and count.
     `progress` tells of uploads, `processed` of images. `answers` are those that were sent under idempotency
     keys. `sweep_grace` is what the sweep leaves alone.
     """
 
+    records: RecordsOf
     image_reader: ImageReader
     tag_reader: TagReader
     album_reader: AlbumReader
@@ -59,6 +62,8 @@ class Context:
     `base_url` is the address under which the client reaches the gallery, without a slash at the end. `file_bytes` is
     about how large the only file of the request is, if anybody knows. `idempotency_key` is the one in the headers.
 
+    `fields` are those of records that the operation looks at; None if nobody knows.
+
     Resolvers set `answer_key`, under which the answer is kept, and `has_user_errors` if they tell of any in payloads.
     """
 
@@ -68,8 +73,14 @@ class Context:
     request_id: str
     file_bytes: int | None = None
     idempotency_key: str | None = None
+    fields: Fields | None = None
     answer_key: str | None = None
     has_user_errors: bool = False
+
+    @property
+    def records(self) -> Records:
+        """Who reads what the operation shows."""
+        return self.use_cases.records(self.fields)
 
     @property
     def loaders(self) -> Loaders:
@@ -84,7 +95,8 @@ class Context:
     @cached_property
     def loaders_of_own(self) -> Loaders:
         """The same for what the viewer has made by an earlier request, and may see as they did then."""
-        return Loaders(self.viewer, self.use_cases.image_reader, self.use_cases.tag_reader, self.use_cases.album_reader)
+        cases = self.use_cases
+        return Loaders(self.viewer, self.records, cases.image_reader, cases.tag_reader, cases.album_reader)
 
     def forget_reads(self) -> None:
         """Drops what was read: a mutation changed it."""

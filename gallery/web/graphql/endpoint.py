@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 from functools import partial
 from http import HTTPStatus
 from typing import Any
-from uuid import uuid4
 
 import orjson
 import strawberry
@@ -22,6 +21,7 @@ from starlette.types import Receive, Scope, Send
 from gallery.domain.access import Viewer
 from gallery.domain.errors import UnavailableError
 from gallery.domain.metrics import NO_METRICS, WebMetrics
+from gallery.domain.response_ports import KeptResponse
 from gallery.settings import UploadSettings
 from gallery.web.authentication import Authentication, Credentials
 from gallery.web.body import ClientDisconnectedError, RequestBody
@@ -33,14 +33,15 @@ from gallery.web.graphql.answers import Answer, MethodNotAllowedError, refusal, 
 from gallery.web.graphql.context import Context, UseCases
 from gallery.web.graphql.execution import (
     PreparedOperation,
-    RefusedDocumentError,
     format_result,
     is_request_error,
     run_subscription,
 )
 from gallery.web.graphql.idempotency import first_answer, key_in
+from gallery.web.graphql.kept import ResponseKeeper, asked_of
+from gallery.web.graphql.leaving import WhileSomebodyWaits
 from gallery.web.graphql.measuring import MeasuredOperation
-from gallery.web.graphql.negotiation import MediaType, negotiate, prefers_html, takes_events
+from gallery.web.graphql.negotiation import MediaType, Wish, wish
 from gallery.web.graphql.persisted import OperationSource
 from gallery.web.graphql.request import (
     MULTIPART,
@@ -52,6 +53,8 @@ from gallery.web.graphql.request import (
     require_csrf_header,
 )
 from gallery.web.graphql.sse import EventStream, only
+from gallery.web.graphql.validation import RefusedDocumentError
+from gallery.web.middleware.request_ids import new_request_id
 from gallery.web.multipart import MultipartRequest
 
 log = logging.getLogger(__name__)
@@ -64,15 +67,11 @@ class _Exchange:
     request: Request
     body: RequestBody
     request_id: str
+    wish: Wish
     media_type: MediaType
     viewer: Viewer
     file_bytes: int | None = None
     """About how large the only file is, if there is one and its size can be told."""
-
-    @property
-    def takes_events(self) -> bool:
-        """Whether the client can hear the results of a subscription."""
-        return takes_events(_accept(self.request))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,6 +101,7 @@ class GraphQLEndpoint:
         stopping: asyncio.Event | None = None,
         metrics: WebMetrics = NO_METRICS,
         operations: OperationSource | None = None,
+        keeper: ResponseKeeper | None = None,
     ) -> None:
         self._schema = schema
         self._operations = operations or OperationSource(schema)
@@ -112,6 +112,7 @@ class GraphQLEndpoint:
         self._graphiql = graphiql
         self._stopping = stopping or asyncio.Event()
         self._metrics = metrics
+        self._keeper = keeper
         self._mutations: set[asyncio.Task[ExecutionResult]] = set()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -132,22 +133,21 @@ class GraphQLEndpoint:
 
     async def _respond(self, request: Request, body: RequestBody) -> Response:
         request_id = _request_id(request.scope)
-        accept = _accept(request)
+        wanted = wish(_accept(request.scope))
         media_type = MediaType.JSON
         try:
-            if request.method == "GET" and self._graphiql and prefers_html(accept):
+            if request.method == "GET" and self._graphiql and wanted.prefers_html:
                 return _page(request.scope)
-            media_type = negotiate(accept)
-            viewer = await self._authentication.viewer_in(request.scope)
+            media_type = wanted.require()
             exchange = _Exchange(
-                request=request, body=body, request_id=request_id, media_type=media_type, viewer=viewer
+                request=request,
+                body=body,
+                request_id=request_id,
+                wish=wanted,
+                media_type=media_type,
+                viewer=await self._authentication.viewer_in(request.scope),
             )
-            answer = await self._answer(exchange)
-            if isinstance(answer, _Subscription):
-                return EventStream(answer.results, self._stopping)
-            if media_type is MediaType.EVENTS:
-                return EventStream(only(orjson.dumps(answer.content)), self._stopping)
-            return response_of(answer, media_type)
+            return self._sent(await self._answer(exchange), media_type)
         except ClientDisconnectedError:
             raise
         except (RequestError, UnavailableError) as error:
@@ -156,7 +156,16 @@ class GraphQLEndpoint:
             log.exception("a request failed: %s", request_id)
             return refusal(InternalError(request_id), request_id, media_type)
 
-    async def _answer(self, exchange: _Exchange) -> Answer | _Subscription:
+    def _sent(self, answer: Answer | _Subscription | Response, media_type: MediaType) -> Response:
+        if isinstance(answer, Response):
+            return answer
+        if isinstance(answer, _Subscription):
+            return EventStream(answer.results, self._stopping)
+        if media_type is MediaType.EVENTS:
+            return EventStream(only(orjson.dumps(answer.content)), self._stopping)
+        return response_of(answer, media_type)
+
+    async def _answer(self, exchange: _Exchange) -> Answer | _Subscription | Response:
         request, body = exchange.request, exchange.body
         if request.method == "GET":
             parameters = parameters_in_url(request.query_params)
@@ -173,7 +182,7 @@ class GraphQLEndpoint:
         parameters = parameters_in_json(await body.read_all(self._uploads.max_field_size))
         return await self._execute(exchange, parameters)
 
-    async def _answer_multipart(self, exchange: _Exchange) -> Answer | _Subscription:
+    async def _answer_multipart(self, exchange: _Exchange) -> Answer | _Subscription | Response:
         """Executes while the files arrive."""
         incoming = MultipartRequest(exchange.body, exchange.request.headers["content-type"], self._uploads)
         with self._metrics.receiving(lambda: exchange.body.received_bytes):
@@ -187,14 +196,14 @@ class GraphQLEndpoint:
             return with_error(answer, incoming.error, exchange.request_id)
         return answer
 
-    async def _execute(self, exchange: _Exchange, parameters: Parameters) -> Answer | _Subscription:
+    async def _execute(self, exchange: _Exchange, parameters: Parameters) -> Answer | _Subscription | Response:
         admit_stranger(exchange.viewer, parameters)
         with MeasuredOperation(self._metrics) as measured:
             return await self._execute_measured(exchange, parameters, measured)
 
     async def _execute_measured(
         self, exchange: _Exchange, parameters: Parameters, measured: MeasuredOperation
-    ) -> Answer | _Subscription:
+    ) -> Answer | _Subscription | Response:
         try:
             parameters, operation = await self._operations.prepare(parameters)
             admit(exchange.viewer, operation)
@@ -211,10 +220,13 @@ class GraphQLEndpoint:
                 partial(self._authentication.viewer_of, Credentials.of(exchange.request)),
             )
             return _Subscription(results=_encoded(results, context, measured))
-        result = await self._run(exchange, operation, parameters.variables, context)
-        measured.ended(result, context)
-        content = format_result(result, exchange.request_id)
-        return _answer(exchange, result, await first_answer(context, parameters, operation, content))
+        ended = await self._run(exchange, operation, parameters.variables, context)
+        if isinstance(ended, Response):
+            measured.found()
+            return ended
+        measured.ended(ended, context)
+        content = format_result(ended, exchange.request_id)
+        return _answer(exchange, ended, await first_answer(context, parameters, operation, content))
 
     def _context(self, exchange: _Exchange, *, idempotency_key: str | None) -> Context:
         return Context(
@@ -228,38 +240,36 @@ class GraphQLEndpoint:
 
     async def _run(
         self, exchange: _Exchange, operation: PreparedOperation, variables: dict[str, Any], context: Context
-    ) -> ExecutionResult:
-        running = asyncio.create_task(self._operations.executor.run(operation, variables, context))
+    ) -> ExecutionResult | Response:
         if operation.kind is OperationType.MUTATION:
-            self._mutations.add(running)
-            running.add_done_callback(self._mutations.discard)
-            return await asyncio.shield(running)
-        return await _unless_disconnected(running, exchange.body)
+            mutation = asyncio.create_task(self._operations.executor.run(operation, variables, context))
+            self._mutations.add(mutation)
+            mutation.add_done_callback(self._mutations.discard)
+            return await asyncio.shield(mutation)
+        reading = self._read(exchange, operation, variables, context)
+        if not exchange.body.is_complete:  # the task that reads it will notice if the client goes away
+            return await reading
+        async with WhileSomebodyWaits(exchange.body):
+            return await reading
+
+    async def _read(
+        self, exchange: _Exchange, operation: PreparedOperation, variables: dict[str, Any], context: Context
+    ) -> ExecutionResult | Response:
+        """The answer to a query, from those that are kept if it may be one of them."""
+
+        async def execute(context: Context) -> ExecutionResult:
+            return await self._operations.executor.run(operation, variables, context)
+
+        asked = asked_of(exchange.request.scope)
+        if self._keeper is None or asked is None:
+            return await execute(context)
+        found = await self._keeper.run(asked, operation, variables, context, execute)
+        return await self._keeper.response(found, asked) if isinstance(found, KeptResponse) else found
 
 
 def _answer(exchange: _Exchange, result: ExecutionResult, content: dict[str, Any]) -> Answer:
     is_bad = is_request_error(result) and exchange.media_type is MediaType.GRAPHQL
     return Answer(content=content, status=HTTPStatus.BAD_REQUEST if is_bad else HTTPStatus.OK)
-
-
-async def _unless_disconnected(running: asyncio.Task[ExecutionResult], body: RequestBody) -> ExecutionResult:
-    """The result of a query, which is cancelled if the client goes away.
-
-    Raises:
-        ClientDisconnectedError: then.
-    """
-    if not body.is_complete:  # the task that reads it will notice
-        return await running
-    watching = asyncio.create_task(body.wait_for_disconnect())
-    try:
-        await asyncio.wait({running, watching}, return_when=asyncio.FIRST_COMPLETED)
-        if not running.done():
-            raise ClientDisconnectedError
-        return running.result()
-    finally:
-        running.cancel()
-        watching.cancel()
-        await asyncio.wait({running, watching})
 
 
 async def _encoded(
@@ -273,7 +283,7 @@ async def _encoded(
 
 
 def _check_method(exchange: _Exchange, kind: OperationType) -> None:
-    if kind is OperationType.SUBSCRIPTION and not exchange.takes_events:
+    if kind is OperationType.SUBSCRIPTION and not exchange.wish.takes_events:
         message = f'A subscription has many answers. Ask for them with "Accept: {MediaType.EVENTS}".'
         raise RequestError(RequestCode.BAD_REQUEST, message)
     if exchange.request.method == "GET" and kind is OperationType.MUTATION:
@@ -281,13 +291,16 @@ def _check_method(exchange: _Exchange, kind: OperationType) -> None:
         raise MethodNotAllowedError(message, "POST")
 
 
-def _accept(request: Request) -> str:
-    return ",".join(request.headers.getlist("accept"))
+def _accept(scope: Scope) -> str:
+    return b",".join([value for name, value in scope["headers"] if name == b"accept"]).decode("latin-1")
 
 
 def _request_id(scope: Scope) -> str:
     """The id that the middleware gave the request, or a new one."""
-    request_id: str = scope.setdefault("state", {}).setdefault("request_id", uuid4().hex)
+    state = scope.setdefault("state", {})
+    if "request_id" not in state:
+        state["request_id"] = new_request_id()
+    request_id: str = state["request_id"]
     return request_id
 
 

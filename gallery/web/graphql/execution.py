@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Iterable, Iterator
 from contextlib import aclosing
 from dataclasses import dataclass
-from functools import lru_cache
 from hashlib import sha256
 from inspect import isawaitable
-from typing import Any
+from sys import getsizeof
+from typing import Any, Final
 
 import strawberry
 from graphql import (
@@ -28,9 +28,7 @@ from graphql import (
     Visitor,
     VisitorAction,
     execute,
-    parse,
     subscribe,
-    validate,
     visit,
 )
 from strawberry.execution import optimized_is_awaitable
@@ -38,25 +36,22 @@ from strawberry.execution import optimized_is_awaitable
 from gallery.web.errors import RequestCode
 from gallery.web.graphql.context import Context
 from gallery.web.graphql.errors import format_error, with_code
+from gallery.web.graphql.validation import RefusedDocumentError, cut_tokens, parsed, require_valid
 
-_KEPT_DOCUMENTS = 500
-_KEPT_CHARACTERS = 16 * 1024
-
-
-class RefusedDocumentError(Exception):
-    """A document of which nothing was executed, with the reasons."""
-
-    def __init__(self, errors: list[GraphQLError]) -> None:
-        super().__init__("the document was refused")
-        self.errors = errors
+_TOKEN_BYTES: Final = 600
+"""About what graphql-core makes of a token, at most: a field of one letter."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PreparedOperation:
-    """A valid document, and which of its operations to execute. `text_hash` tells it from all others."""
+    """A valid document, and which of its operations to execute. `text_hash` tells it from all others.
+
+    `size_bytes` is about what it takes in memory.
+    """
 
     document: DocumentNode
     text_hash: bytes
+    size_bytes: int
     name: str | None
     kind: OperationType
     root_fields: tuple[str, ...]
@@ -66,43 +61,21 @@ class PreparedOperation:
     """
 
 
-class Documents:
-    """Documents that were found valid, so that the next request with one need not look again.
+def prepare(schema: strawberry.Schema, query: str, operation_name: str | None) -> PreparedOperation:
+    """A valid document, ready to be executed.
 
-    Clients send few documents, and the same ones again and again; the least recently used are forgotten. Long ones are
-    not kept: what a stranger can make the gallery remember is bounded.
+    Raises:
+        RefusedDocumentError: with GRAPHQL_PARSE_FAILED, OPERATION_NAME_REQUIRED, OPERATION_NOT_FOUND,
+            GRAPHQL_VALIDATION_FAILED, or DOCUMENT_TOO_COMPLEX.
     """
-
-    def __init__(self, schema: strawberry.Schema) -> None:
-        self._schema = schema
-        self._prepare_short = lru_cache(_KEPT_DOCUMENTS)(self._prepare)
-
-    def prepare(self, query: str, operation_name: str | None) -> PreparedOperation:
-        """A valid document, ready to be executed.
-
-        Raises:
-            RefusedDocumentError: with GRAPHQL_PARSE_FAILED, OPERATION_NAME_REQUIRED, OPERATION_NOT_FOUND, or
-                GRAPHQL_VALIDATION_FAILED.
-        """
-        is_short = len(query) <= _KEPT_CHARACTERS
-        return (self._prepare_short if is_short else self._prepare)(query, operation_name)
-
-    def _prepare(self, query: str, operation_name: str | None) -> PreparedOperation:
-        return _prepare(self._schema, query, operation_name)
-
-
-def _prepare(schema: strawberry.Schema, query: str, operation_name: str | None) -> PreparedOperation:
-    try:
-        document = parse(query)
-    except GraphQLError as error:
-        raise RefusedDocumentError([with_code(error, RequestCode.GRAPHQL_PARSE_FAILED)]) from error
+    document = parsed(query)
+    token_count = cut_tokens(document)
     operation = _select(document, operation_name)
-    errors = validate(schema._schema, document)  # noqa: SLF001  # has no public name
-    if errors:
-        raise RefusedDocumentError([with_code(error, RequestCode.GRAPHQL_VALIDATION_FAILED) for error in errors])
+    require_valid(schema, document)
     return PreparedOperation(
         document=document,
         text_hash=sha256(query.encode("utf-8", "surrogatepass")).digest(),
+        size_bytes=getsizeof(query) + _TOKEN_BYTES * token_count,
         name=operation_name,
         kind=operation.operation,
         root_fields=tuple(dict.fromkeys(_response_names(_root_fields(document, operation.selection_set)))),

@@ -155,8 +155,8 @@ def key_in(headers: Headers, operation: PreparedOperation) -> str | None:
     Raises:
         RequestError: BAD_REQUEST if there is one for several fields at once.
     """
-    key = headers.get(IDEMPOTENCY_HEADER)
-    if key is None or operation.kind is not OperationType.MUTATION:
+    key = headers.get(IDEMPOTENCY_HEADER) if operation.kind is OperationType.MUTATION else None
+    if key is None:
         return None
     if len(operation.root_fields) > 1:
         message = f"`{IDEMPOTENCY_HEADER}` is for one field. Give each of several an `idempotencyKey` in its input."

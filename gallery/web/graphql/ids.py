@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Literal
+from typing import Final, Literal
 from uuid import UUID
 
 import strawberry
@@ -12,6 +12,9 @@ from gallery.domain.errors import ErrorCode, InvalidInputError
 from gallery.domain.ids import AlbumId, ImageId, TagId, TokenId, UploadId, UserId
 
 Prefix = Literal["img", "tag", "alb", "upl", "acc", "tok"]
+
+IMAGE_PREFIX: Final = "img_"
+"""What the id of an image begins with, for who makes many addresses of them."""
 
 _SHAPE = re.compile(r"(img|tag|alb|upl|acc|tok)_([0-9a-f]{32})")
 _NAMES: dict[Prefix, str] = {
@@ -24,19 +27,22 @@ _NAMES: dict[Prefix, str] = {
 }
 
 
+# What these give is a string to GraphQL. `strawberry.ID` would be called for nothing, hundreds of times a page.
+
+
 def image_global_id(image_id: ImageId) -> strawberry.ID:
     """The id of an image as clients know it."""
-    return strawberry.ID("img_" + image_id.hex)
+    return f"{IMAGE_PREFIX}{image_id.hex}"  # type: ignore[return-value]  # as said above
 
 
 def tag_global_id(tag_id: TagId) -> strawberry.ID:
     """The id of a tag as clients know it."""
-    return strawberry.ID("tag_" + tag_id.hex)
+    return f"tag_{tag_id.hex}"  # type: ignore[return-value]  # as said above
 
 
 def album_global_id(album_id: AlbumId) -> strawberry.ID:
     """The id of an album as clients know it."""
-    return strawberry.ID("alb_" + album_id.hex)
+    return f"alb_{album_id.hex}"  # type: ignore[return-value]  # as said above
 
 
 def upload_global_id(upload_id: UploadId) -> strawberry.ID:

@@ -144,14 +144,14 @@ class ImageQueries:
             page=listing.page_request(first, after, last, before),
         )
         viewer, reader = info.context.viewer, info.context.use_cases.image_reader
-        page = await reader.list_page(viewer, query)
+        page = await info.context.records.images.list_page(viewer, query)
         return listing.connection(page, Image.of, lambda: reader.count(viewer, criteria))
 
 
 async def _by_checksums(info: Info, checksums: list[str]) -> list[Image | None]:
     viewer, reader = info.context.viewer, info.context.use_cases.image_reader
     ids = await reader.known_checksums(viewer, set(checksums))
-    images = await reader.get_many(viewer, set(ids.values()))
+    images = await info.context.records.images.get_many(viewer, set(ids.values()))
     found = {checksum: images.get(image_id) for checksum, image_id in ids.items()}
     return [Image.of(image) if (image := found.get(checksum)) else None for checksum in checksums]
 

@@ -2,30 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection, Hashable
+from collections.abc import Awaitable, Callable, Collection, Hashable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TypeVar
 
 from aiodataloader import DataLoader
 
 from gallery.domain.access import Viewer
-from gallery.domain.albums import Album
 from gallery.domain.ids import AlbumId, ImageId, TagId
-from gallery.domain.images import Image, Rendition
+from gallery.domain.images import Image
 from gallery.domain.pages import Page, PageRequest
 from gallery.domain.ports import AlbumReader, ImageReader, TagReader
-from gallery.domain.tags import Tag
+from gallery.domain.records import AlbumRecord, ImageRecord, Records, RenditionRecord, TagRecord
 from gallery.web.graphql.level_loader import LevelLoader
 
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
 D = TypeVar("D")
 
-Read = Callable[[Viewer, Collection[K]], Awaitable[dict[K, V]]]
+Read = Callable[[Viewer, Collection[K]], Awaitable[Mapping[K, V]]]
 """A reader's method: what it knows of many ids, leaving out those that it knows nothing of."""
 
-EMPTY_PAGE: Page[Image] = Page(edges=(), has_next=False, has_previous=False)
+EMPTY_PAGE: Page[ImageRecord] = Page.of((), has_next=False, has_previous=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,41 +38,49 @@ class Part:
 class Loaders:
     """The relations of the schema, each named after what it gives and what it is asked by."""
 
-    def __init__(self, viewer: Viewer, images: ImageReader, tags: TagReader, albums: AlbumReader) -> None:
+    def __init__(
+        self, viewer: Viewer, records: Records, images: ImageReader, tags: TagReader, albums: AlbumReader
+    ) -> None:
         self._viewer = viewer
+        self._records = records
         self._images = images
         self._tags = tags
         self._albums = albums
 
     @cached_property
-    def image_by_id(self) -> LevelLoader[ImageId, Image | None]:
+    def image_by_id(self) -> LevelLoader[ImageId, ImageRecord | None]:
         """An image, or None if there is no such image."""
+        return self._loader(self._records.images.get_many, None)
+
+    @cached_property
+    def whole_image_by_id(self) -> LevelLoader[ImageId, Image | None]:
+        """The same with all fields, for those who do more with it than to show it."""
         return self._loader(self._images.get_many, None)
 
     @cached_property
-    def tag_by_id(self) -> LevelLoader[TagId, Tag | None]:
+    def tag_by_id(self) -> LevelLoader[TagId, TagRecord | None]:
         """A tag, or None if there is no such tag."""
-        return self._loader(self._tags.get_many, None)
+        return self._loader(self._records.tags.get_many, None)
 
     @cached_property
-    def album_by_id(self) -> LevelLoader[AlbumId, Album | None]:
+    def album_by_id(self) -> LevelLoader[AlbumId, AlbumRecord | None]:
         """An album, or None if there is no such album."""
-        return self._loader(self._albums.get_many, None)
+        return self._loader(self._records.albums.get_many, None)
 
     @cached_property
-    def renditions_by_image_id(self) -> LevelLoader[ImageId, tuple[Rendition, ...]]:
+    def renditions_by_image_id(self) -> LevelLoader[ImageId, tuple[RenditionRecord, ...]]:
         """The renditions of an image, smallest first."""
-        return self._loader(self._images.renditions, ())
+        return self._loader(self._records.images.renditions, ())
 
     @cached_property
-    def tags_by_image_id(self) -> LevelLoader[ImageId, tuple[Tag, ...]]:
+    def tags_by_image_id(self) -> LevelLoader[ImageId, tuple[TagRecord, ...]]:
         """The tags of an image, by name."""
-        return self._loader(self._tags.by_image, ())
+        return self._loader(self._records.tags.by_image, ())
 
     @cached_property
-    def albums_by_image_id(self) -> LevelLoader[ImageId, tuple[Album, ...]]:
+    def albums_by_image_id(self) -> LevelLoader[ImageId, tuple[AlbumRecord, ...]]:
         """The albums that hold an image, oldest first."""
-        return self._loader(self._albums.by_image, ())
+        return self._loader(self._records.albums.by_image, ())
 
     @cached_property
     def image_count_by_tag_id(self) -> LevelLoader[TagId, int]:
@@ -86,50 +93,47 @@ class Loaders:
         return self._loader(self._albums.image_counts, 0)
 
     @cached_property
-    def cover_by_album_id(self) -> DataLoader[AlbumId, Image | None]:
+    def cover_by_album_id(self) -> DataLoader[AlbumId, ImageRecord | None]:
         """The cover of an album, or None if the album is empty."""
 
-        async def load(album_ids: list[AlbumId]) -> list[Image | None]:
+        async def load(album_ids: list[AlbumId]) -> list[ImageRecord | None]:
             covers = await self._albums.cover_ids(self._viewer, album_ids)
-            images = await self._images.get_many(self._viewer, set(covers.values()))
+            images = await self._records.images.get_many(self._viewer, set(covers.values()))
             return [images.get(covers[id_]) if id_ in covers else None for id_ in album_ids]
 
         return DataLoader(load)
 
     @cached_property
-    def images_by_album(self) -> DataLoader[Part, Page[Image]]:
+    def images_by_album(self) -> DataLoader[Part, Page[ImageRecord]]:
         """A part of an album, in its order."""
         return _page_loader(
-            lambda ids, page: self._images.pages_by_album(self._viewer, [AlbumId(id_) for id_ in ids], page)
+            lambda ids, page: self._records.images.pages_by_album(self._viewer, [AlbumId(id_) for id_ in ids], page)
         )
 
     @cached_property
-    def images_by_tag(self) -> DataLoader[Part, Page[Image]]:
+    def images_by_tag(self) -> DataLoader[Part, Page[ImageRecord]]:
         """A part of the images of a tag, newest upload first."""
         return _page_loader(
-            lambda ids, page: self._images.pages_by_tag(self._viewer, [TagId(id_) for id_ in ids], page)
+            lambda ids, page: self._records.images.pages_by_tag(self._viewer, [TagId(id_) for id_ in ids], page)
         )
 
     def _loader(self, read: Read[K, V], missing: D) -> LevelLoader[K, V | D]:
-        async def load(keys: list[K]) -> list[V | D]:
-            found = await read(self._viewer, keys)
-            return [found.get(key, missing) for key in keys]
-
-        return LevelLoader(load)
+        return LevelLoader(partial(read, self._viewer), missing)
 
 
 def _page_loader(
     read: Callable[
-        [list[AlbumId | TagId], PageRequest], Awaitable[dict[AlbumId, Page[Image]] | dict[TagId, Page[Image]]]
+        [list[AlbumId | TagId], PageRequest],
+        Awaitable[Mapping[AlbumId, Page[ImageRecord]] | Mapping[TagId, Page[ImageRecord]]],
     ],
-) -> DataLoader[Part, Page[Image]]:
+) -> DataLoader[Part, Page[ImageRecord]]:
     """Asks once for all that want the same part of their lists."""
 
-    async def load(parts: list[Part]) -> list[Page[Image]]:
+    async def load(parts: list[Part]) -> list[Page[ImageRecord]]:
         by_page: dict[PageRequest, list[AlbumId | TagId]] = {}
         for part in parts:
             by_page.setdefault(part.page, []).append(part.owner_id)
-        found: dict[Part, Page[Image]] = {}
+        found: dict[Part, Page[ImageRecord]] = {}
         for page, owners in by_page.items():
             pages = await read(owners, page)
             found.update({Part(owner, page): content for owner, content in pages.items()})

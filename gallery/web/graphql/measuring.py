@@ -43,6 +43,10 @@ class MeasuredOperation:
         """Tells that it ended by a fault of the gallery, which somebody else told the client of."""
         self._outcome = OperationOutcome.ERRORS
 
+    def found(self) -> None:
+        """Tells that somebody had the answer, without errors as all that are kept."""
+        self._outcome = OperationOutcome.OK
+
     def ended(self, result: ExecutionResult, context: Context) -> None:
         """Tells what it gave. Of the results of a subscription the last one counts."""
         if result.errors:

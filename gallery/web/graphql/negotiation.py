@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from enum import StrEnum, unique
+from functools import lru_cache
 from http import HTTPStatus
+from typing import Final
 
 from gallery.web.errors import RequestCode, RequestError
 
 HTML = "text/html"
+
+_KNOWN: Final = 256
+_LONGEST_KNOWN: Final = 256
+"""How many fields are remembered, and of how many characters: browsers send about 130."""
 
 _EXACT = 2  # how specific `type/subtype` is; `type/*` is 1 and `*/*` is 0
 
@@ -22,6 +29,39 @@ class MediaType(StrEnum):
     EVENTS = "text/event-stream"
 
 
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What a client says that it takes, looked at once."""
+
+    media_type: MediaType | None
+    """That of the answer; None if it takes nothing that there is."""
+    prefers_html: bool
+    takes_events: bool
+
+    def require(self) -> MediaType:
+        """The media type of the answer.
+
+        Raises:
+            RequestError: NOT_ACCEPTABLE if the client takes none of them.
+        """
+        if self.media_type is None:
+            message = f"Answers are {MediaType.GRAPHQL}, {MediaType.JSON} or {MediaType.EVENTS}. Accept one of them."
+            raise RequestError(RequestCode.NOT_ACCEPTABLE, message, HTTPStatus.NOT_ACCEPTABLE)
+        return self.media_type
+
+
+def wish(accept: str) -> Wish:
+    """What the `Accept` field of a client says. Fields of common length are remembered: clients send few."""
+    return _known_wish(accept) if len(accept) <= _LONGEST_KNOWN else _wish(accept)
+
+
+def _wish(accept: str) -> Wish:
+    return Wish(_media_type(accept), prefers_html(accept), takes_events(accept))
+
+
+_known_wish = lru_cache(_KNOWN)(_wish)
+
+
 def negotiate(accept: str) -> MediaType:
     """The media type that a client likes best, from its `Accept` field, or an empty string if it has none.
 
@@ -31,14 +71,17 @@ def negotiate(accept: str) -> MediaType:
     Raises:
         RequestError: NOT_ACCEPTABLE if the client takes none of them.
     """
+    return wish(accept).require()
+
+
+def _media_type(accept: str) -> MediaType | None:
     if not accept.strip():
         return MediaType.JSON
     json, graphql = _preference(accept, MediaType.JSON), _preference(accept, MediaType.GRAPHQL)
     if takes_events(accept) and _preference(accept, MediaType.EVENTS) > max(json, graphql):
         return MediaType.EVENTS
     if json[0] <= 0 and graphql[0] <= 0:
-        message = f"Answers are {MediaType.GRAPHQL}, {MediaType.JSON} or {MediaType.EVENTS}. Accept one of them."
-        raise RequestError(RequestCode.NOT_ACCEPTABLE, message, HTTPStatus.NOT_ACCEPTABLE)
+        return None
     if graphql > json or (graphql == json and graphql[1] == _EXACT):
         return MediaType.GRAPHQL
     return MediaType.JSON

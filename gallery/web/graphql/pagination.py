@@ -12,6 +12,7 @@ import hashlib
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from typing import Annotated, Any, Generic, TypeVar
 from uuid import UUID
 
@@ -45,10 +46,24 @@ _KEY_MAX = 2**63 - 1
 class PageInfo:
     """As the Relay specification has it."""
 
+    page: strawberry.Private[Page[Any]]
+    listing: strawberry.Private[Listing]
     has_next_page: bool = strawberry.field(description="Whether more items follow this page.")
     has_previous_page: bool = strawberry.field(description="Whether items come before this page.")
-    start_cursor: str | None = strawberry.field(description="The cursor of the first item; null on an empty page.")
-    end_cursor: str | None = strawberry.field(description="The cursor of the last item; null on an empty page.")
+
+    @strawberry.field(description="The cursor of the first item; null on an empty page.")
+    def start_cursor(self) -> str | None:
+        """Made only when asked for."""
+        return self._cursor(0)
+
+    @strawberry.field(description="The cursor of the last item; null on an empty page.")
+    def end_cursor(self) -> str | None:
+        """Made only when asked for."""
+        return self._cursor(-1)
+
+    def _cursor(self, place: int) -> str | None:
+        positions = self.page.positions
+        return self.listing.cursor(positions[place]) if positions else None
 
 
 @strawberry.type(description="An item of a list and its place in it.")
@@ -69,10 +84,32 @@ class Edge(Generic[T]):
 class Connection(Generic[T]):
     """As the Relay specification has it, with `nodes` as a short way and `totalCount`."""
 
-    edges: list[Edge[T]] = strawberry.field(description="The items with their cursors.")
-    nodes: list[T] = strawberry.field(description="The items alone.")
-    page_info: PageInfo = strawberry.field(description="Where this page lies in the list.")
+    page: strawberry.Private[Page[Any]]
+    listing: strawberry.Private[Listing]
+    node: strawberry.Private[Callable[[Any], Any]]
     count: strawberry.Private[Callable[[], Awaitable[int]]]
+
+    @strawberry.field(description="The items with their cursors.")
+    def edges(self) -> list[Edge[T]]:
+        """Made only when asked for."""
+        node, listing, page = self.node, self.listing, self.page
+        return [
+            Edge(node=node(item), listing=listing, position=position)
+            for item, position in zip(page.items, page.positions, strict=True)
+        ]
+
+    @strawberry.field(description="The items alone.")
+    def nodes(self) -> list[T]:
+        """Made only when asked for."""
+        return list(map(self.node, self.page.items))
+
+    @strawberry.field(description="Where this page lies in the list.")
+    def page_info(self) -> PageInfo:
+        """Made only when asked for."""
+        page = self.page
+        return PageInfo(
+            page=page, listing=self.listing, has_next_page=page.has_next, has_previous_page=page.has_previous
+        )
 
     @strawberry.field(description="How many items the whole list has.")
     async def total_count(self) -> int:
@@ -80,16 +117,21 @@ class Connection(Generic[T]):
         return await self.count()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Listing:
     """A sorted and filtered list, told from others by a fingerprint of what it was asked with."""
 
-    fingerprint: str
+    criteria: tuple[object, ...]
 
     @classmethod
     def of(cls, *criteria: object) -> Listing:
         """The list that these criteria, whose `repr` is stable, describe."""
-        return cls(hashlib.blake2s(repr(criteria).encode(), digest_size=6).hexdigest())
+        return cls(criteria)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Made only when a cursor is."""
+        return hashlib.blake2s(repr(self.criteria).encode(), digest_size=6).hexdigest()
 
     def cursor(self, position: Position) -> str:
         """The cursor of a position."""
@@ -142,18 +184,7 @@ class Listing:
         self, page: Page[E], node: Callable[[E], Any], count: Callable[[], Awaitable[int]]
     ) -> Connection[Any]:
         """The page as a connection of the nodes that its items are shown as."""
-        edges = [Edge(node=node(edge.item), listing=self, position=edge.position) for edge in page.edges]
-        return Connection(
-            edges=edges,
-            nodes=[edge.node for edge in edges],
-            page_info=PageInfo(
-                has_next_page=page.has_next,
-                has_previous_page=page.has_previous,
-                start_cursor=self.cursor(edges[0].position) if edges else None,
-                end_cursor=self.cursor(edges[-1].position) if edges else None,
-            ),
-            count=count,
-        )
+        return Connection(page=page, listing=self, node=node, count=count)
 
 
 def _sort_value(kind: object, value: object) -> SortValue:

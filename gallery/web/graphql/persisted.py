@@ -17,10 +17,12 @@ from graphql import GraphQLError
 from gallery.domain.document_ports import DocumentStore
 from gallery.web.errors import RequestCode, RequestError
 from gallery.web.graphql.compiled import CompiledOperations
+from gallery.web.graphql.documents import Documents
 from gallery.web.graphql.errors import with_code
-from gallery.web.graphql.execution import Documents, PreparedOperation, RefusedDocumentError
+from gallery.web.graphql.execution import PreparedOperation
 from gallery.web.graphql.request import PERSISTED_QUERY, Parameters
 from gallery.web.graphql.trusted import NO_TRUSTED_DOCUMENTS, TrustedDocuments, sha256_of
+from gallery.web.graphql.validation import RefusedDocumentError
 
 KEPT_MAX_CHARACTERS: Final = 32 * 1024
 """How long a document may be to be kept. Longer ones are executed whenever they are sent."""
@@ -45,7 +47,7 @@ class OperationSource:
         store: DocumentStore | None = None,
         trusted: TrustedDocuments = NO_TRUSTED_DOCUMENTS,
     ) -> None:
-        self.executor = CompiledOperations(schema)
+        self.executor = CompiledOperations(schema, in_thread=True)
         self._documents = Documents(schema)
         self._store = store
         self._trusted = trusted
@@ -73,26 +75,26 @@ class OperationSource:
             found = parameters.query
         else:
             return await self._prepare_persisted(parameters, sha256)
-        return self._prepare(parameters, found)
+        return await self._prepare(parameters, found)
 
     async def _prepare_persisted(self, parameters: Parameters, sha256: str) -> tuple[Parameters, PreparedOperation]:
         if (trusted := self._trusted.find_by_hash(sha256)) is not None:
-            return self._prepare(parameters, trusted)
+            return await self._prepare(parameters, trusted)
         if self._store is None:
             raise _refused(RequestCode.PERSISTED_QUERY_NOT_SUPPORTED, _NOT_SUPPORTED)
         if not parameters.query:
             found = await self._store.find(sha256)
             if found is None:
                 raise _refused(RequestCode.PERSISTED_QUERY_NOT_FOUND, _NOT_FOUND)
-            return self._prepare(parameters, found)
-        prepared = self._prepare(parameters, parameters.query)
+            return await self._prepare(parameters, found)
+        prepared = await self._prepare(parameters, parameters.query)
         if len(parameters.query) <= KEPT_MAX_CHARACTERS:
             await self._store.keep(sha256, parameters.query)
         return prepared
 
-    def _prepare(self, parameters: Parameters, document: str) -> tuple[Parameters, PreparedOperation]:
-        operation = self._documents.prepare(document, parameters.operation_name)
-        return replace(parameters, query=document), operation
+    async def _prepare(self, parameters: Parameters, document: str) -> tuple[Parameters, PreparedOperation]:
+        operation = await self._documents.prepare_beside(document, parameters.operation_name)
+        return (parameters if document is parameters.query else replace(parameters, query=document)), operation
 
 
 def _hash_in(parameters: Parameters) -> str | None:

@@ -90,9 +90,12 @@ def require_content_type(headers: Headers) -> str:
     Raises:
         RequestError: UNSUPPORTED_MEDIA_TYPE if it is another one, not in UTF-8, or compressed.
     """
-    media_type, options = parse_options_header(headers.get("content-type", ""))
+    content_type, encoding = headers.get("content-type", ""), headers.get("content-encoding", "identity")
+    if content_type == JSON and encoding == "identity":
+        return JSON
+    media_type, options = parse_options_header(content_type)
     charset = options.get("charset", "utf-8").lower()
-    encoding = headers.get("content-encoding", "identity").strip().lower()
+    encoding = encoding.strip().lower()
     if media_type not in {JSON, MULTIPART} or charset not in {"utf-8", "utf8"} or encoding != "identity":
         message = f"Requests are {JSON}, or {MULTIPART} if they carry files; in UTF-8 and not compressed."
         raise RequestError(RequestCode.UNSUPPORTED_MEDIA_TYPE, message, HTTPStatus.UNSUPPORTED_MEDIA_TYPE)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, NewType
+from typing import TYPE_CHECKING, Final, NewType
 
 import strawberry
 from strawberry.types.scalar import ScalarDefinition
 
+from gallery.compiler import Serialized
 from gallery.web.multipart import IncomingUpload
 
 ByteSize = NewType("ByteSize", int)
@@ -81,3 +82,9 @@ SCALARS: dict[object, ScalarDefinition] = {
         parse_value=_parse_upload,
     ),
 }
+
+COMPILED_SCALARS: Final = {
+    "DateTime": Serialized(datetime, datetime.isoformat),
+    "ByteSize": Serialized(int),
+}
+"""How the compiler may serialize values of these, by the names in the schema: as the functions above do."""

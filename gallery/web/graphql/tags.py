@@ -63,7 +63,7 @@ class TagQueries:
         listing = Listing.of("tags", wanted)
         viewer, reader = info.context.viewer, info.context.use_cases.tag_reader
         query = TagQuery(text=wanted, page=listing.page_request(first, after, last, before))
-        page = await reader.list_page(viewer, query)
+        page = await info.context.records.tags.list_page(viewer, query)
         return listing.connection(page, Tag.of, lambda: reader.count(viewer, wanted))
 
 

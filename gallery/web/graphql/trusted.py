@@ -13,9 +13,10 @@ from typing import Final
 
 import orjson
 import strawberry
-from graphql import GraphQLError, parse, validate
+from graphql import GraphQLError
 
 from gallery.settings_graphql import GraphQLSettings
+from gallery.web.graphql.validation import RefusedDocumentError, parsed, require_valid
 
 _VARIABLE: Final = "GALLERY_GRAPHQL__TRUSTED_DOCUMENTS"
 _SHA256: Final = "sha256:"
@@ -93,6 +94,7 @@ def _problems(schema: strawberry.Schema, document_id: str, document: str) -> Ite
 
 def _errors(schema: strawberry.Schema, document: str) -> list[GraphQLError]:
     try:
-        return validate(schema._schema, parse(document))  # noqa: SLF001  # has no public name
-    except GraphQLError as error:
-        return [error]
+        require_valid(schema, parsed(document))
+    except RefusedDocumentError as refused:
+        return refused.errors
+    return []

@@ -4,140 +4,132 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
+from typing import cast
 
 import strawberry
 
-from gallery.domain import albums, images, tags
-from gallery.domain.images import ProcessingState, RenditionSize
+from gallery.domain.images import ProcessingState
+from gallery.domain.records import AlbumRecord, ImageRecord, RenditionRecord, TagRecord
 from gallery.web.graphql.context import Info
 from gallery.web.graphql.ids import album_global_id, image_global_id, tag_global_id
 from gallery.web.graphql.loaders import Part
-from gallery.web.graphql.node import Node
+from gallery.web.graphql.node import ID_DESCRIPTION, Node
 from gallery.web.graphql.pagination import After, Before, Connection, First, Last, Listing
 from gallery.web.graphql.scalars import ByteSize
+from gallery.web.graphql.shown import computed, shown
 from gallery.web.media_urls import original_url, rendition_url
+
+RenditionsBySize = dict[str, RenditionRecord]
 
 
 @strawberry.type(description="A smaller copy of an image, in WebP, without its metadata.")
 class Thumbnail:
-    """A rendition."""
+    """A rendition. Its parent is the record itself: a page shows hundreds."""
 
-    url: str = strawberry.field(description="Where the bytes are. They never change under the same address.")
-    width: int = strawberry.field(description="Width in pixels.")
-    height: int = strawberry.field(description="Height in pixels.")
-    file_size: ByteSize = strawberry.field(description="Size in bytes.")
+    url: str = computed(
+        lambda rendition, context: rendition_url(context.base_url, rendition),
+        reads=("content_type",),
+        description="Where the bytes are. They never change under the same address.",
+    )
+    width: int = shown("width_px", of=None, description="Width in pixels.")
+    height: int = shown("height_px", of=None, description="Height in pixels.")
+    file_size: ByteSize = shown("file_size_bytes", of=None, description="Size in bytes.")
 
 
 @strawberry.type(description="The smaller copies of an image; each is null until `processing` is READY.")
 class Thumbnails:
-    """The renditions of an image by size."""
+    """The renditions of an image. Their parent is `RenditionsBySize`."""
 
-    small: Thumbnail | None = strawberry.field(description="For lists: 320 pixels at the longest edge by default.")
-    medium: Thumbnail | None = strawberry.field(description="For pages: 960 pixels at the longest edge by default.")
-    large: Thumbnail | None = strawberry.field(description="For screens: 2048 pixels at the longest edge by default.")
+    small: Thumbnail | None = computed(
+        lambda by_size, _: by_size.get("small"),
+        description="For lists: 320 pixels at the longest edge by default.",
+    )
+    medium: Thumbnail | None = computed(
+        lambda by_size, _: by_size.get("medium"),
+        description="For pages: 960 pixels at the longest edge by default.",
+    )
+    large: Thumbnail | None = computed(
+        lambda by_size, _: by_size.get("large"),
+        description="For screens: 2048 pixels at the longest edge by default.",
+    )
 
-    @classmethod
-    def of(cls, renditions: Iterable[images.Rendition], base_url: str) -> Thumbnails:
+    @staticmethod
+    def of(renditions: Iterable[RenditionRecord]) -> Thumbnails:
         """The renditions as the schema shows them."""
-        by_size = {
-            rendition.size: Thumbnail(
-                url=rendition_url(base_url, rendition),
-                width=rendition.width_px,
-                height=rendition.height_px,
-                file_size=ByteSize(rendition.file_size_bytes),
-            )
-            for rendition in renditions
-        }
-        return cls(
-            small=by_size.get(RenditionSize.SMALL),
-            medium=by_size.get(RenditionSize.MEDIUM),
-            large=by_size.get(RenditionSize.LARGE),
-        )
+        by_size: RenditionsBySize = {rendition.size: rendition for rendition in renditions}
+        return cast("Thumbnails", by_size)
 
 
 @strawberry.type(description="A photograph or picture.")
 class Image(Node):
     """An image, with its relations loaded when they are asked for."""
 
-    entity: strawberry.Private[images.Image]
-    filename: str = strawberry.field(description="The name under which the gallery stores the file.")
-    original_filename: str = strawberry.field(description="What the file was called when it was uploaded.")
-    content_type: str = strawberry.field(description="The media type, such as image/jpeg, found in the bytes.")
-    file_size: ByteSize = strawberry.field(description="Size of the file in bytes.")
-    checksum: str = strawberry.field(description="SHA-256 of the file in lower-case hexadecimal.")
-    width: int = strawberry.field(description="Width in pixels, as shown: after the file's orientation is applied.")
-    height: int = strawberry.field(description="Height in pixels, as shown: after the file's orientation is applied.")
-    title: str = strawberry.field(description="The title; at first the file's name without its extension.")
-    description: str | None = strawberry.field(description="What people wrote about the image.")
-    processing: ProcessingState = strawberry.field(description="How far the gallery is with the thumbnails.")
-    processing_error: str | None = strawberry.field(description="Why `processing` is FAILED; null otherwise.")
-    uploaded_at: datetime = strawberry.field(description="When the file was uploaded.")
-    created_at: datetime = strawberry.field(description="When the image was made known to the gallery.")
-    updated_at: datetime = strawberry.field(description="When the image was last changed.")
-    version: int = strawberry.field(description="Counts the changes, for `expectedVersion` of `updateImage`.")
+    record: strawberry.Private[ImageRecord]
+    id: strawberry.ID = computed(lambda image, _: image_global_id(image.record.id), description=ID_DESCRIPTION)
+    filename: str = shown("filename", description="The name under which the gallery stores the file.")
+    original_filename: str = shown("original_filename", description="What the file was called when it was uploaded.")
+    content_type: str = computed(
+        lambda image, _: str(image.record.content_type),
+        reads=("content_type",),
+        description="The media type, such as image/jpeg, found in the bytes.",
+    )
+    file_size: ByteSize = shown("file_size_bytes", description="Size of the file in bytes.")
+    checksum: str = shown("checksum", description="SHA-256 of the file in lower-case hexadecimal.")
+    width: int = shown("width_px", description="Width in pixels, as shown: after the file's orientation is applied.")
+    height: int = shown("height_px", description="Height in pixels, as shown: after the file's orientation is applied.")
+    title: str = shown("title", description="The title; at first the file's name without its extension.")
+    description: str | None = shown("description", description="What people wrote about the image.")
+    processing: ProcessingState = shown("processing", description="How far the gallery is with the thumbnails.")
+    processing_error: str | None = shown("processing_error", description="Why `processing` is FAILED; null otherwise.")
+    uploaded_at: datetime = shown("uploaded_at", description="When the file was uploaded.")
+    created_at: datetime = shown("created_at", description="When the image was made known to the gallery.")
+    updated_at: datetime = shown("updated_at", description="When the image was last changed.")
+    version: int = shown("version", description="Counts the changes, for `expectedVersion` of `updateImage`.")
+    url: str = computed(
+        lambda image, context: original_url(context.base_url, image.record),
+        reads=("content_type",),
+        description="Where the original file is. It never changes under the same address.",
+    )
 
     @classmethod
-    def of(cls, image: images.Image) -> Image:
+    def of(cls, image: ImageRecord) -> Image:
         """The image as the schema shows it."""
-        return cls(
-            id=image_global_id(image.id),
-            entity=image,
-            filename=image.filename,
-            original_filename=image.original_filename,
-            content_type=image.content_type.value,
-            file_size=ByteSize(image.file_size_bytes),
-            checksum=image.checksum,
-            width=image.width_px,
-            height=image.height_px,
-            title=image.title,
-            description=image.description,
-            processing=image.processing,
-            processing_error=image.processing_error,
-            uploaded_at=image.uploaded_at,
-            created_at=image.created_at,
-            updated_at=image.updated_at,
-            version=image.version,
-        )
-
-    @strawberry.field(description="Where the original file is. It never changes under the same address.")
-    def url(self, info: Info) -> str:
-        """An absolute address."""
-        return original_url(info.context.base_url, self.entity)
+        return cls(record=image)
 
     @strawberry.field(description="Smaller copies of the image.")
     async def thumbnails(self, info: Info) -> Thumbnails:
         """Loaded for all images of the request at once."""
-        renditions = await info.context.loaders.renditions_by_image_id.load(self.entity.id)
-        return Thumbnails.of(renditions, info.context.base_url)
+        return Thumbnails.of(await info.context.loaders.renditions_by_image_id.load(self.record.id))
 
     @strawberry.field(description="The tags of the image, by name.")
     async def tags(self, info: Info) -> list[Tag]:
         """Loaded for all images of the request at once."""
-        return [Tag.of(tag) for tag in await info.context.loaders.tags_by_image_id.load(self.entity.id)]
+        return [Tag.of(tag) for tag in await info.context.loaders.tags_by_image_id.load(self.record.id)]
 
     @strawberry.field(description="The albums that hold the image, oldest first.")
     async def albums(self, info: Info) -> list[Album]:
         """Loaded for all images of the request at once."""
-        return [Album.of(album) for album in await info.context.loaders.albums_by_image_id.load(self.entity.id)]
+        return [Album.of(album) for album in await info.context.loaders.albums_by_image_id.load(self.record.id)]
 
 
 @strawberry.type(description="A word that people attach to images. Names are unique whatever their case.")
 class Tag(Node):
     """A tag, with its relations loaded when they are asked for."""
 
-    entity: strawberry.Private[tags.Tag]
-    name: str = strawberry.field(description="The name, written as it was when the tag was made.")
-    created_at: datetime = strawberry.field(description="When the tag was made.")
+    record: strawberry.Private[TagRecord]
+    id: strawberry.ID = computed(lambda tag, _: tag_global_id(tag.record.id), description=ID_DESCRIPTION)
+    name: str = shown("name", description="The name, written as it was when the tag was made.")
+    created_at: datetime = shown("created_at", description="When the tag was made.")
 
     @classmethod
-    def of(cls, tag: tags.Tag) -> Tag:
+    def of(cls, tag: TagRecord) -> Tag:
         """The tag as the schema shows it."""
-        return cls(id=tag_global_id(tag.id), entity=tag, name=tag.name, created_at=tag.created_at)
+        return cls(record=tag)
 
     @strawberry.field(description="How many images have the tag.")
     async def image_count(self, info: Info) -> int:
         """Loaded for all tags of the request at once."""
-        return await info.context.loaders.image_count_by_tag_id.load(self.entity.id)
+        return await info.context.loaders.image_count_by_tag_id.load(self.record.id)
 
     @strawberry.field(description="The images that have the tag, newest upload first.")
     async def images(
@@ -145,44 +137,38 @@ class Tag(Node):
     ) -> Connection[Image]:
         """Loaded for all tags of the request at once."""
         loaders = info.context.loaders
-        listing = Listing.of("tag", self.entity.id)
-        part = Part(self.entity.id, listing.page_request(first, after, last, before))
+        listing = Listing.of("tag", self.record.id)
+        part = Part(self.record.id, listing.page_request(first, after, last, before))
         page = await loaders.images_by_tag.load(part)
-        return listing.connection(page, Image.of, lambda: loaders.image_count_by_tag_id.load(self.entity.id))
+        return listing.connection(page, Image.of, lambda: loaders.image_count_by_tag_id.load(self.record.id))
 
 
 @strawberry.type(description="Images in an order that people choose. An image can be in many albums.")
 class Album(Node):
     """An album, with its relations loaded when they are asked for."""
 
-    entity: strawberry.Private[albums.Album]
-    title: str = strawberry.field(description="The title.")
-    description: str | None = strawberry.field(description="What people wrote about the album.")
-    created_at: datetime = strawberry.field(description="When the album was made.")
-    updated_at: datetime = strawberry.field(description="When the album, or what is in it, was last changed.")
+    record: strawberry.Private[AlbumRecord]
+    id: strawberry.ID = computed(lambda album, _: album_global_id(album.record.id), description=ID_DESCRIPTION)
+    title: str = shown("title", description="The title.")
+    description: str | None = shown("description", description="What people wrote about the album.")
+    created_at: datetime = shown("created_at", description="When the album was made.")
+    updated_at: datetime = shown("updated_at", description="When the album, or what is in it, was last changed.")
 
     @classmethod
-    def of(cls, album: albums.Album) -> Album:
+    def of(cls, album: AlbumRecord) -> Album:
         """The album as the schema shows it."""
-        return cls(
-            id=album_global_id(album.id),
-            entity=album,
-            title=album.title,
-            description=album.description,
-            created_at=album.created_at,
-            updated_at=album.updated_at,
-        )
+        return cls(record=album)
 
     @strawberry.field(description="The image that stands for the album: the chosen one, else the first; null if empty.")
     async def cover(self, info: Info) -> Image | None:
         """Loaded for all albums of the request at once."""
-        cover = await info.context.loaders.cover_by_album_id.load(self.entity.id)
+        cover = await info.context.loaders.cover_by_album_id.load(self.record.id)
         return Image.of(cover) if cover else None
 
     @strawberry.field(description="How many images the album holds.")
     async def image_count(self, info: Info) -> int:
         """Loaded for all albums of the request at once."""
-        return await info.context.loaders.image_count_by_album_id.load(self.entity.id)
+        return await info.context.loaders.image_count_by_album_id.load(self.record.id)
 
     @strawberry.field(description="The images of the album, in its order.")
     async def images(
@@ -190,7 +176,7 @@ class Album(Node):
     ) -> Connection[Image]:
         """Loaded for all albums of the request at once."""
         loaders = info.context.loaders
-        listing = Listing.of("album", self.entity.id)
-        part = Part(self.entity.id, listing.page_request(first, after, last, before))
+        listing = Listing.of("album", self.record.id)
+        part = Part(self.record.id, listing.page_request(first, after, last, before))
         page = await loaders.images_by_album.load(part)
-        return listing.connection(page, Image.of, lambda: loaders.image_count_by_album_id.load(self.entity.id))
+        return listing.connection(page, Image.of, lambda: loaders.image_count_by_album_id.load(self.record.id))

@@ -151,7 +151,7 @@ async def uploaded_before(info: Info, claim: Claim) -> UploadResult:
     Raises:
         NotFoundError: if the image was deleted since.
     """
-    image = await again(claim, lambda id_: info.context.loaders_of_own.image_by_id.load(ImageId(id_)))
+    image = await again(claim, lambda id_: info.context.loaders_of_own.whole_image_by_id.load(ImageId(id_)))
     return UploadResult(image=image, outcome=UploadOutcome(str(claim.outcome)))
 
 

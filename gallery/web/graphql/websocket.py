@@ -24,7 +24,7 @@ from gallery.web.authentication import Authentication, Credentials, Unauthentica
 from gallery.web.errors import InternalError, RequestCode, RequestError, error_body
 from gallery.web.graphql.admission import admit, while_known
 from gallery.web.graphql.context import Context, UseCases
-from gallery.web.graphql.execution import PreparedOperation, RefusedDocumentError, format_result, run_subscription
+from gallery.web.graphql.execution import PreparedOperation, format_result, run_subscription
 from gallery.web.graphql.idempotency import first_answer
 from gallery.web.graphql.measuring import MeasuredOperation
 from gallery.web.graphql.persisted import OperationSource
@@ -38,6 +38,7 @@ from gallery.web.graphql.transport_ws import (
     Connection,
     Limits,
 )
+from gallery.web.graphql.validation import RefusedDocumentError
 from gallery.web.middleware.request_ids import request_id_of
 from gallery.web.responses import error_response
 

@@ -10,13 +10,11 @@ import re
 from http import HTTPStatus
 from ipaddress import ip_address
 
-from starlette.datastructures import Headers
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import Scope
 
 from gallery.settings import LOOPBACK_HOSTS, ServerSettings
 from gallery.web.errors import RequestCode, RequestError
 from gallery.web.paths import PROBE_PATHS
-from gallery.web.responses import error_response
 
 _ANY = "*"
 _HOST_FIELD = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._~-]+)(?::[0-9]{1,5})?")
@@ -35,33 +33,20 @@ def allowed_hosts(settings: ServerSettings) -> frozenset[str] | None:
     return frozenset(names)
 
 
-class AllowedHosts:
-    """Passes requests whose Host is well-formed and among the names; probes may come by any name."""
-
-    def __init__(self, app: ASGIApp, *, names: frozenset[str] | None) -> None:
-        self._app = app
-        self._names = names
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Handles one connection (ASGI)."""
-        if scope["type"] != "lifespan" and (error := self._error(scope)) is not None:
-            await error_response(scope, error)(scope, receive, send)
-            return
-        await self._app(scope, receive, send)
-
-    def _error(self, scope: Scope) -> RequestError | None:
-        fields = Headers(scope=scope).getlist("host")
-        match = _HOST_FIELD.fullmatch(fields[0]) if len(fields) == 1 else None
-        if match is None:
-            message = "The request has no well-formed Host header, or several."
-            return RequestError(RequestCode.BAD_REQUEST, message)
-        if self._names is None or _normal(match[1]) in self._names or scope["path"] in PROBE_PATHS:
-            return None
-        message = (
-            f"The gallery does not answer for the host {match[1]}. Use the address that it is known by, "
-            "or let its operator add the name to GALLERY_SERVER__ALLOWED_HOSTS."
-        )
-        return RequestError(RequestCode.HOST_NOT_ALLOWED, message, HTTPStatus.MISDIRECTED_REQUEST)
+def host_error(scope: Scope, names: frozenset[str] | None) -> RequestError | None:
+    """What is wrong with the Host of a request: it is ill-formed, or not among the names. Probes may come by any."""
+    fields = [value for name, value in scope["headers"] if name == b"host"]
+    match = _HOST_FIELD.fullmatch(fields[0].decode("latin-1")) if len(fields) == 1 else None
+    if match is None:
+        message = "The request has no well-formed Host header, or several."
+        return RequestError(RequestCode.BAD_REQUEST, message)
+    if names is None or _normal(match[1]) in names or scope["path"] in PROBE_PATHS:
+        return None
+    message = (
+        f"The gallery does not answer for the host {match[1]}. Use the address that it is known by, "
+        "or let its operator add the name to GALLERY_SERVER__ALLOWED_HOSTS."
+    )
+    return RequestError(RequestCode.HOST_NOT_ALLOWED, message, HTTPStatus.MISDIRECTED_REQUEST)
 
 
 def _normal(host: str) -> str:

@@ -2,49 +2,44 @@
 
 from __future__ import annotations
 
+import os
 import re
+import time
+from collections.abc import Iterable
 from typing import Final
 
-from starlette.datastructures import Headers, MutableHeaders
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
-from structlog.contextvars import bound_contextvars
-
-from gallery.domain.ids import new_uuid7
+from starlette.types import Scope
 
 REQUEST_ID_HEADER: Final = "X-Request-ID"
 
-_WELL_FORMED = re.compile(r"[A-Za-z0-9._=+/-]{1,128}")
+_FIELD: Final = REQUEST_ID_HEADER.lower().encode()
+_WELL_FORMED = re.compile(rb"[A-Za-z0-9._=+/-]{1,128}")
+_NANOSECONDS_IN_MILLISECOND: Final = 1_000_000
+
+HeaderFields = Iterable[tuple[bytes, bytes]]
 
 
-class RequestIds:
-    """Gives each request its id: the one that a proxy or client sent if it is well-formed, else a new one."""
+def new_request_id() -> str:
+    """Milliseconds and 80 random bits, in 32 hexadecimal digits: ids sort by time, and are cheaper than a UUID."""
+    return f"{time.time_ns() // _NANOSECONDS_IN_MILLISECOND:012x}{os.urandom(10).hex()}"
 
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Handles one connection (ASGI)."""
-        if scope["type"] == "lifespan":
-            await self._app(scope, receive, send)
-            return
-        request_id = _sent_id(scope) or new_uuid7().hex
-        scope.setdefault("state", {})["request_id"] = request_id
+def request_id_for(scope: Scope) -> str:
+    """The id that a proxy or client sent if it is well-formed, else a new one."""
+    for name, value in scope["headers"]:
+        if name == _FIELD:
+            return value.decode("ascii") if _WELL_FORMED.fullmatch(value) else new_request_id()
+    return new_request_id()
 
-        async def send_with_id(message: Message) -> None:
-            if message["type"] in {"http.response.start", "websocket.accept", "websocket.http.response.start"}:
-                MutableHeaders(scope=message)[REQUEST_ID_HEADER] = request_id
-            await send(message)
 
-        with bound_contextvars(request_id=request_id):
-            await self._app(scope, receive, send_with_id)
+def with_request_id(headers: HeaderFields, request_id: str) -> list[tuple[bytes, bytes]]:
+    """The headers of an answer with the id of its request."""
+    fields = [field for field in headers if field[0] != _FIELD]
+    fields.append((_FIELD, request_id.encode()))
+    return fields
 
 
 def request_id_of(scope: Scope) -> str:
     """The id of the request, empty outside the middleware."""
     request_id: str = scope.get("state", {}).get("request_id", "")
     return request_id
-
-
-def _sent_id(scope: Scope) -> str | None:
-    sent = Headers(scope=scope).get(REQUEST_ID_HEADER, "")
-    return sent if _WELL_FORMED.fullmatch(sent) else None

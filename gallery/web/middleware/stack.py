@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
+from starlette.types import ASGIApp
 
 from gallery.domain.metrics import NO_METRICS, WebMetrics
 from gallery.settings import ServerSettings
 from gallery.web.graphql.request import CSRF_HEADERS, IDEMPOTENCY_HEADER
-from gallery.web.middleware.access_log import AccessLog
-from gallery.web.middleware.allowed_hosts import AllowedHosts, allowed_hosts
+from gallery.web.middleware.allowed_hosts import allowed_hosts
 from gallery.web.middleware.failures import Failures
-from gallery.web.middleware.http_metrics import HttpMetrics
-from gallery.web.middleware.request_ids import REQUEST_ID_HEADER, RequestIds
-from gallery.web.middleware.security_headers import SecurityHeaders
+from gallery.web.middleware.passage import Passage
+from gallery.web.middleware.request_ids import REQUEST_ID_HEADER
 
 
 def middleware(settings: ServerSettings, metrics: WebMetrics = NO_METRICS) -> list[Middleware]:
@@ -22,11 +21,7 @@ def middleware(settings: ServerSettings, metrics: WebMetrics = NO_METRICS) -> li
     Failures are handled innermost, so that a page of another origin may read them too.
     """
     return [
-        Middleware(RequestIds),
-        Middleware(AccessLog),
-        Middleware(HttpMetrics, metrics=metrics),
-        Middleware(SecurityHeaders),
-        Middleware(AllowedHosts, names=allowed_hosts(settings)),
+        Middleware(Passage, names=allowed_hosts(settings), metrics=metrics),
         *_cors(settings.cors_origins),
         Middleware(Failures),
     ]
@@ -44,3 +39,10 @@ def _cors(origins: tuple[str, ...]) -> list[Middleware]:
             expose_headers=[REQUEST_ID_HEADER, "Accept-Ranges", "Content-Range", "ETag"],
         )
     ]
+
+
+def wrapped(app: ASGIApp, layers: list[Middleware]) -> ASGIApp:
+    """The application with all of these around it, the first outermost."""
+    for layer, arguments, options in reversed(layers):
+        app = layer(app, *arguments, **options)
+    return app

@@ -28,7 +28,7 @@ from graphql import (
     is_leaf_type,
 )
 
-from gallery.compiler import EXTENSION, Attribute, Batch, Direct, InstanceOf, ResolveInfo
+from gallery.compiler import EXTENSION, Attribute, Batch, Computed, Direct, InstanceOf, ResolveInfo
 from tests.unit.compiler.random_values import COLOR, UPPER, OtherNode, Values
 
 POINT = GraphQLInputObjectType(
@@ -110,7 +110,8 @@ class World(Values):
             is_leaf = is_leaf_type(get_named_type(type_))
             (self.attributes if is_leaf else self.methods).setdefault(owner, []).append(name)
             if way == "attribute" and is_leaf:
-                field.extensions[EXTENSION] = Attribute(name)
+                computed = Computed(lambda source, _context: getattr(source, name))
+                field.extensions[EXTENSION] = rng.choice([Attribute(name), computed])
                 field.resolve = lambda source, _info: getattr(source, name)
             return field
         field.resolve = self._resolver(owner, name, way)

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import asyncio
+import threading
+from concurrent.futures import Executor, ThreadPoolExecutor
 from hashlib import sha256
 from typing import Any
 
@@ -14,6 +17,13 @@ SCHEMA = build_schema("type Query { a: Int, b: Int }")
 def ask(cache: OperationCache, text: str, variables: dict[str, Any] | None = None) -> CompiledOperation | NotCompiled:
     document: DocumentNode = parse(text)
     return cache.get(sha256(text.encode()).digest(), document, None, variables or {})
+
+
+async def done(executor: Executor) -> None:
+    """Returns once all that the executor was asked for before is done, and the event loop knows."""
+    executor.submit(lambda: None).result()
+    for _ in range(5):  # the result of a thread reaches a callback in some turns of the loop
+        await asyncio.sleep(0)
 
 
 def test_an_operation_is_compiled_when_it_comes_for_the_second_time() -> None:
@@ -107,3 +117,56 @@ def test_large_operations_take_the_place_of_several_small_ones() -> None:
             ask(cache, f"{{ {' '.join(f'x{number}y{field}: a' for field in range(10))} }}")
 
     assert cache.field_count == 20
+
+
+async def test_a_thread_compiles_while_the_operation_is_executed_otherwise() -> None:
+    with ThreadPoolExecutor(max_workers=1) as executor:
+        cache = OperationCache(SCHEMA, executor=executor)
+
+        first, second = ask(cache, "{ a }"), ask(cache, "{ a }")
+        await done(executor)
+
+        assert first == NotCompiled("comes for the first time")
+        assert second == NotCompiled("is being compiled, or waits for it")
+        assert isinstance(ask(cache, "{ a }"), CompiledOperation)
+
+
+async def test_few_operations_wait_for_the_thread() -> None:
+    busy = threading.Event()
+    with ThreadPoolExecutor(max_workers=1) as executor:
+        cache = OperationCache(SCHEMA, executor=executor)
+        executor.submit(busy.wait)
+        for number in range(20):
+            for _ in range(3):
+                assert isinstance(ask(cache, f"{{ x{number}: a }}"), NotCompiled)
+        busy.set()
+        await done(executor)
+
+        compiled = [isinstance(ask(cache, f"{{ x{number}: a }}"), CompiledOperation) for number in range(20)]
+
+    assert sum(compiled) == 8
+
+
+def test_a_large_document_counts_beside_the_fields_that_are_asked_for() -> None:
+    cache = OperationCache(SCHEMA)
+    text = "{ a }"
+    for _ in range(2):
+        cache.get(sha256(text.encode()).digest(), parse(text), None, {}, size_bytes=400_000)
+
+    assert cache.field_count == 98
+
+
+def test_operations_of_one_document_are_told_apart_by_their_names() -> None:
+    cache = OperationCache(SCHEMA)
+    text = "query A { a } query B { b }"
+    document = parse(text)
+
+    def ask_for(name: str) -> CompiledOperation | NotCompiled:
+        return cache.get(sha256(text.encode()).digest(), document, name, {})
+
+    (_, a), (_, b) = [[ask_for(name) for _ in range(2)] for name in "AB"]
+
+    assert isinstance(a, CompiledOperation)
+    assert isinstance(b, CompiledOperation)
+    assert a.start({"a": 1, "b": 2}) == ({"a": 1}, None)
+    assert b.start({"a": 1, "b": 2}) == ({"b": 2}, None)

@@ -35,4 +35,4 @@ def test_a_page_is_of_20_items_from_the_start_unless_something_else_is_asked_for
 def test_a_page_gives_its_items_in_order_without_their_positions() -> None:
     edges = tuple(Edge(item, Position(item, new_image_id())) for item in ("a", "b"))
 
-    assert Page(edges=edges, has_next=False, has_previous=False).items == ("a", "b")
+    assert Page.of(edges, has_next=False, has_previous=False).items == ("a", "b")

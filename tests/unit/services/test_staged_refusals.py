@@ -112,6 +112,36 @@ async def test_a_file_that_cannot_be_decoded_is_refused(gallery: MemoryGallery, 
     is_refused(gallery, upload, refusal)
 
 
+@pytest.mark.parametrize("keeps_bytes", [len(CONTENT), len(CONTENT) - 1], ids=["kept", "read again"])
+async def test_a_file_is_decoded_by_the_check_of_streamed_ones(gallery: MemoryGallery, keeps_bytes: int) -> None:
+    upload = await sent(gallery)
+    gallery.verifier.keeps_bytes = keeps_bytes
+    gallery.verifier.refusal = CorruptImageError("The pixels are damaged.")
+
+    refusal = await refusal_of(gallery, upload)
+
+    is_refused(gallery, upload, refusal)
+    assert gallery.verifier.open_checks == []
+
+
+async def test_a_file_that_goes_away_before_it_is_read_again_is_refused(gallery: MemoryGallery) -> None:
+    upload = await sent(gallery)
+    gallery.verifier.keeps_bytes = 0
+    opened: list[str] = []
+
+    def vanish(path: str) -> None:
+        opened.append(path)
+        if len(opened) == 2:
+            gallery.storage.objects.clear()
+
+    gallery.storage.on_open = vanish
+
+    refusal = await refusal_of(gallery, upload)
+
+    assert refusal.code is ErrorCode.NOT_FOUND
+    is_refused(gallery, upload, refusal)
+
+
 async def test_a_cut_off_file_is_refused(gallery: MemoryGallery) -> None:
     upload = await sent(gallery, content=CONTENT[:20] + TRUNCATED)
 

@@ -121,6 +121,15 @@ async def test_the_first_bytes_are_looked_at_before_anything_is_stored(
     assert gallery.storage.objects[result.image.storage_path].content == b"".join(chunks)
 
 
+async def test_more_of_a_file_is_looked_at_if_its_header_is_longer(gallery: MemoryGallery) -> None:
+    gallery.inspector.header_bytes = 13
+
+    result = await gallery.uploads.upload(BOB, NewImage(file=MemoryIncomingFile([b"1234567890", b"abc", b"defgh"])))
+
+    assert gallery.inspector.asked == [(b"1234567890", False), (b"1234567890abcdefgh", True)]
+    assert gallery.storage.objects[result.image.storage_path].content == b"1234567890abcdefgh"
+
+
 @pytest.mark.parametrize("chunk_size", [1, 7, MAX_FILE_SIZE_BYTES])
 async def test_a_file_of_the_largest_size_is_taken(gallery: MemoryGallery, chunk_size: int) -> None:
     content = bytes(range(MAX_FILE_SIZE_BYTES))

@@ -88,7 +88,7 @@ async def test_an_empty_file_is_refused(gallery: MemoryGallery, chunks: list[byt
     with gallery.refuses(EmptyFileError):
         await gallery.uploads.upload(BOB, NewImage(file=MemoryIncomingFile(chunks)))
 
-    assert gallery.inspector.asked == []
+    assert gallery.inspector.asked == [(b"", True)]
     assert gallery.storage.puts == 0
 
 

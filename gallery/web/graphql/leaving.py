@@ -1,0 +1,54 @@
+"""Queries whose clients went away: nobody waits for their answers."""
+
+from __future__ import annotations
+
+import asyncio
+from types import TracebackType
+from typing import Final
+
+from gallery.web.body import ClientDisconnectedError, RequestBody
+
+MOMENT_SECONDS: Final = 0.05
+"""How long a query may take before anybody looks whether its client is still there: most are over by then."""
+
+
+class WhileSomebodyWaits:
+    """A context that ends by ClientDisconnectedError once the client has gone: what is awaited in it is cancelled.
+
+    For a request whose body was read to its end. Looking takes a task, so that it begins only after a moment.
+    """
+
+    def __init__(self, body: RequestBody, moment_seconds: float = MOMENT_SECONDS) -> None:
+        self._body = body
+        self._moment_seconds = moment_seconds
+        self._watching: asyncio.Task[None] | None = None
+        self._is_over = False
+        self._has_left = False
+
+    async def __aenter__(self) -> None:
+        task = asyncio.current_task()
+        assert task is not None  # noqa: S101  # coroutines run in tasks
+        self._task = task
+        self._cancellations = task.cancelling()
+        self._timer = asyncio.get_running_loop().call_later(self._moment_seconds, self._watch)
+
+    async def __aexit__(
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._is_over = True
+        self._timer.cancel()
+        if self._watching is not None:
+            self._watching.cancel()
+            await asyncio.wait([self._watching])
+        if self._has_left and self._task.uncancel() <= self._cancellations and exc_type is asyncio.CancelledError:
+            raise ClientDisconnectedError from None
+
+    def _watch(self) -> None:
+        self._watching = asyncio.create_task(self._body.wait_for_disconnect())
+        self._watching.add_done_callback(self._leave)
+
+    def _leave(self, _watching: asyncio.Task[None]) -> None:
+        """Cancels the task, unless the end of the context is what ended the watching."""
+        if not self._is_over:
+            self._has_left = True
+            self._task.cancel()

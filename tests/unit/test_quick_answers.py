@@ -1,0 +1,184 @@
+"""Requests that are answered before they are parsed, and those that are passed on just as they came."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+
+import pytest
+from starlette.datastructures import Headers
+from starlette.types import Message, Receive, Scope, Send
+
+from gallery.domain.metrics import NO_METRICS
+from gallery.domain.response_ports import KeptResponse, Make
+from gallery.web.authentication import OPEN
+from gallery.web.body import ClientDisconnectedError, RequestBody, RequestStalledError
+from gallery.web.compression import Codings
+from gallery.web.graphql.kept import ResponseKeeper, asked_of
+from gallery.web.graphql.quick import QuickAnswers
+from tests.graphql_server import LIMITS
+
+KEY = b"key"
+BODY = b'{"query": "{ images { nodes { id } } }"}'
+KEPT = KeptResponse(body=b'{"data":"kept"}', digest="0123")
+
+
+class MemoryResponses:
+    """A cache that has one answer, once somebody has asked for it."""
+
+    def find(self, key: bytes) -> KeptResponse | None:
+        return KEPT if key == KEY else None
+
+    async def look(self, key: bytes) -> KeptResponse | None:  # noqa: ARG002  # as the port says
+        return None
+
+    async def get(self, key: bytes, make: Make) -> KeptResponse | None:  # noqa: ARG002  # as the port says
+        return KEPT
+
+
+class Endpoint:
+    """Reads the body as the real one does, and says under which key its answer is kept."""
+
+    def __init__(self) -> None:
+        self.bodies: list[bytes | type[Exception]] = []
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            self.bodies.append(await RequestBody(scope, receive, LIMITS).read_all(100_000))
+        except (ClientDisconnectedError, RequestStalledError) as error:
+            self.bodies.append(type(error))
+        if (asked := asked_of(scope)) is not None:
+            asked.key = KEY
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"made"})
+
+
+class Client:
+    """Sends requests to one application."""
+
+    def __init__(self) -> None:
+        self.endpoint = Endpoint()
+        keeper = ResponseKeeper(MemoryResponses(), Codings(enabled=False))
+        self.app = QuickAnswers(
+            self.endpoint,
+            keeper,
+            lambda connection: f"http://{connection.headers['host']}",
+            OPEN,
+            metrics=NO_METRICS,
+            graphiql=True,
+            patience_seconds=0.01,
+        )
+
+    async def ask(
+        self, *messages: Message, method: str = "POST", query_string: str = "", **fields: str
+    ) -> tuple[Headers, bytes]:
+        """The head and the body of the answer. Fields are names with underscores; a body may come in parts."""
+        named = {"host": "localhost", "accept": "application/json", "content-type": "application/json"}
+        named |= {name.replace("_", "-"): value for name, value in fields.items()}
+        headers = [(name.encode(), value.encode()) for name, value in named.items()]
+        scope = {"type": "http", "method": method, "query_string": query_string.encode(), "headers": headers}
+        sent: list[Message] = []
+        waiting = list(messages)
+
+        async def receive() -> Message:
+            if not waiting:
+                await asyncio.Event().wait()
+            return waiting.pop(0)
+
+        async def send(message: Message) -> None:
+            sent.append(message)
+
+        await self.app(scope, receive, send)
+        return Headers(raw=sent[0]["headers"]), sent[1]["body"]
+
+
+def parts(*contents: bytes) -> list[Message]:
+    *first, last = contents
+    return [*(part(content, more=True) for content in first), part(last)]
+
+
+def part(content: bytes, *, more: bool = False) -> Message:
+    return {"type": "http.request", "body": content, "more_body": more}
+
+
+@pytest.fixture
+def client() -> Client:
+    return Client()
+
+
+async def bodies_of(client: Client, requests: Iterable[list[Message]], **fields: str) -> list[bytes]:
+    return [(await client.ask(*messages, **fields))[1] for messages in requests]
+
+
+async def test_the_same_bytes_are_answered_without_the_endpoint(client: Client) -> None:
+    assert await bodies_of(client, [parts(BODY), parts(BODY)]) == [b"made", KEPT.body]
+    assert client.endpoint.bodies == [BODY]
+
+
+async def test_other_bytes_are_passed_on(client: Client) -> None:
+    assert await bodies_of(client, [parts(BODY), parts(BODY + b" ")]) == [b"made", b"made"]
+    assert client.endpoint.bodies == [BODY, BODY + b" "]
+
+
+async def test_a_body_in_parts_is_passed_on_whole(client: Client) -> None:
+    assert await bodies_of(client, [parts(BODY[:5], BODY[5:])] * 2) == [b"made", b"made"]
+    assert client.endpoint.bodies == [BODY, BODY]
+
+
+async def test_long_requests_are_not_remembered(client: Client) -> None:
+    assert await bodies_of(client, [parts(BODY + bytes(8192))] * 2) == [b"made", b"made"]
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"idempotency_key": "key"},
+        {"expect": "100-continue"},
+        {"content_type": "multipart/form-data; boundary=x"},
+        {"content_type": "text/plain"},
+        {"content_encoding": "gzip"},
+        {"accept": "text/event-stream"},
+        {"accept": "image/png"},
+    ],
+    ids=["key", "expect", "multipart", "text", "compressed", "events", "picture"],
+)
+async def test_other_kinds_of_requests_have_nothing_to_do_with_kept_answers(
+    client: Client, fields: dict[str, str]
+) -> None:
+    await client.ask(*parts(BODY))
+    assert await bodies_of(client, [parts(BODY)] * 2, **fields) == [b"made", b"made"]
+
+
+async def test_another_host_is_another_request(client: Client) -> None:
+    await client.ask(*parts(BODY))
+    assert await bodies_of(client, [parts(BODY)] * 2, host="elsewhere") == [b"made", KEPT.body]
+
+
+async def test_a_get_is_known_by_its_query_string(client: Client) -> None:
+    for asked, expected in (("query=a", b"made"), ("query=a", KEPT.body), ("query=b", b"made")):
+        _, body = await client.ask(part(b""), method="GET", query_string=asked, x_graphql_csrf="1")
+        assert body == expected
+
+
+@pytest.mark.parametrize("fields", [{}, {"x_graphql_csrf": "1", "accept": "text/html"}], ids=["csrf", "page"])
+async def test_a_get_that_is_refused_or_gets_a_page_is_passed_on(client: Client, fields: dict[str, str]) -> None:
+    for _ in range(2):
+        _, body = await client.ask(part(b""), method="GET", query_string="query=a", **fields)
+        assert body == b"made"
+
+
+async def test_a_get_is_told_by_its_validator_that_nothing_has_changed(client: Client) -> None:
+    await client.ask(part(b""), method="GET", query_string="query=a", x_graphql_csrf="1")
+    head, body = await client.ask(
+        part(b""), method="GET", query_string="query=a", x_graphql_csrf="1", if_none_match='"0123"'
+    )
+
+    assert body == b""
+    assert dict(head) == {"vary": "Accept", "cache-control": "private, no-cache", "etag": '"0123"'}
+
+
+async def test_who_goes_away_or_sends_nothing_is_noticed_by_the_endpoint(client: Client) -> None:
+    await client.ask({"type": "http.disconnect"})
+    await client.ask()
+
+    assert client.endpoint.bodies == [ClientDisconnectedError, RequestStalledError]
