@@ -9,16 +9,21 @@ import pytest
 from starlette.datastructures import Headers
 from starlette.types import Message, Receive, Scope, Send
 
+from gallery.domain.access import Viewer
+from gallery.domain.accounts import RefusedCredentialError
+from gallery.domain.errors import UnavailableError
 from gallery.domain.metrics import NO_METRICS
 from gallery.domain.response_ports import KeptResponse, Make
-from gallery.web.authentication import OPEN
+from gallery.web.authentication import OPEN, Authentication
 from gallery.web.body import ClientDisconnectedError, RequestBody, RequestStalledError
 from gallery.web.compression import Codings
 from gallery.web.graphql.kept import ResponseKeeper, asked_of
 from gallery.web.graphql.quick import QuickAnswers
+from tests.entities import ADA, BOB
 from tests.graphql_server import LIMITS
 
 KEY = b"key"
+SERVICE, REASON = "database", "The token is not known."
 BODY = b'{"query": "{ images { nodes { id } } }"}'
 KEPT = KeptResponse(body=b'{"data":"kept"}', digest="0123")
 
@@ -56,14 +61,14 @@ class Endpoint:
 class Client:
     """Sends requests to one application."""
 
-    def __init__(self) -> None:
+    def __init__(self, authentication: Authentication = OPEN) -> None:
         self.endpoint = Endpoint()
         keeper = ResponseKeeper(MemoryResponses(), Codings(enabled=False))
         self.app = QuickAnswers(
             self.endpoint,
             keeper,
             lambda connection: f"http://{connection.headers['host']}",
-            OPEN,
+            authentication,
             metrics=NO_METRICS,
             graphiql=True,
             patience_seconds=0.01,
@@ -175,6 +180,44 @@ async def test_a_get_is_told_by_its_validator_that_nothing_has_changed(client: C
 
     assert body == b""
     assert dict(head) == {"vary": "Accept", "cache-control": "private, no-cache", "etag": '"0123"'}
+
+
+class Doors:
+    """Knows whoever shows their name, until that is revoked or nobody can tell any more."""
+
+    def __init__(self, *viewers: Viewer) -> None:
+        self.viewers = {viewer.id.hex: viewer for viewer in viewers}
+        self.is_away = False
+
+    async def viewer_of(self, credential: str) -> Viewer:
+        if self.is_away:
+            raise UnavailableError(SERVICE)
+        if credential not in self.viewers:
+            raise RefusedCredentialError(REASON)
+        return self.viewers[credential]
+
+
+async def test_an_answer_is_kept_for_the_viewer_who_asked_and_for_no_other() -> None:
+    client = Client(Authentication(Doors(ADA, BOB)))
+
+    async def asked_by(viewer: Viewer) -> bytes:
+        return (await client.ask(*parts(BODY), authorization=f"Bearer {viewer.id.hex}"))[1]
+
+    assert [await asked_by(viewer) for viewer in (ADA, BOB, ADA, BOB)] == [b"made", b"made", KEPT.body, KEPT.body]
+
+
+async def test_who_is_not_believed_any_more_gets_nothing_that_is_kept() -> None:
+    doors = Doors(ADA)
+    client = Client(Authentication(doors))
+    shown = f"Bearer {ADA.id.hex}"
+    assert await bodies_of(client, [parts(BODY)] * 2, authorization=shown) == [b"made", KEPT.body]
+
+    doors.is_away = True
+    assert await bodies_of(client, [parts(BODY)], authorization=shown) == [b"made"]
+    doors.is_away = False
+    del doors.viewers[ADA.id.hex]
+    assert await bodies_of(client, [parts(BODY)], authorization=shown) == [b"made"]
+    assert await bodies_of(client, [parts(BODY)]) == [b"made"]
 
 
 async def test_who_goes_away_or_sends_nothing_is_noticed_by_the_endpoint(client: Client) -> None:
