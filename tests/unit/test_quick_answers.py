@@ -87,8 +87,14 @@ class Client:
         named = {"host": "localhost", "accept": "application/json", "content-type": "application/json"}
         named |= {name.replace("_", "-"): value for name, value in fields.items()}
         headers = [(name.encode(), value.encode()) for name, value in named.items()]
-        scope: Scope = {"type": "http", "method": method, "query_string": query_string.encode(), "headers": headers}
-        scope |= {OFFER: self.offered.append, **self.more}
+        scope: Scope = {
+            "type": "http",
+            "method": method,
+            "query_string": query_string.encode(),
+            "headers": headers,
+            OFFER: self.offered.append,
+            **self.more,
+        }
         sent: list[Message] = []
         waiting = list(messages)
 
