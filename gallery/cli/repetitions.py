@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from gallery.web.again import SendAgain
+from gallery.web.again import Repeats, Sendable
 
 MAX_BYTES: Final = 8 * 1024
 """How long a request may be to be remembered."""
@@ -19,13 +19,13 @@ class Repetitions:
 
     def __init__(self, max_remembered: int = _MAX_REMEMBERED) -> None:
         self._max_remembered = max_remembered
-        self._answers: dict[Bytes, SendAgain] = {}
+        self._answers: dict[Bytes, Repeats[Sendable]] = {}
 
-    def find(self, request: Bytes) -> SendAgain | None:
+    def find(self, request: Bytes) -> Repeats[Sendable] | None:
         """How the request is answered, if that is known."""
         return self._answers.get(request)
 
-    def keep(self, request: Bytes, again: SendAgain) -> None:
+    def keep(self, request: Bytes, again: Repeats[Sendable]) -> None:
         """Remembers how the request is answered."""
         while len(self._answers) >= self._max_remembered:
             self.forget(next(iter(self._answers)))

@@ -7,7 +7,7 @@ something to answers on their way out puts an offer of its own in its place, or 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Protocol, TypeVar
 
 from starlette.types import Scope
 
@@ -32,12 +32,28 @@ class Sendable(NamedTuple):
     body: bytes
 
 
-Again = Callable[[], Ready | None]
-"""Gives the answer of this moment; None if the request has to go the long way."""
-SendAgain = Callable[[], Sendable | None]
+A_co = TypeVar("A_co", covariant=True)
 
-Offer = Callable[[Again], None]
-ServerOffer = Callable[[SendAgain], None]
+
+class Repeats(Protocol[A_co]):
+    """Gives the answer of this moment; None if the request has to go the long way."""
+
+    @property
+    def is_far(self) -> bool:
+        """Whether the answer has to be waited for, by `later`; else it is there `now`, or not at all."""
+        ...
+
+    def now(self) -> A_co | None:
+        """The answer, if it is at hand."""
+        ...
+
+    async def later(self) -> A_co | None:
+        """The answer, if it is where it has to be asked for. Does not fail."""
+        ...
+
+
+Offer = Callable[[Repeats[Ready]], None]
+ServerOffer = Callable[[Repeats[Sendable]], None]
 
 
 def take_offer(scope: Scope) -> Offer | None:

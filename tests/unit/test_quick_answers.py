@@ -12,7 +12,7 @@ from starlette.types import Message, Receive, Scope, Send
 from gallery.domain.access import LOCAL_ADMINISTRATOR
 from gallery.domain.metrics import NO_METRICS
 from gallery.domain.response_ports import KeptResponse, Make
-from gallery.web.again import MISSED, OFFER, Again, Ready
+from gallery.web.again import MISSED, OFFER, Ready, Repeats
 from gallery.web.body import ClientDisconnectedError, RequestBody, RequestStalledError
 from gallery.web.compression import Codings
 from gallery.web.graphql.kept import ResponseKeeper, asked_of
@@ -68,7 +68,7 @@ class Client:
         self.codings = Codings(enabled=compresses)
         self.endpoint = Endpoint()
         self.responses = MemoryResponses()
-        self.offered: list[Again] = []
+        self.offered: list[Repeats[Ready]] = []
         self.more: Scope = {}
         keeper = ResponseKeeper(self.responses, self.codings)
         self.app = QuickAnswers(
@@ -205,7 +205,7 @@ async def test_who_goes_away_or_sends_nothing_is_noticed_by_the_endpoint(client:
 async def test_the_server_is_told_how_to_answer_the_same_bytes_again(client: Client) -> None:
     await bodies_of(client, [parts(BODY), parts(BODY)])
     [again] = client.offered
-    first, second = again(), again()
+    first, second = again.now(), again.now()
 
     assert first is not None
     assert second is not None
@@ -217,22 +217,22 @@ async def test_the_server_is_told_how_to_answer_the_same_bytes_again(client: Cli
 async def test_it_gives_the_answer_of_the_moment(client: Client) -> None:
     await bodies_of(client, [parts(BODY), parts(BODY)])
     [again] = client.offered
-    again()
+    again.now()
     client.responses.near = KeptResponse(body=b'{"data":"other"}', digest="4567")
-    other = again()
+    other = again.now()
     assert other is not None
     assert (other.body, dict(other.headers)[b"content-length"]) == (b'{"data":"other"}', b"16")
     client.responses.near = None
-    assert again() is None
+    assert again.now() is None
 
 
 async def test_it_says_that_nothing_has_changed_as_often_as_that_is_so(client: Client) -> None:
     for _ in range(2):
         await client.ask(part(b""), method="GET", query_string="query=a", x_graphql_csrf="1", if_none_match='"0123"')
     [again] = client.offered
-    assert [again(), again()] == [Ready(304, UNCHANGED, b"")] * 2
+    assert [again.now(), again.now()] == [Ready(304, UNCHANGED, b"")] * 2
     client.responses.near = KeptResponse(body=KEPT.body, digest="4567")
-    changed = again()
+    changed = again.now()
     assert changed is not None
     assert (changed.status, changed.body) == (200, KEPT.body)
 
@@ -244,17 +244,24 @@ async def test_it_has_no_answer_in_a_coding_that_is_not_kept() -> None:
     await client.codings.choose(b"gzip", len(body))
     await bodies_of(client, [parts(BODY), parts(BODY)], accept_encoding="gzip")
     [again] = client.offered
-    zipped = again()
+    zipped = again.now()
     assert zipped is not None
     assert (zipped.body, dict(zipped.headers)[b"content-encoding"]) == (b"zipped", b"gzip")
     client.responses.near = KeptResponse(body=body, digest="0123")
-    assert again() is None
+    assert again.now() is None
 
 
-async def test_answers_that_lie_farther_away_are_not_given_again(client: Client) -> None:
+async def test_answers_that_lie_farther_away_are_waited_for(client: Client) -> None:
     client.responses.near, client.responses.far = None, KEPT
     assert await bodies_of(client, [parts(BODY), parts(BODY)]) == [b"made", KEPT.body]
-    assert client.offered == []
+    [again] = client.offered
+    assert again.is_far
+    assert again.now() is None
+    found = await again.later()
+    assert found is not None
+    assert found.body == KEPT.body
+    client.responses.far = None
+    assert await again.later() is None
 
 
 async def test_an_answer_that_the_server_has_missed_is_not_looked_for_again(client: Client) -> None:

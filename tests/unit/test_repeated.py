@@ -11,7 +11,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gallery.domain.metrics import NoMetrics
 from gallery.settings import ServerSettings
-from gallery.web.again import OFFER, Again, Ready, SendAgain, take_offer
+from gallery.web.again import OFFER, Ready, Repeats, Sendable, take_offer
 from gallery.web.middleware.stack import middleware, wrapped
 
 ACCESS_LOG = "gallery.web.middleware.access_log"
@@ -29,6 +29,8 @@ class WatchedMetrics(NoMetrics):
 class Endpoint:
     """Answers, and offers to do so again; `ready` is what it says then."""
 
+    is_far = True
+
     def __init__(self) -> None:
         self.ready: Ready | None = Ready(200, HEADERS, b"body")
         self.was_offered: list[bool] = []
@@ -37,12 +39,15 @@ class Endpoint:
         offer = take_offer(scope)
         self.was_offered.append(offer is not None)
         if offer is not None:
-            offer(self._again())
+            offer(self)
         await send({"type": "http.response.start", "status": 200, "headers": HEADERS})
         await send({"type": "http.response.body", "body": b"body"})
 
-    def _again(self) -> Again:
-        return lambda: self.ready
+    def now(self) -> Ready | None:
+        return self.ready
+
+    async def later(self) -> Ready | None:
+        return self.ready
 
 
 class Server:
@@ -52,7 +57,7 @@ class Server:
         self.endpoint = Endpoint()
         self.metrics = WatchedMetrics()
         self.app: ASGIApp = wrapped(self.endpoint, middleware(ServerSettings(**settings), self.metrics))
-        self.kept: list[SendAgain] = []
+        self.kept: list[Repeats[Sendable]] = []
 
     async def ask(self, *fields: tuple[bytes, bytes], host: bytes = b"localhost") -> bytes:
         """The head of the answer, line by line."""
@@ -78,7 +83,8 @@ async def test_an_answer_that_is_given_again_has_the_head_of_any_other() -> None
     server = Server()
     first = await server.ask()
     [again] = server.kept
-    second, third = again(), again()
+    assert again.is_far
+    second, third = again.now(), await again.later()
 
     assert second is not None
     assert third is not None
@@ -93,9 +99,9 @@ async def test_an_answer_that_has_changed_gets_another_head() -> None:
     server = Server()
     await server.ask()
     [again] = server.kept
-    again()
+    again.now()
     server.endpoint.ready = Ready(304, [(b"etag", b'"1"')], b"")
-    changed = again()
+    changed = again.now()
 
     assert changed is not None
     assert (changed.status, changed.body) == (304, b"")
@@ -107,7 +113,7 @@ async def test_it_is_counted_and_logged_as_any_other(caplog: pytest.LogCaptureFi
     caplog.set_level(logging.INFO, ACCESS_LOG)
     server = Server()
     await server.ask()
-    server.kept[0]()
+    server.kept[0].now()
 
     assert server.metrics.requests == [("POST", "none", "2xx")] * 2
     lines = [record.__dict__ for record in caplog.records if record.name == ACCESS_LOG]
@@ -120,7 +126,7 @@ async def test_what_is_not_there_any_more_is_not_counted() -> None:
     server = Server()
     await server.ask()
     server.endpoint.ready = None
-    assert server.kept[0]() is None
+    assert server.kept[0].now() is None
     assert server.metrics.requests == [("POST", "none", "2xx")]
 
 

@@ -22,9 +22,10 @@ class KeptAgain:
     The bytes of the answer are not held: what the cache forgets is gone.
     """
 
-    __slots__ = ("_asked", "_is_of", "_keeper", "_key", "_metrics", "_ready")
+    __slots__ = ("_asked", "_is_of", "_keeper", "_key", "_metrics", "_ready", "is_far")
 
-    def __init__(self, keeper: ResponseKeeper, key: bytes, asked: Asked, metrics: WebMetrics) -> None:
+    def __init__(self, keeper: ResponseKeeper, key: bytes, asked: Asked, metrics: WebMetrics, *, is_far: bool) -> None:
+        self.is_far = is_far
         self._keeper = keeper
         self._key = key
         self._asked = asked
@@ -33,10 +34,17 @@ class KeptAgain:
         """Of which answer the head is: a coder may write the same body in other bytes tomorrow."""
         self._ready: Ready | None = None
 
-    def __call__(self) -> Ready | None:
+    def now(self) -> Ready | None:
         """The answer, if this process has it in the coding that is taken."""
         started = time.perf_counter()
-        kept = self._keeper.cache.find(self._key)
+        return self._counted(self._keeper.cache.find(self._key), started)
+
+    async def later(self) -> Ready | None:
+        """The answer, if it lies farther away."""
+        started = time.perf_counter()
+        return self._counted(await self._keeper.cache.look(self._key), started)
+
+    def _counted(self, kept: KeptResponse | None, started: float) -> Ready | None:
         ready = None if kept is None else self._ready_of(kept)
         if ready is not None:
             self._metrics.operation(_QUERY, OperationOutcome.OK, time.perf_counter() - started)

@@ -105,8 +105,10 @@ class QuickAnswers:
 
     async def _find(self, key: bytes, asked: Asked) -> Ready | None:
         """What to send, if the answer is kept in the coding that is taken."""
+        if asked.is_missing:
+            return None
         cache = self._keeper.cache
-        kept = None if asked.is_missing else cache.find(key)
+        kept = cache.find(key)
         if kept is None:
             asked.is_missing = True
             kept = await cache.look(key)
@@ -115,8 +117,8 @@ class QuickAnswers:
     def _offer_again(self, scope: Scope, key: bytes, asked: Asked) -> None:
         """Tells the server how to answer these bytes again, if all that the answer depends on is in them."""
         offer = take_offer(scope)
-        if offer is not None and not asked.is_missing and VIEWER not in scope:
-            offer(KeptAgain(self._keeper, key, asked, self._metrics))
+        if offer is not None and VIEWER not in scope:
+            offer(KeptAgain(self._keeper, key, asked, self._metrics, is_far=asked.is_missing))
 
     def _asked(self, scope: Scope) -> Asked | None:
         """What kind of request it is, if its answer may be kept."""

@@ -11,7 +11,7 @@ from starlette.types import Scope
 from structlog.contextvars import bound_contextvars
 
 from gallery.domain.metrics import WebMetrics
-from gallery.web.again import Again, Sendable
+from gallery.web.again import Ready, Repeats, Sendable
 from gallery.web.middleware.access_log import is_logged, log_request
 from gallery.web.middleware.answered import Answered
 from gallery.web.middleware.http_metrics import count_request
@@ -24,17 +24,29 @@ class Repeated:
 
     __slots__ = ("_again", "_fields", "_headers", "_metrics", "_scope")
 
-    def __init__(self, again: Again, scope: Scope, metrics: WebMetrics) -> None:
+    def __init__(self, again: Repeats[Ready], scope: Scope, metrics: WebMetrics) -> None:
         self._again = again
         self._metrics = metrics
         self._scope = {name: scope.get(name) for name in ("type", "method", "path", "route")}
         self._headers: HeaderFields | None = None
         self._fields = b""
 
-    def __call__(self) -> Sendable | None:
-        """The answer of this moment."""
+    @property
+    def is_far(self) -> bool:
+        """Whether the answer has to be waited for."""
+        return self._again.is_far
+
+    def now(self) -> Sendable | None:
+        """The answer, if it is at hand."""
         started = time.perf_counter()
-        ready = self._again()
+        return self._sendable(self._again.now(), started)
+
+    async def later(self) -> Sendable | None:
+        """The answer, from where it has to be asked for."""
+        started = time.perf_counter()
+        return self._sendable(await self._again.later(), started)
+
+    def _sendable(self, ready: Ready | None, started: float) -> Sendable | None:
         if ready is None:
             return None
         if ready.headers is not self._headers:
