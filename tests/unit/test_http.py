@@ -399,7 +399,7 @@ async def test_a_server_that_stops_still_gives_the_answer(remembers: bool) -> No
 
 async def test_a_server_that_does_not_wait_any_longer_hangs_up() -> None:
     connection, app, _ = await far_away()
-    [waiting] = connection.protocol._requests.tasks  # noqa: SLF001  # as uvicorn does
+    [waiting] = connection.protocol._requests.tasks  # as uvicorn does
     waiting.cancel()
     await connection.settle()
     assert connection.wire.closed
