@@ -1,4 +1,7 @@
-"""HTTP as the server speaks it: uvicorn's, with fewer copies of what clients upload, and fewer writes of answers."""
+"""HTTP as the server speaks it: uvicorn's, with fewer copies of what clients upload, and fewer writes of answers.
+
+What came before in the same bytes may be answered without the parser and the application (ADR 18).
+"""
 
 from __future__ import annotations
 
