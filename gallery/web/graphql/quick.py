@@ -17,8 +17,10 @@ from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gallery.domain.metrics import OperationOutcome, WebMetrics
+from gallery.web.again import MISSED, Ready, take_offer
 from gallery.web.errors import RequestError
-from gallery.web.graphql.kept import Asked, RawHeaders, ResponseKeeper, head_and_body, note
+from gallery.web.graphql.kept import Asked, ResponseKeeper, note
+from gallery.web.graphql.kept_again import KeptAgain
 from gallery.web.graphql.negotiation import MediaType, wish
 from gallery.web.graphql.request import (
     CSRF_HEADERS,
@@ -27,7 +29,7 @@ from gallery.web.graphql.request import (
     require_content_type,
     require_csrf_header,
 )
-from gallery.web.viewers import viewer_of
+from gallery.web.viewers import VIEWER, viewer_of
 
 _MAX_REMEMBERED: Final = 2000
 _MAX_BYTES: Final = 8 * 1024
@@ -78,9 +80,12 @@ class QuickAnswers:
         started = time.perf_counter()
         message = None if asked.is_get else await self._first_message(receive)
         known = self._known(scope, message)
-        found = None if known is None else await self._find(known, asked)
-        if found is not None:
+        key = None if known is None else self._keys.get(known)
+        asked.is_missing = scope.get(MISSED, False)
+        found = None if key is None else await self._find(key, asked)
+        if key is not None and found is not None:
             status, headers, body = found
+            self._offer_again(scope, key, asked)
             await send({"type": "http.response.start", "status": status, "headers": headers})
             await send({"type": "http.response.body", "body": body})
             self._metrics.operation(OperationType.QUERY.value, OperationOutcome.OK, time.perf_counter() - started)
@@ -98,19 +103,22 @@ class QuickAnswers:
         except TimeoutError:
             return _STALLED
 
-    async def _find(self, known: Known, asked: Asked) -> tuple[int, RawHeaders, bytes] | None:
+    async def _find(self, key: bytes, asked: Asked) -> Ready | None:
         """What to send, if the answer is kept in the coding that is taken."""
-        key = self._keys.get(known)
-        if key is None:
+        if asked.is_missing:
             return None
-        cache, codings = self._keeper.cache, self._keeper.codings
-        kept = cache.find(key) or await cache.look(key)
+        cache = self._keeper.cache
+        kept = cache.find(key)
         if kept is None:
-            return None
-        coding = codings.known(asked.accept_encoding, len(kept.body))
-        if coding is None or (coding and coding not in kept.encoded):
-            return None
-        return head_and_body(kept, asked, coding)
+            asked.is_missing = True
+            kept = await cache.look(key)
+        return None if kept is None else self._keeper.ready(kept, asked)
+
+    def _offer_again(self, scope: Scope, key: bytes, asked: Asked) -> None:
+        """Tells the server how to answer these bytes again, if all that the answer depends on is in them."""
+        offer = take_offer(scope)
+        if offer is not None and VIEWER not in scope:
+            offer(KeptAgain(self._keeper, key, asked, self._metrics, is_far=asked.is_missing))
 
     def _asked(self, scope: Scope) -> Asked | None:
         """What kind of request it is, if its answer may be kept."""
