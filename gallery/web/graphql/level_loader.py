@@ -4,34 +4,64 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Hashable, Iterable, Mapping, Sequence
-from functools import cached_property
 from typing import Generic, TypeVar
-
-from aiodataloader import DataLoader
 
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
 
 
+class _Read:
+    """A read that somebody is at. It costs no more than this object as long as nobody else waits for it."""
+
+    __slots__ = ("_waiters",)
+
+    def __init__(self) -> None:
+        self._waiters: list[asyncio.Future[None]] = []
+
+    def ended(self) -> asyncio.Future[None]:
+        """What those wait for who do not read themselves; it raises what the read raises."""
+        waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiters.append(waiter)
+        return waiter
+
+    def end(self, error: Exception | None = None) -> None:
+        """Wakes all who wait."""
+        for waiter in self._waiters:
+            if waiter.done():
+                continue
+            if error is None:
+                waiter.set_result(None)
+            else:
+                waiter.set_exception(error)
+
+
 class LevelLoader(Generic[K, V]):
     """Both ways share what was loaded and what is being loaded, so that nothing is read twice in a request.
 
-    A read belongs to nobody who waits for it: whoever is cancelled meanwhile takes nothing from the others. A level
-    keeps one task, and not a future for each key. Keys that the reader leaves out have the value `missing`.
+    Whoever asks first reads, in a task of their own, and others wait. If the one who reads is cancelled, the first of
+    those who still wait reads instead. Keys that the reader leaves out have the value `missing`.
     """
 
     def __init__(self, read: Callable[[list[K]], Awaitable[Mapping[K, V]]], missing: V) -> None:
         self._read_many = read
         self._missing = missing
-        self._futures: dict[K, asyncio.Future[V]] = {}
         self._values: dict[K, V] = {}
-        self._levels: dict[K, asyncio.Task[None]] = {}
+        self._reads: dict[K, _Read] = {}
+        self._gathered: list[K] | None = None
 
-    def load(self, key: K) -> asyncio.Future[V]:
-        """The value of a key, read together with all that are asked for in the same turn of the event loop."""
-        if key in self._values or key in self._levels:
-            return asyncio.ensure_future(self._of_level(key))
-        return asyncio.shield(self._one_by_one.load(key))
+    async def load(self, key: K) -> V:
+        """The value of a key, read together with all that are asked for in the same turn of the event loop.
+
+        Raises:
+            GalleryError: as `load_level`.
+        """
+        if key not in self._values and key not in self._reads:
+            if self._gathered is None:
+                await self._read([key], is_gathering=True)
+            else:
+                self._reads[key] = self._reads[self._gathered[0]]
+                self._gathered.append(key)
+        return (await self.load_level([key]))[0]
 
     def load_many(self, keys: Iterable[K]) -> asyncio.Future[list[V]]:
         """The same for several keys."""
@@ -43,50 +73,38 @@ class LevelLoader(Generic[K, V]):
         Raises:
             GalleryError: whatever the read raises. It may be tried again.
         """
-        values, futures, levels = self._values, self._futures, self._levels
-        if values or futures or levels:
-            unknown = [key for key in dict.fromkeys(keys) if not (key in values or key in levels or key in futures)]
-            if unknown:
-                self._begin(unknown)
-            awaited = {levels.get(key) or futures[key] for key in keys if key not in values}
-            if awaited:
-                await asyncio.wait(awaited)
-                for one in awaited:
-                    one.result()
-            return [values[key] if key in values else futures[key].result() for key in keys]
-        if keys:
-            await asyncio.shield(self._begin(list(dict.fromkeys(keys))))
+        values, reads = self._values, self._reads
+        while lacking := [key for key in dict.fromkeys(keys) if key not in values]:
+            unread = [key for key in lacking if key not in reads]
+            if unread:
+                await self._read(unread)
+            else:
+                await reads[lacking[0]].ended()
         return [values[key] for key in keys]
 
-    @cached_property
-    def _one_by_one(self) -> DataLoader[K, V]:
-        return DataLoader(self._load, cache_map=self._futures)
-
-    async def _of_level(self, key: K) -> V:
-        (value,) = await self.load_level([key])
-        return value
-
-    def _begin(self, keys: list[K]) -> asyncio.Task[None]:
-        reading = asyncio.get_running_loop().create_task(self._read(keys))
-        self._levels.update(dict.fromkeys(keys, reading))
-        reading.add_done_callback(_told)
-        return reading
-
-    async def _read(self, keys: list[K]) -> None:
+    async def _read(self, keys: list[K], *, is_gathering: bool = False) -> None:
+        """Reads the keys, and those that others add meanwhile if they may."""
+        read = _Read()
+        self._reads.update(dict.fromkeys(keys, read))
+        error: Exception | None = None
         try:
-            values = dict.fromkeys(keys, self._missing)
-            values.update(await self._read_many(keys))
-            self._values.update(values)
+            if is_gathering:
+                await self._gather(keys)
+            found = await self._read_many(keys)
+            values = self._values
+            for key in keys:
+                values[key] = found.get(key, self._missing)
+        except Exception as failure:
+            error = failure
+            raise
         finally:
             for key in keys:
-                del self._levels[key]
+                del self._reads[key]
+            read.end(error)
 
-    async def _load(self, keys: list[K]) -> list[V]:
-        found = await self._read_many(keys)
-        return [found.get(key, self._missing) for key in keys]
-
-
-def _told(reading: asyncio.Task[None]) -> None:
-    """Perhaps nobody waits any more for a read that failed."""
-    if not reading.cancelled():
-        reading.exception()
+    async def _gather(self, keys: list[K]) -> None:
+        self._gathered = keys
+        try:
+            await asyncio.sleep(0)
+        finally:
+            self._gathered = None
