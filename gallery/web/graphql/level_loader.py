@@ -10,12 +10,16 @@ K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
 
 
-class _Read:
-    """A read that somebody is at. It costs no more than this object as long as nobody else waits for it."""
+class _Read(Generic[K, V]):
+    """A read that somebody is at, with the values that are known so far. It costs little unless somebody else waits.
 
-    __slots__ = ("_waiters",)
+    Ids take long to hash, so that a key is hashed no more than once from here on: dictionaries take over hashes.
+    """
 
-    def __init__(self) -> None:
+    __slots__ = ("_waiters", "values")
+
+    def __init__(self, keys: Iterable[K], missing: V) -> None:
+        self.values = dict.fromkeys(keys, missing)
         self._waiters: list[asyncio.Future[None]] = []
 
     def ended(self) -> asyncio.Future[None]:
@@ -24,7 +28,7 @@ class _Read:
         self._waiters.append(waiter)
         return waiter
 
-    def end(self, error: Exception | None = None) -> None:
+    def end(self, error: Exception | None) -> None:
         """Wakes all who wait."""
         for waiter in self._waiters:
             if waiter.done():
@@ -46,8 +50,8 @@ class LevelLoader(Generic[K, V]):
         self._read_many = read
         self._missing = missing
         self._values: dict[K, V] = {}
-        self._reads: dict[K, _Read] = {}
-        self._gathered: list[K] | None = None
+        self._reads: list[_Read[K, V]] = []
+        self._gathering: _Read[K, V] | None = None
 
     async def load(self, key: K) -> V:
         """The value of a key, read together with all that are asked for in the same turn of the event loop.
@@ -55,12 +59,11 @@ class LevelLoader(Generic[K, V]):
         Raises:
             GalleryError: as `load_level`.
         """
-        if key not in self._values and key not in self._reads:
-            if self._gathered is None:
-                await self._read([key], is_gathering=True)
+        if key not in self._values and self._read_of(key) is None:
+            if self._gathering is None:
+                await self._gather(key)
             else:
-                self._reads[key] = self._reads[self._gathered[0]]
-                self._gathered.append(key)
+                self._gathering.values[key] = self._missing
         return (await self.load_level([key]))[0]
 
     def load_many(self, keys: Iterable[K]) -> asyncio.Future[list[V]]:
@@ -73,38 +76,44 @@ class LevelLoader(Generic[K, V]):
         Raises:
             GalleryError: whatever the read raises. It may be tried again.
         """
-        values, reads = self._values, self._reads
-        while lacking := [key for key in dict.fromkeys(keys) if key not in values]:
-            unread = [key for key in lacking if key not in reads]
+        values = self._values
+        if keys and not values and not self._reads:
+            await self._read(_Read(keys, self._missing))
+            return [values[key] for key in keys]
+        while lacking := [key for key in keys if key not in values]:
+            unread = [key for key in lacking if self._read_of(key) is None]
             if unread:
-                await self._read(unread)
-            else:
-                await reads[lacking[0]].ended()
+                await self._read(_Read(unread, self._missing))
+            elif (read := self._read_of(lacking[0])) is not None:
+                await read.ended()
         return [values[key] for key in keys]
 
-    async def _read(self, keys: list[K], *, is_gathering: bool = False) -> None:
-        """Reads the keys, and those that others add meanwhile if they may."""
-        read = _Read()
-        self._reads.update(dict.fromkeys(keys, read))
+    def _read_of(self, key: K) -> _Read[K, V] | None:
+        """Who is reading a key, if anybody is."""
+        return next((read for read in self._reads if key in read.values), None)
+
+    async def _gather(self, key: K) -> None:
+        """Reads a key and those that others add in this turn."""
+        read = self._gathering = _Read([key], self._missing)
+        await self._read(read)
+
+    async def _read(self, read: _Read[K, V]) -> None:
+        self._reads.append(read)
         error: Exception | None = None
         try:
-            if is_gathering:
-                await self._gather(keys)
-            found = await self._read_many(keys)
-            values = self._values
-            for key in keys:
-                values[key] = found.get(key, self._missing)
+            if read is self._gathering:
+                await self._turn()
+            read.values.update(await self._read_many(list(read.values)))
+            self._values.update(read.values)
         except Exception as failure:
             error = failure
             raise
         finally:
-            for key in keys:
-                del self._reads[key]
+            self._reads.remove(read)
             read.end(error)
 
-    async def _gather(self, keys: list[K]) -> None:
-        self._gathered = keys
+    async def _turn(self) -> None:
         try:
             await asyncio.sleep(0)
         finally:
-            self._gathered = None
+            self._gathering = None
