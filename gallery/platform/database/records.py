@@ -1,6 +1,6 @@
 """Rows of the driver as the records of `gallery.domain.records`: nothing is made of them, and fields are looked up.
 
-What a row has is found by its place among the columns: by its name it takes a look into a dictionary, a thousand times
+What a row has is found by its place among the columns: looking for its name takes half as long again, a thousand times
 for a page.
 
 A shape says which columns are read of each thing, and what becomes of its rows.

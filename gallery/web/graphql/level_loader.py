@@ -11,9 +11,9 @@ V = TypeVar("V")
 
 
 class _Read(Generic[K, V]):
-    """A read that somebody is at, with the values that are known so far. It costs little unless somebody else waits.
+    """A read that somebody is at. `values` has its keys, each with the missing value until it is over.
 
-    Ids take long to hash, so that a key is hashed no more than once from here on: dictionaries take over hashes.
+    There is no task and no future unless somebody else waits.
     """
 
     __slots__ = ("_waiters", "values")
