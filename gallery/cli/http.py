@@ -1,19 +1,26 @@
-"""HTTP as the server speaks it: uvicorn's, with fewer copies of what clients upload, and fewer writes of answers."""
+"""HTTP as the server speaks it: uvicorn's, with fewer copies of what clients upload, and fewer writes of answers.
+
+What came before in the same bytes may be answered without the parser and the application (ADR 18).
+"""
 
 from __future__ import annotations
 
 import asyncio
 import re
 import threading
+from functools import partial
 from typing import Any, cast
 
 from httptools import HttpRequestParser
+from starlette.types import Scope
 from uvicorn.config import Config
 from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from uvicorn.server import ServerState
 
 from gallery.cli.joined_writes import JoinedWrites
+from gallery.cli.repetitions import MAX_BYTES, Bytes, Repetitions
+from gallery.web.again import MISSED, OFFER, Sendable
 
 _READ_BYTES = 1024 * 1024
 _LAST_REQUEST = b"GET / HTTP/1.0\r\n\r\n"
@@ -32,8 +39,10 @@ class Http(asyncio.BufferedProtocol):
         server_state: ServerState,
         app_state: dict[str, Any],
         _loop: asyncio.AbstractEventLoop | None = None,
+        *,
+        repetitions: Repetitions | None = None,
     ) -> None:
-        self._requests = _Requests(config, server_state, app_state, _loop)
+        self._requests = _Requests(config, server_state, app_state, _loop, repetitions=repetitions or Repetitions())
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
         """Begins."""
@@ -87,8 +96,16 @@ class _Requests(HttpToolsProtocol):
         server_state: ServerState,
         app_state: dict[str, Any],
         _loop: asyncio.AbstractEventLoop | None = None,
+        *,
+        repetitions: Repetitions,
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
+        self._repetitions = repetitions
+        self._begun = 0  # requests of this connection, as far as they were parsed
+        self._ended = 0
+        self._asking: asyncio.Future[Sendable | None] | None = None  # for the answer to the request at hand
+        self._held = b""  # what came meanwhile
+        self._is_stopping = False
         self._missing_bytes = 0  # of the body at hand; 0 if the parser alone can tell where it ends
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
@@ -97,8 +114,13 @@ class _Requests(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Parses data, or takes it for the body that it belongs to."""
+        if self._asking is not None:
+            self._held += data
+            if len(self._held) > HIGH_WATER_LIMIT:
+                self.flow.pause_reading()
+            return
         if not self._missing_bytes:
-            super().data_received(data)
+            self._take_request(data)
             return
         self._unset_keepalive_if_required()
         body, rest = data[: self._missing_bytes], data[self._missing_bytes :]
@@ -108,6 +130,22 @@ class _Requests(HttpToolsProtocol):
             self.on_message_complete()
             if rest:
                 super().data_received(rest)
+
+    def shutdown(self) -> None:
+        """Closes the connection once the request at hand is answered."""
+        self._is_stopping = True
+        if self._asking is None:
+            super().shutdown()
+
+    def on_message_begin(self) -> None:
+        """Begins a request."""
+        self._begun += 1
+        super().on_message_begin()
+
+    def on_message_complete(self) -> None:
+        """Ends a request; nobody knows where that of another protocol does."""
+        super().on_message_complete()
+        self._ended += not self.parser.should_upgrade()
 
     def on_headers_complete(self) -> None:
         """Starts the request."""
@@ -119,6 +157,67 @@ class _Requests(HttpToolsProtocol):
         if self._missing_bytes:
             self._missing_bytes -= len(body)
         super().on_body(body)
+
+    def _take_request(self, data: bytes) -> None:
+        """Answers what has come before in one piece, or has it parsed."""
+        if len(data) > MAX_BYTES or self._begun != self._ended:
+            super().data_received(data)
+            return
+        request = self.client and self.client[0], data
+        again = self._repetitions.find(request)
+        if again is None or not self._is_idle():
+            self._parse(request)
+        elif again.is_far:
+            self._unset_keepalive_if_required()
+            self._asking = asyncio.ensure_future(again.later())
+            self.tasks.add(self._asking)  # type: ignore[arg-type]  # uvicorn waits for it, whatever it gives
+            self._asking.add_done_callback(partial(self._go_on, request))
+        else:
+            self._answer(request, again.now())
+
+    def _go_on(self, request: Bytes, asking: asyncio.Future[Sendable | None]) -> None:
+        """Answers once it is known what, and takes what came meanwhile."""
+        self.tasks.discard(asking)
+        self._asking = None
+        if asking.cancelled():  # the server does not wait any longer
+            self.transport.close()
+        if self.transport.is_closing():
+            return
+        self._answer(request, None if asking.exception() else asking.result())
+        if self._is_stopping:
+            self.shutdown()
+        data, self._held = self._held, b""
+        if data and not self.transport.is_closing():
+            self.data_received(data)
+
+    def _answer(self, request: Bytes, answer: Sendable | None) -> None:
+        if answer is None:
+            self._repetitions.forget(request)
+            self._parse(request, missed=True)
+        else:
+            self._send(answer)
+
+    def _parse(self, request: Bytes, *, missed: bool = False) -> None:
+        """Has a request parsed; if nothing else came with it, the application may have it answered again."""
+        begun = self._begun
+        super().data_received(request[1])
+        if self._begun == self._ended == begun + 1 and self.cycle.keep_alive:
+            scope = cast("Scope", self.scope)
+            scope[OFFER] = partial(self._repetitions.keep, request)
+            scope[MISSED] = missed
+
+    def _is_idle(self) -> bool:
+        """Whether everything before was answered, and the client takes more."""
+        is_answered = self.cycle is None or self.cycle.response_complete  # type: ignore[redundant-expr]  # first there is none
+        return is_answered and not (self.flow.write_paused or self.transport.is_closing())
+
+    def _send(self, answer: Sendable) -> None:
+        head = [STATUS_LINE[answer.status]]
+        for name, value in self.server_state.default_headers:
+            head += [name, b": ", value, b"\r\n"]
+        head += [answer.fields, b"\r\n"]
+        self.transport.writelines([b"".join(head), answer.body])
+        self.on_response_complete()
 
     def _pass_on(self, body: bytes) -> None:
         cycle = self.cycle

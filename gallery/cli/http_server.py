@@ -8,11 +8,13 @@ import socket
 import sys
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
+from functools import partial
 
 import uvicorn
 
 from gallery.cli.http import Http
 from gallery.cli.listening import Neighbour
+from gallery.cli.repetitions import Repetitions
 from gallery.cli.websockets import WebSockets
 from gallery.main import GalleryApp
 from gallery.settings import Settings
@@ -44,7 +46,7 @@ class HttpServer(uvicorn.Server):
         super().__init__(
             uvicorn.Config(
                 app,
-                http=Http,  # type: ignore[arg-type]  # of another base class: see there
+                http=partial(Http, repetitions=Repetitions()),  # type: ignore[arg-type]  # of another base class: see there
                 ws=WebSockets,
                 ws_max_size=settings.uploads.max_field_size,
                 ws_per_message_deflate=False,  # takes memory for each connection, for messages that are short

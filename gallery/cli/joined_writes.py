@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable
 from typing import Any, Final
 
 _SHORT_BYTES: Final = 4096
@@ -36,6 +37,11 @@ class JoinedWrites:
             self._loop.call_soon(self._write_waiting)
         else:
             self._transport.write(data)
+
+    def writelines(self, parts: Iterable[bytes]) -> None:
+        """Writes all parts at once, after what waits."""
+        self._write_waiting()
+        self._transport.writelines(parts)
 
     def close(self) -> None:
         """Closes the transport once all is written."""

@@ -137,7 +137,8 @@ async def _resolve(run: Run, field: FieldPlan, queued: list[Queued]) -> Sequence
     batch = field.declaration
     assert isinstance(batch, Batch)  # noqa: S101  # others are not queued
     parents = [source for source, _, _ in queued]
-    values = await batch.resolve(parents, run.resolve_info(field, queued[0][2]), dict(run.arguments(field)))
+    arguments = dict(run.arguments(field)) if field.has_arguments else {}
+    values = await batch.resolve(parents, run.resolve_info(field, queued[0][2]), arguments)
     if len(values) != len(parents):
         message = f"The batch of {field.parent_type}.{field.name} gave {len(values)} values for {len(parents)} parents."
         raise RuntimeError(message)

@@ -21,6 +21,7 @@ MINIMUM_BYTES: Final = 1000
 IDENTITY: Final = ""
 """No coding at all."""
 
+_LONGEST_KEPT_FIELD: Final = 256
 _KEPT_FIELDS: Final = 1000
 
 
@@ -47,7 +48,8 @@ class Codings:
             coding, _ = await self._run(bytes(MINIMUM_BYTES), accept_encoding)
             if len(self._chosen) >= _KEPT_FIELDS:
                 self._chosen.clear()
-            self._chosen[accept_encoding] = coding
+            if len(accept_encoding) <= _LONGEST_KEPT_FIELD:
+                self._chosen[accept_encoding] = coding
         return coding
 
     def known(self, accept_encoding: bytes, size_bytes: int) -> str | None:

@@ -151,7 +151,7 @@ async def test_a_field_that_was_not_asked_for_is_an_error(filled: Filled) -> Non
     image = (await records.images.get_many(ADA, [image_id]))[image_id]
 
     assert image.id == image_id
-    with pytest.raises(KeyError, match="title"):
+    with pytest.raises(AttributeError, match="title"):
         _ = image.title
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
+import json
 from collections.abc import AsyncIterator, Mapping
 
 import httpx
@@ -10,6 +12,7 @@ import pytest
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gallery.domain.access import LOCAL_ADMINISTRATOR, Right, Viewer
+from gallery.platform.cache import CachedResponses
 from gallery.platform.cache.metrics import Layer
 from gallery.web.app import WebParts, create_web_app
 from gallery.web.authentication import VIEWER
@@ -233,3 +236,40 @@ async def test_viewers_do_not_get_each_others_answers(gallery: LiveGallery, two_
     for viewer in ("administrator", "reader"):
         await ask(viewer)
     assert metrics.hits.total() == found + 2
+
+
+@pytest.mark.parametrize("layer", Layer)
+async def test_the_very_same_bytes_get_the_answer_of_the_moment(
+    gallery: LiveGallery, image_id: str, layer: Layer
+) -> None:
+    container = gallery.container
+    assert container.cache is not None
+    max_bytes = container.settings.cache.responses_max_bytes if layer is Layer.MEMORY else 0
+    responses = CachedResponses(
+        container.cache, container.settings.cache.model_copy(update={"responses_max_bytes": max_bytes})
+    )
+    parts = WebParts(
+        settings=container.settings,
+        use_cases=container.use_cases,
+        storage=container.storage,
+        checks={},
+        responses=responses,
+    )
+    body = json.dumps({"query": f'{{ image(id: "{image_id}") {{ title }} }}'}).encode()
+    head = f"POST /graphql HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: {len(body)}"
+    async with listening() as listener:
+        listener.app = create_web_app(parts)
+        reader, writer = await asyncio.open_connection("127.0.0.1", listener.port)
+        for number in range(30):
+            await gallery.api.ask(UPDATE, id=image_id, title=f"Title {number}")
+            for _ in range(4):
+                await until_ready(gallery)
+                writer.write(head.encode() + b"\r\n\r\n" + body)
+                told = (await reader.readuntil(b"\r\n\r\n")).lower()
+                assert told.count(b"\r\nx-request-id: ") == 1
+                length = int(told.partition(b"content-length: ")[2].partition(b"\r\n")[0])
+                answer = json.loads(await reader.readexactly(length))
+                assert answer == {"data": {"image": {"title": f"Title {number}"}}}
+        writer.close()
+    await responses.settle()
+    assert responses.metrics.hits[layer] >= 30

@@ -114,7 +114,39 @@ async def test_who_is_cancelled_takes_nothing_from_others_who_wait_for_the_same(
     assert (first.cancelled(), second.cancelled(), alone.cancelled()) == (True, True, True)
     assert await third == [1, 4, 9]
     assert await loader.load_many([1, 2, 3]) == [1, 4, 9]
-    assert reader.reads == [[1, 2], [3]]
+    assert reader.reads == [[1, 2], [3], [1], [2, 3]]
+
+
+async def test_what_is_asked_for_one_by_one_in_the_same_turn_is_one_read(reader: Reader) -> None:
+    loader = LevelLoader(reader.read, 0)
+
+    assert await loader.load_many([3, 1, 3, 2]) == [9, 1, 9, 4]
+
+    assert reader.reads == [[3, 1, 2]]
+
+
+async def test_who_was_asked_first_is_cancelled_before_anything_is_read(reader: Reader) -> None:
+    loader = LevelLoader(reader.read, 0)
+    first, *others = [loader.load(key) for key in (1, 2, 3)]
+    first.cancel()
+
+    assert await asyncio.gather(*others) == [4, 9]
+
+    assert first.cancelled()
+    assert reader.reads == [[1, 2, 3]]
+
+
+async def test_who_waits_for_another_may_be_cancelled_too(reader: Reader) -> None:
+    loader = LevelLoader(reader.read, 0)
+    reader.gate.clear()
+    first, second = (asyncio.create_task(loader.load_level([1])) for _ in range(2))
+    await asyncio.sleep(0)
+    second.cancel()
+    await asyncio.wait([second])
+    reader.gate.set()
+
+    assert await first == [1]
+    assert second.cancelled()
 
 
 async def test_a_read_that_fails_when_nobody_waits_any_more_is_tried_again(reader: Reader) -> None:

@@ -14,6 +14,7 @@ from gallery.domain.accounts import RefusedCredentialError
 from gallery.domain.errors import UnavailableError
 from gallery.domain.metrics import NO_METRICS
 from gallery.domain.response_ports import KeptResponse, Make
+from gallery.web.again import MISSED, OFFER, Ready, Repeats
 from gallery.web.authentication import OPEN, Authentication
 from gallery.web.body import ClientDisconnectedError, RequestBody, RequestStalledError
 from gallery.web.compression import Codings
@@ -29,13 +30,19 @@ KEPT = KeptResponse(body=b'{"data":"kept"}', digest="0123")
 
 
 class MemoryResponses:
-    """A cache that has one answer, once somebody has asked for it."""
+    """A cache that has one answer, once somebody has asked for it: in this process, or farther away."""
+
+    def __init__(self) -> None:
+        self.near: KeptResponse | None = KEPT
+        self.far: KeptResponse | None = None
+        self.found = 0
 
     def find(self, key: bytes) -> KeptResponse | None:
-        return KEPT if key == KEY else None
+        self.found += 1
+        return self.near if key == KEY else None
 
-    async def look(self, key: bytes) -> KeptResponse | None:  # noqa: ARG002  # as the port says
-        return None
+    async def look(self, key: bytes) -> KeptResponse | None:
+        return self.far if key == KEY else None
 
     async def get(self, key: bytes, make: Make) -> KeptResponse | None:  # noqa: ARG002  # as the port says
         return KEPT
@@ -61,9 +68,13 @@ class Endpoint:
 class Client:
     """Sends requests to one application."""
 
-    def __init__(self, authentication: Authentication = OPEN) -> None:
+    def __init__(self, authentication: Authentication = OPEN, *, compresses: bool = False) -> None:
+        self.codings = Codings(enabled=compresses)
         self.endpoint = Endpoint()
-        keeper = ResponseKeeper(MemoryResponses(), Codings(enabled=False))
+        self.responses = MemoryResponses()
+        self.offered: list[Repeats[Ready]] = []
+        self.more: Scope = {}
+        keeper = ResponseKeeper(self.responses, self.codings)
         self.app = QuickAnswers(
             self.endpoint,
             keeper,
@@ -81,7 +92,14 @@ class Client:
         named = {"host": "localhost", "accept": "application/json", "content-type": "application/json"}
         named |= {name.replace("_", "-"): value for name, value in fields.items()}
         headers = [(name.encode(), value.encode()) for name, value in named.items()]
-        scope = {"type": "http", "method": method, "query_string": query_string.encode(), "headers": headers}
+        scope: Scope = {
+            "type": "http",
+            "method": method,
+            "query_string": query_string.encode(),
+            "headers": headers,
+            OFFER: self.offered.append,
+            **self.more,
+        }
         sent: list[Message] = []
         waiting = list(messages)
 
@@ -225,3 +243,83 @@ async def test_who_goes_away_or_sends_nothing_is_noticed_by_the_endpoint(client:
     await client.ask()
 
     assert client.endpoint.bodies == [ClientDisconnectedError, RequestStalledError]
+
+
+async def test_the_server_is_told_how_to_answer_the_same_bytes_again(client: Client) -> None:
+    await bodies_of(client, [parts(BODY), parts(BODY)])
+    [again] = client.offered
+    first, second = again.now(), again.now()
+
+    assert first is not None
+    assert second is not None
+    assert (first.status, first.body) == (200, KEPT.body)
+    assert dict(first.headers)[b"content-length"] == b"15"
+    assert second.headers is first.headers
+
+
+async def test_it_gives_the_answer_of_the_moment(client: Client) -> None:
+    await bodies_of(client, [parts(BODY), parts(BODY)])
+    [again] = client.offered
+    again.now()
+    client.responses.near = KeptResponse(body=b'{"data":"other"}', digest="4567")
+    other = again.now()
+    assert other is not None
+    assert (other.body, dict(other.headers)[b"content-length"]) == (b'{"data":"other"}', b"16")
+    client.responses.near = None
+    assert again.now() is None
+
+
+async def test_it_says_that_nothing_has_changed_as_often_as_that_is_so(client: Client) -> None:
+    for _ in range(2):
+        await client.ask(part(b""), method="GET", query_string="query=a", x_graphql_csrf="1", if_none_match='"0123"')
+    [again] = client.offered
+    assert [again.now(), again.now()] == [Ready(304, UNCHANGED, b"")] * 2
+    client.responses.near = KeptResponse(body=KEPT.body, digest="4567")
+    changed = again.now()
+    assert changed is not None
+    assert (changed.status, changed.body) == (200, KEPT.body)
+
+
+async def test_it_has_no_answer_in_a_coding_that_is_not_kept() -> None:
+    client = Client(compresses=True)
+    body = KEPT.body * 100
+    client.responses.near = KeptResponse(body=body, digest="0123", encoded={"gzip": b"zipped"})
+    await client.codings.choose(b"gzip", len(body))
+    await bodies_of(client, [parts(BODY), parts(BODY)], accept_encoding="gzip")
+    [again] = client.offered
+    zipped = again.now()
+    assert zipped is not None
+    assert (zipped.body, dict(zipped.headers)[b"content-encoding"]) == (b"zipped", b"gzip")
+    client.responses.near = KeptResponse(body=body, digest="0123")
+    assert again.now() is None
+
+
+async def test_answers_that_lie_farther_away_are_waited_for(client: Client) -> None:
+    client.responses.near, client.responses.far = None, KEPT
+    assert await bodies_of(client, [parts(BODY), parts(BODY)]) == [b"made", KEPT.body]
+    [again] = client.offered
+    assert again.is_far
+    assert again.now() is None
+    found = await again.later()
+    assert found is not None
+    assert found.body == KEPT.body
+    client.responses.far = None
+    assert await again.later() is None
+
+
+async def test_an_answer_that_the_server_has_missed_is_not_looked_for_again(client: Client) -> None:
+    await client.ask(*parts(BODY))
+    client.more = {MISSED: True}
+    assert await bodies_of(client, [parts(BODY)]) == [b"made"]
+    assert client.responses.found == 0
+    assert client.offered == []
+
+
+async def test_where_it_matters_who_asks_nothing_is_given_again() -> None:
+    client = Client(Authentication(Doors(ADA)))
+    shown = f"Bearer {ADA.id.hex}"
+    assert await bodies_of(client, [parts(BODY), parts(BODY)], authorization=shown) == [b"made", KEPT.body]
+    assert client.offered == []
+
+
+UNCHANGED = [(b"vary", b"Accept"), (b"cache-control", b"private, no-cache"), (b"etag", b'"0123"')]

@@ -39,9 +39,19 @@ def test_a_number_is_no_time() -> None:
         scalar("DateTime").parse_value(1_767_225_600)
 
 
-def test_times_are_given_as_rfc_3339() -> None:
-    moment = datetime(2026, 1, 31, 12, tzinfo=timezone(timedelta(0)))
-    assert scalar("DateTime").serialize(moment) == "2026-01-31T12:00:00+00:00"
+@pytest.mark.parametrize(
+    ("moment", "expected"),
+    [
+        (datetime(2026, 1, 31, 12, tzinfo=timezone(timedelta(0))), "2026-01-31T12:00:00+00:00"),
+        (datetime(2026, 1, 31, 12, 0, 0, 120, tzinfo=UTC), "2026-01-31T12:00:00.000120+00:00"),
+        (datetime(1, 1, 1, tzinfo=UTC), "0001-01-01T00:00:00+00:00"),
+        (datetime(2026, 1, 31, 12, tzinfo=timezone(timedelta(hours=2))), "2026-01-31T12:00:00+02:00"),
+    ],
+    ids=["a full second", "microseconds", "the first year", "another zone"],
+)
+def test_times_are_given_as_rfc_3339(moment: datetime, expected: str) -> None:
+    assert scalar("DateTime").serialize(moment) == expected
+    assert expected == moment.isoformat()
 
 
 def test_sizes_go_beyond_32_bits() -> None:

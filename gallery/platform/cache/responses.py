@@ -10,7 +10,7 @@ import hashlib
 import random
 import time
 from array import array
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Collection, Coroutine, Mapping
 from contextlib import suppress
 from typing import Any, Final
 
@@ -18,6 +18,7 @@ from gallery.domain.response_ports import KeptResponse, MadeResponse, Make
 from gallery.platform.cache.cache import FIRST_POLL_SECONDS, LAST_POLL_SECONDS, Cache
 from gallery.platform.cache.drop_history import tag_number
 from gallery.platform.cache.drops import Position
+from gallery.platform.cache.joint_lookups import JointLookups
 from gallery.platform.cache.metrics import Layer, ResponseMetrics
 from gallery.platform.cache.responses_memory import Entry, ResponseMemory
 from gallery.platform.cache.responses_store import (
@@ -46,6 +47,7 @@ class CachedResponses:
         self._memory = ResponseMemory(settings.responses_max_bytes)
         self._settings = settings
         self._flights = SingleFlight[Entry | None]()
+        self._lookups = JointLookups(self._look_up)
         self._making: dict[bytes, object] = {}
         self._passed: dict[bytes, float] = {}
         self._loose_ends: set[asyncio.Task[None]] = set()
@@ -68,8 +70,7 @@ class CachedResponses:
         """As the port says."""
         if self._has_memory or not self._is_worth_asking(key):
             return None
-        seen = await self._read(key, claims=False)
-        entry = None if seen is None else seen.entry
+        entry = await self._lookups.find(key)
         if entry is None or time.monotonic() >= entry.refresh_at or not entry.is_right(self._listener.history):
             return None
         self.metrics.hits[Layer.VALKEY] += 1
@@ -114,10 +115,18 @@ class CachedResponses:
             del self._passed[next(iter(self._passed))]
         self._passed[key] = time.monotonic() + PASS_SECONDS
 
-    async def _read(self, key: bytes, *, claims: bool = True) -> Seen | None:
+    async def _look_up(self, keys: Collection[bytes]) -> Mapping[bytes, Entry]:
+        """The answers in Valkey, on the same condition as one that is read."""
+        try:
+            position, entries = await self._valkey.call(lambda: self._store.look(keys))
+        except CacheUnavailableError:
+            return {}
+        return entries if await self._listener.reach(position, self._settings.timeout_seconds) else {}
+
+    async def _read(self, key: bytes) -> Seen | None:
         """What is in Valkey, once this process has heard of every drop that Valkey had then; None without it."""
         try:
-            seen = await self._valkey.call(lambda: self._store.read(key, claims=claims))
+            seen = await self._valkey.call(lambda: self._store.read(key))
         except CacheUnavailableError:
             return None
         if await self._listener.reach(seen.position, self._settings.timeout_seconds):

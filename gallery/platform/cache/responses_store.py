@@ -11,6 +11,7 @@ import secrets
 import struct
 import time
 from array import array
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Final
 
@@ -37,9 +38,18 @@ _READ = (
     STATE_SCRIPT
     + """
 local entry = redis.call('MGET', KEYS[2])[1]
-if not entry and ARGV[2] ~= '' then redis.call('SET', KEYS[2], ARGV[2], 'PX', ARGV[3]) end
+if not entry then redis.call('SET', KEYS[2], ARGV[2], 'PX', ARGV[3]) end
 local head = redis.call('HMGET', KEYS[1], 'epoch', 'number')
 return {entry, head[1], head[2]}
+"""
+)
+
+_LOOK = (
+    STATE_SCRIPT
+    + """
+local entries = redis.call('MGET', unpack(KEYS, 2))
+local head = redis.call('HMGET', KEYS[1], 'epoch', 'number')
+return {entries, head[1], head[2]}
 """
 )
 
@@ -72,16 +82,23 @@ class ResponseStore:
     def __init__(self, client: Redis) -> None:
         self._client = client
         self._read = client.register_script(_READ)
+        self._look = client.register_script(_LOOK)
         self._replace = client.register_script(_REPLACE)
 
-    async def read(self, key: bytes, *, claims: bool = True) -> Seen:
-        """What lies there; if nothing does, the place is claimed if that is wanted."""
-        claim = _claim() if claims else b""
+    async def look(self, keys: Collection[bytes]) -> tuple[Position, dict[bytes, Entry]]:
+        """Which answers lie there, and how far the order of drops was then."""
+        entries, epoch, number = await self._look([STATE, *map(_name, keys)], [fresh_epoch()])
+        decoded = {key: _decoded(entry) for key, entry in zip(keys, entries, strict=True) if entry is not None}
+        return Position.of(epoch, number), {key: entry for key, entry in decoded.items() if entry is not None}
+
+    async def read(self, key: bytes) -> Seen:
+        """What lies there; if nothing does, the place is claimed."""
+        claim = _claim()
         answer = await self._read([STATE, _name(key)], [fresh_epoch(), claim, _milliseconds(LEASE_SECONDS)])
         content, epoch, number = answer
         position = Position.of(epoch, number)
         if content is None:
-            return Seen(position=position, claim=claim, is_claimed=claims)
+            return Seen(position=position, claim=claim, is_claimed=True)
         mark = content[:1]
         if mark == _LEASE:
             return Seen(position=position)

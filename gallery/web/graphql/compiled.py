@@ -152,15 +152,18 @@ def _resolver(schema: strawberry.Schema, field: StrawberryField) -> Callable[[An
 def _converter(
     schema: strawberry.Schema, field: StrawberryField
 ) -> Callable[[Mapping[str, Any], strawberry.Info[Any, Any]], dict[str, Any]]:
-    """Makes Python arguments of GraphQL ones."""
-    if all(_inner(argument.type) in _AS_THEY_ARE for argument in field.arguments):
-        name_of = schema.config.name_converter.from_argument
-        names = [(name_of(argument), argument.python_name) for argument in field.arguments]
-        return lambda arguments, _info: {name: arguments[told] for told, name in names if told in arguments}
-    registry = schema.schema_converter.scalar_registry
-    return lambda arguments, info: convert_arguments(
-        dict(arguments), field.arguments, scalar_registry=registry, config=schema.config, info=info
-    )
+    """Makes Python arguments of GraphQL ones; at once if all that are given need nothing to be done."""
+    name_of, registry = schema.config.name_converter.from_argument, schema.schema_converter.scalar_registry
+    plain = {name_of(one): one.python_name for one in field.arguments if _inner(one.type) in _AS_THEY_ARE}
+
+    def convert(arguments: Mapping[str, Any], info: strawberry.Info[Any, Any]) -> dict[str, Any]:
+        if arguments.keys() <= plain.keys():
+            return {plain[name]: value for name, value in arguments.items()}
+        return convert_arguments(
+            dict(arguments), field.arguments, scalar_registry=registry, config=schema.config, info=info
+        )
+
+    return convert
 
 
 def _inner(type_: StrawberryType | type) -> StrawberryType | type:

@@ -14,6 +14,7 @@ from starlette.types import Scope
 
 from gallery.domain.footprints import recording
 from gallery.domain.response_ports import KeptResponse, MadeResponse, ResponseCache
+from gallery.web.again import Ready
 from gallery.web.compression import IDENTITY, MINIMUM_BYTES, Codings
 from gallery.web.etags import names_etag
 from gallery.web.graphql.context import Context
@@ -26,8 +27,6 @@ _ASKED: Final = "gallery.asked"
 
 Execute = Callable[[Context], Awaitable[ExecutionResult]]
 
-RawHeaders = list[tuple[bytes, bytes]]
-
 
 @dataclass(slots=True, kw_only=True)
 class Asked:
@@ -39,6 +38,8 @@ class Asked:
     if_none_match: str
     may_be_encoded: bool = True
     key: bytes | None = None
+    is_missing: bool = False
+    """Whether the answer was looked for in memory already, and was not there or is to be made anew."""
 
 
 def note(scope: Scope, asked: Asked) -> None:
@@ -77,7 +78,7 @@ class ResponseKeeper:
             return MadeResponse(body=body, tags=frozenset(footprint.tags), encoded=encoded)
 
         if key is not None:
-            kept = self.cache.find(key) or await self.cache.get(key, make)
+            kept = (None if asked.is_missing else self.cache.find(key)) or await self.cache.get(key, make)
             if kept is not None:
                 asked.key = key
                 return kept
@@ -95,12 +96,19 @@ class ResponseKeeper:
         response.raw_headers = headers
         return response
 
+    def ready(self, kept: KeptResponse, asked: Asked) -> Ready | None:
+        """What to send of a kept answer, if it is kept in the coding that is taken."""
+        coding = self.codings.known(asked.accept_encoding, len(kept.body))
+        if coding is None or (coding and coding not in kept.encoded):
+            return None
+        return head_and_body(kept, asked, coding)
+
     async def _encoded(self, body: bytes, asked: Asked) -> dict[str, bytes]:
         coding = await self.codings.choose(asked.accept_encoding, len(body))
         return {} if coding == IDENTITY else {coding: await self.codings.encode(body, coding)}
 
 
-def head_and_body(kept: KeptResponse, asked: Asked, coding: str) -> tuple[int, RawHeaders, bytes]:
+def head_and_body(kept: KeptResponse, asked: Asked, coding: str) -> Ready:
     """What is sent. Bytes in a coding that is not kept are sent without it.
 
     A GET may be kept by its client alone, who asks each time whether it is still right (RFC 9111, 5.2.2.4 and 5.2.2.7).
@@ -109,18 +117,18 @@ def head_and_body(kept: KeptResponse, asked: Asked, coding: str) -> tuple[int, R
     body = kept.encoded.get(coding)
     if body is None:
         coding, body = IDENTITY, kept.body
-    headers: RawHeaders = [_VARY_BY_CODING if asked.may_be_encoded and len(kept.body) >= MINIMUM_BYTES else _VARY]
+    headers = [_VARY_BY_CODING if asked.may_be_encoded and len(kept.body) >= MINIMUM_BYTES else _VARY]
     if asked.is_get:
         etag = f'"{kept.digest}-{coding}"' if coding else f'"{kept.digest}"'
         headers += [(b"cache-control", b"private, no-cache"), (b"etag", etag.encode())]
         if asked.if_none_match and names_etag(asked.if_none_match, etag):
-            return HTTPStatus.NOT_MODIFIED, headers, b""
+            return Ready(HTTPStatus.NOT_MODIFIED, headers, b"")
     else:
         headers.append((b"cache-control", b"no-store"))
     if coding:
         headers.append((b"content-encoding", coding.encode()))
     headers += [(b"content-type", _CONTENT_TYPES[asked.media_type]), (b"content-length", b"%d" % len(body))]
-    return HTTPStatus.OK, headers, body
+    return Ready(HTTPStatus.OK, headers, body)
 
 
 _VARY: Final = (b"vary", b"Accept")

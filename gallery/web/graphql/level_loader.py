@@ -13,24 +13,50 @@ K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
 
 
+class _Read(Generic[K, V]):
+    """A read that somebody is at. `values` has its keys, each with the missing value until it is over.
+
+    There is no task and no future unless somebody else waits.
+    """
+
+    __slots__ = ("_waiters", "values")
+
+    def __init__(self, keys: Iterable[K], missing: V) -> None:
+        self.values = dict.fromkeys(keys, missing)
+        self._waiters: list[asyncio.Future[None]] = []
+
+    def ended(self) -> asyncio.Future[None]:
+        """What those wait for who do not read themselves; it raises what the read raises."""
+        waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiters.append(waiter)
+        return waiter
+
+    def end(self, error: Exception | None) -> None:
+        """Wakes all who wait."""
+        for waiter in self._waiters:
+            if waiter.done():
+                continue
+            if error is None:
+                waiter.set_result(None)
+            else:
+                waiter.set_exception(error)
+
+
 class LevelLoader(Generic[K, V]):
     """Both ways share what was loaded and what is being loaded, so that nothing is read twice in a request.
 
-    A read belongs to nobody who waits for it: whoever is cancelled meanwhile takes nothing from the others. A level
-    keeps one task, and not a future for each key. Keys that the reader leaves out have the value `missing`.
+    Whoever asks first reads, in a task of their own, and others wait. If the one who reads is cancelled, the first of
+    those who still wait reads instead. Keys that the reader leaves out have the value `missing`.
     """
 
     def __init__(self, read: Callable[[list[K]], Awaitable[Mapping[K, V]]], missing: V) -> None:
         self._read_many = read
         self._missing = missing
-        self._futures: dict[K, asyncio.Future[V]] = {}
         self._values: dict[K, V] = {}
-        self._levels: dict[K, asyncio.Task[None]] = {}
+        self._reads: list[_Read[K, V]] = []
 
     def load(self, key: K) -> asyncio.Future[V]:
         """The value of a key, read together with all that are asked for in the same turn of the event loop."""
-        if key in self._values or key in self._levels:
-            return asyncio.ensure_future(self._of_level(key))
         return asyncio.shield(self._one_by_one.load(key))
 
     def load_many(self, keys: Iterable[K]) -> asyncio.Future[list[V]]:
@@ -43,50 +69,35 @@ class LevelLoader(Generic[K, V]):
         Raises:
             GalleryError: whatever the read raises. It may be tried again.
         """
-        values, futures, levels = self._values, self._futures, self._levels
-        if values or futures or levels:
-            unknown = [key for key in dict.fromkeys(keys) if not (key in values or key in levels or key in futures)]
-            if unknown:
-                self._begin(unknown)
-            awaited = {levels.get(key) or futures[key] for key in keys if key not in values}
-            if awaited:
-                await asyncio.wait(awaited)
-                for one in awaited:
-                    one.result()
-            return [values[key] if key in values else futures[key].result() for key in keys]
-        if keys:
-            await asyncio.shield(self._begin(list(dict.fromkeys(keys))))
+        values = self._values
+        if keys and not values and not self._reads:
+            await self._read(_Read(keys, self._missing))
+            return [values[key] for key in keys]
+        while lacking := [key for key in keys if key not in values]:
+            unread = [key for key in lacking if self._read_of(key) is None]
+            if unread:
+                await self._read(_Read(unread, self._missing))
+            elif (read := self._read_of(lacking[0])) is not None:
+                await read.ended()
         return [values[key] for key in keys]
+
+    def _read_of(self, key: K) -> _Read[K, V] | None:
+        """Who is reading a key, if anybody is."""
+        return next((read for read in self._reads if key in read.values), None)
 
     @cached_property
     def _one_by_one(self) -> DataLoader[K, V]:
-        return DataLoader(self._load, cache_map=self._futures)
+        return DataLoader(self.load_level, cache=False)  # what was read is remembered here
 
-    async def _of_level(self, key: K) -> V:
-        (value,) = await self.load_level([key])
-        return value
-
-    def _begin(self, keys: list[K]) -> asyncio.Task[None]:
-        reading = asyncio.get_running_loop().create_task(self._read(keys))
-        self._levels.update(dict.fromkeys(keys, reading))
-        reading.add_done_callback(_told)
-        return reading
-
-    async def _read(self, keys: list[K]) -> None:
+    async def _read(self, read: _Read[K, V]) -> None:
+        self._reads.append(read)
+        error: Exception | None = None
         try:
-            values = dict.fromkeys(keys, self._missing)
-            values.update(await self._read_many(keys))
-            self._values.update(values)
+            read.values.update(await self._read_many(list(read.values)))
+            self._values.update(read.values)
+        except Exception as failure:
+            error = failure
+            raise
         finally:
-            for key in keys:
-                del self._levels[key]
-
-    async def _load(self, keys: list[K]) -> list[V]:
-        found = await self._read_many(keys)
-        return [found.get(key, self._missing) for key in keys]
-
-
-def _told(reading: asyncio.Task[None]) -> None:
-    """Perhaps nobody waits any more for a read that failed."""
-    if not reading.cancelled():
-        reading.exception()
+            self._reads.remove(read)
+            read.end(error)

@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import TypeVar
 
-from aiodataloader import DataLoader
-
 from gallery.domain.access import Viewer
 from gallery.domain.ids import AlbumId, ImageId, TagId
 from gallery.domain.images import Image
@@ -93,29 +91,28 @@ class Loaders:
         return self._loader(self._albums.image_counts, 0)
 
     @cached_property
-    def cover_by_album_id(self) -> DataLoader[AlbumId, ImageRecord | None]:
+    def cover_by_album_id(self) -> LevelLoader[AlbumId, ImageRecord | None]:
         """The cover of an album, or None if the album is empty."""
+        albums, images, viewer = self._albums, self._records.images, self._viewer
 
-        async def load(album_ids: list[AlbumId]) -> list[ImageRecord | None]:
-            covers = await self._albums.cover_ids(self._viewer, album_ids)
-            images = await self._records.images.get_many(self._viewer, set(covers.values()))
-            return [images.get(covers[id_]) if id_ in covers else None for id_ in album_ids]
+        async def read(album_ids: list[AlbumId]) -> dict[AlbumId, ImageRecord | None]:
+            covers = await albums.cover_ids(viewer, album_ids)
+            found = await images.get_many(viewer, set(covers.values()))
+            return {album_id: found.get(image_id) for album_id, image_id in covers.items()}
 
-        return DataLoader(load)
+        return LevelLoader(read, None)
 
     @cached_property
-    def images_by_album(self) -> DataLoader[Part, Page[ImageRecord]]:
+    def images_by_album(self) -> LevelLoader[Part, Page[ImageRecord]]:
         """A part of an album, in its order."""
-        return _page_loader(
-            lambda ids, page: self._records.images.pages_by_album(self._viewer, [AlbumId(id_) for id_ in ids], page)
-        )
+        images, viewer = self._records.images, self._viewer
+        return _page_loader(lambda ids, page: images.pages_by_album(viewer, [AlbumId(id_) for id_ in ids], page))
 
     @cached_property
-    def images_by_tag(self) -> DataLoader[Part, Page[ImageRecord]]:
+    def images_by_tag(self) -> LevelLoader[Part, Page[ImageRecord]]:
         """A part of the images of a tag, newest upload first."""
-        return _page_loader(
-            lambda ids, page: self._records.images.pages_by_tag(self._viewer, [TagId(id_) for id_ in ids], page)
-        )
+        images, viewer = self._records.images, self._viewer
+        return _page_loader(lambda ids, page: images.pages_by_tag(viewer, [TagId(id_) for id_ in ids], page))
 
     def _loader(self, read: Read[K, V], missing: D) -> LevelLoader[K, V | D]:
         return LevelLoader(partial(read, self._viewer), missing)
@@ -126,10 +123,10 @@ def _page_loader(
         [list[AlbumId | TagId], PageRequest],
         Awaitable[Mapping[AlbumId, Page[ImageRecord]] | Mapping[TagId, Page[ImageRecord]]],
     ],
-) -> DataLoader[Part, Page[ImageRecord]]:
+) -> LevelLoader[Part, Page[ImageRecord]]:
     """Asks once for all that want the same part of their lists."""
 
-    async def load(parts: list[Part]) -> list[Page[ImageRecord]]:
+    async def load(parts: list[Part]) -> dict[Part, Page[ImageRecord]]:
         by_page: dict[PageRequest, list[AlbumId | TagId]] = {}
         for part in parts:
             by_page.setdefault(part.page, []).append(part.owner_id)
@@ -137,6 +134,6 @@ def _page_loader(
         for page, owners in by_page.items():
             pages = await read(owners, page)
             found.update({Part(owner, page): content for owner, content in pages.items()})
-        return [found.get(part, EMPTY_PAGE) for part in parts]
+        return found
 
-    return DataLoader(load)
+    return LevelLoader(load, EMPTY_PAGE)

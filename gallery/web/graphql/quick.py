@@ -16,12 +16,15 @@ from starlette.datastructures import Headers
 from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from gallery.compiler import Segmented
 from gallery.domain.access import Viewer
 from gallery.domain.errors import UnavailableError
 from gallery.domain.metrics import OperationOutcome, WebMetrics
+from gallery.web.again import MISSED, Ready, take_offer
 from gallery.web.authentication import Authentication, UnauthenticatedError
 from gallery.web.errors import RequestError
-from gallery.web.graphql.kept import Asked, RawHeaders, ResponseKeeper, head_and_body, note
+from gallery.web.graphql.kept import Asked, ResponseKeeper, note
+from gallery.web.graphql.kept_again import KeptAgain
 from gallery.web.graphql.negotiation import MediaType, wish
 from gallery.web.graphql.request import (
     CSRF_HEADERS,
@@ -31,17 +34,17 @@ from gallery.web.graphql.request import (
     require_csrf_header,
 )
 
-_MAX_REMEMBERED: Final = 2000
 _MAX_BYTES: Final = 8 * 1024
 """How long a request may be to be remembered: what a stranger can make the gallery remember is bounded."""
+_ALL_REQUESTS_BYTES: Final = 8 * 1024 * 1024
+_ALL_KINDS_BYTES: Final = 1024 * 1024
+_OVERHEAD_BYTES: Final = 500
 
-_TELLING: Final = tuple(
-    name.lower().encode()
-    for name in ("Accept", "Content-Type", "Content-Encoding", "Expect", IDEMPOTENCY_HEADER, *CSRF_HEADERS)
-)
+_TELLING: Final = tuple(name.lower().encode() for name in ("Accept", "Content-Type", "Content-Encoding", *CSRF_HEADERS))
 """The fields that say what kind of request it is."""
-_OTHERS: Final = (b"accept-encoding", b"if-none-match")
-_READ: Final = frozenset({*_TELLING, *_OTHERS})
+_FORBIDDING: Final = frozenset({b"expect", IDEMPOTENCY_HEADER.lower().encode()})
+"""The fields of requests that are none of those whose answers are kept."""
+_READ: Final = frozenset({*_TELLING, b"accept-encoding", b"if-none-match"})
 
 _STALLED: Final[Message] = {"type": "stalled"}
 
@@ -70,8 +73,8 @@ class QuickAnswers:
         self._metrics = metrics
         self._graphiql = graphiql
         self._patience_seconds = patience_seconds
-        self._media_types: dict[Kind, MediaType | None] = {}
-        self._keys: dict[Known, bytes] = {}
+        self._media_types: Segmented[Kind, tuple[MediaType | None]] = Segmented(_ALL_KINDS_BYTES)
+        self._keys: Segmented[Known, bytes] = Segmented(_ALL_REQUESTS_BYTES)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers, or leaves that to the endpoint and looks what has become of it."""
@@ -82,9 +85,12 @@ class QuickAnswers:
         started = time.perf_counter()
         message = None if asked.is_get else await self._first_message(receive)
         known = self._known(scope, message, viewer)
-        found = None if known is None else await self._find(known, asked)
-        if found is not None:
+        key = None if known is None else self._keys.get(known)
+        asked.is_missing = scope.get(MISSED, False)
+        found = None if key is None else await self._find(key, asked)
+        if key is not None and found is not None:
             status, headers, body = found
+            self._offer_again(scope, key, asked)
             await send({"type": "http.response.start", "status": status, "headers": headers})
             await send({"type": "http.response.body", "body": body})
             self._metrics.operation(OperationType.QUERY.value, OperationOutcome.OK, time.perf_counter() - started)
@@ -92,7 +98,7 @@ class QuickAnswers:
         note(scope, asked)
         await self._app(scope, receive if message is None else _replayed(message, receive), send)
         if known is not None and asked.key is not None:
-            self._remember(known, asked.key)
+            self._keys.put(known, asked.key, _OVERHEAD_BYTES + len(known[0]))
 
     async def _viewer(self, scope: Scope) -> Viewer | None:
         """Who asks; None if that is to be refused, which is for the endpoint."""
@@ -109,19 +115,25 @@ class QuickAnswers:
         except TimeoutError:
             return _STALLED
 
-    async def _find(self, known: Known, asked: Asked) -> tuple[int, RawHeaders, bytes] | None:
+    async def _find(self, key: bytes, asked: Asked) -> Ready | None:
         """What to send, if the answer is kept in the coding that is taken."""
-        key = self._keys.get(known)
-        if key is None:
+        if asked.is_missing:
             return None
-        cache, codings = self._keeper.cache, self._keeper.codings
-        kept = cache.find(key) or await cache.look(key)
+        cache = self._keeper.cache
+        kept = cache.find(key)
         if kept is None:
-            return None
-        coding = codings.known(asked.accept_encoding, len(kept.body))
-        if coding is None or (coding and coding not in kept.encoded):
-            return None
-        return head_and_body(kept, asked, coding)
+            asked.is_missing = True
+            kept = await cache.look(key)
+        return None if kept is None else self._keeper.ready(kept, asked)
+
+    def _offer_again(self, scope: Scope, key: bytes, asked: Asked) -> None:
+        """Tells the server how to answer these bytes again, if all that the answer depends on is in them.
+
+        Whether somebody is still believed is not.
+        """
+        offer = take_offer(scope)
+        if offer is not None and self._authentication.is_open:
+            offer(KeptAgain(self._keeper, key, asked, self._metrics, is_far=asked.is_missing))
 
     def _asked(self, scope: Scope) -> Asked | None:
         """What kind of request it is, if its answer may be kept."""
@@ -129,14 +141,14 @@ class QuickAnswers:
         for name, value in scope["headers"]:
             if name in _READ:
                 fields[name] = b"%b,%b" % (fields[name], value) if name in fields else value
+            elif name in _FORBIDDING:
+                return None
         kind: Kind = (scope["method"], *map(fields.get, _TELLING))
-        try:
-            media_type = self._media_types[kind]
-        except KeyError:
-            media_type = self._media_type(scope)
-            if len(self._media_types) >= _MAX_REMEMBERED:
-                self._media_types.clear()
-            self._media_types[kind] = media_type
+        found = self._media_types.get(kind)
+        if found is None:
+            found = (self._media_type(scope),)
+            self._media_types.put(kind, found, _OVERHEAD_BYTES + sum(len(value) for value in kind if value))
+        (media_type,) = found
         if media_type is None:
             return None
         return Asked(
@@ -151,7 +163,7 @@ class QuickAnswers:
         """The media type of the answer; None if it is none to be kept, or the request is to be refused."""
         headers = Headers(scope=scope)
         wanted = wish(",".join(headers.getlist("accept")))
-        if IDEMPOTENCY_HEADER in headers or "expect" in headers or scope["method"] not in {"GET", "POST"}:
+        if scope["method"] not in {"GET", "POST"}:
             return None
         try:
             if scope["method"] == "GET":
@@ -176,11 +188,6 @@ class QuickAnswers:
         if len(asked) > _MAX_BYTES:
             return None
         return asked, scope["method"], self._base_url(HTTPConnection(scope)), viewer.scope
-
-    def _remember(self, known: Known, key: bytes) -> None:
-        while len(self._keys) >= _MAX_REMEMBERED:
-            del self._keys[next(iter(self._keys))]
-        self._keys[known] = key
 
 
 def _replayed(first: Message, receive: Receive) -> Receive:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final, NewType
 
+import orjson
 import strawberry
 from strawberry.types.scalar import ScalarDefinition
 
@@ -20,7 +21,8 @@ else:
 
 
 def _serialize_date_time(value: datetime) -> str:
-    return value.isoformat()
+    """As `isoformat`, which takes four times as long as orjson to write the same."""
+    return orjson.dumps(value)[1:-1].decode() if value.tzinfo is UTC else value.isoformat()
 
 
 def _parse_date_time(value: object) -> datetime:
@@ -84,7 +86,7 @@ SCALARS: dict[object, ScalarDefinition] = {
 }
 
 COMPILED_SCALARS: Final = {
-    "DateTime": Serialized(datetime, datetime.isoformat),
+    "DateTime": Serialized(datetime, _serialize_date_time),
     "ByteSize": Serialized(int),
 }
 """How the compiler may serialize values of these, by the names in the schema: as the functions above do."""

@@ -13,10 +13,14 @@ from gallery.web.paths import GRAPHQL_PATH, PROBE_PATHS
 log = logging.getLogger(__name__)
 
 
+def is_logged(scope: Scope) -> bool:
+    """Whether anybody wants a line for the request."""
+    return log.isEnabledFor(_level(scope))
+
+
 def log_request(scope: Scope, answer: Answered, *, duration_ms: float) -> None:
     """Logs method, path, status, size of the body and duration of a request that is over."""
-    path = scope["path"]
-    level = logging.DEBUG if path in PROBE_PATHS else logging.INFO
+    path, level = scope["path"], _level(scope)
     if not log.isEnabledFor(level):
         return
     line = {
@@ -30,3 +34,7 @@ def log_request(scope: Scope, answer: Answered, *, duration_ms: float) -> None:
         line["aborted"] = True
     # Who asks for a line is looked for on the stack otherwise, and nothing shows it.
     log.handle(log.makeRecord(log.name, level, __file__, 0, "request", (), None, extra=line))
+
+
+def _level(scope: Scope) -> int:
+    return logging.DEBUG if scope["path"] in PROBE_PATHS else logging.INFO

@@ -13,11 +13,13 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from structlog.contextvars import bind_contextvars, reset_contextvars
 
 from gallery.domain.metrics import WebMetrics
+from gallery.web.again import OFFER, take_offer_of_server
 from gallery.web.middleware.access_log import log_request
 from gallery.web.middleware.allowed_hosts import host_error
 from gallery.web.middleware.answered import Answered
 from gallery.web.middleware.http_metrics import count_request
-from gallery.web.middleware.request_ids import request_id_for, with_request_id
+from gallery.web.middleware.repeated import Repeated
+from gallery.web.middleware.request_ids import has_request_id, request_id_for, with_request_id
 from gallery.web.middleware.security_headers import with_security_headers
 from gallery.web.responses import error_response
 
@@ -28,10 +30,14 @@ _WEBSOCKET_STATUSES = {"websocket.accept": 101, "websocket.close": 403}
 class Passage:
     """Gives each request its id, refuses those for other hosts, adds headers, and tells of the request at its end."""
 
-    def __init__(self, app: ASGIApp, *, names: frozenset[str] | None, metrics: WebMetrics) -> None:
+    def __init__(
+        self, app: ASGIApp, *, names: frozenset[str] | None, metrics: WebMetrics, is_last: bool = False
+    ) -> None:
+        """`is_last` says that nothing within adds to answers: those that are given again lack nothing then."""
         self._app = app
         self._names = names
         self._metrics = metrics
+        self._is_last = is_last
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handles one connection (ASGI)."""
@@ -46,6 +52,7 @@ class Passage:
         try:
             error = host_error(scope, self._names)
             app = self._app if error is None else error_response(scope, error)
+            self._pass_offer(scope)
             await app(scope, receive, answer.send)
         finally:
             seconds = time.perf_counter() - started
@@ -53,6 +60,12 @@ class Passage:
                 count_request(self._metrics, scope, answer.told, seconds)
             log_request(scope, answer.told, duration_ms=seconds * 1000)
             reset_contextvars(**bound)
+
+    def _pass_offer(self, scope: Scope) -> None:
+        """Adds to an answer that is given again what this adds to any, unless each request has its own id."""
+        offer = take_offer_of_server(scope)
+        if offer is not None and self._is_last and not has_request_id(scope):
+            scope[OFFER] = lambda again: offer(Repeated(again, scope, self._metrics))
 
 
 class _Answer:

@@ -32,11 +32,21 @@ def request_id_for(scope: Scope) -> str:
     return new_request_id()
 
 
+def has_request_id(scope: Scope) -> bool:
+    """Whether a proxy or client sent one."""
+    return any(name == _FIELD for name, _ in scope["headers"])
+
+
 def with_request_id(headers: HeaderFields, request_id: str) -> list[tuple[bytes, bytes]]:
     """The headers of an answer with the id of its request."""
     fields = [field for field in headers if field[0] != _FIELD]
-    fields.append((_FIELD, request_id.encode()))
+    fields.append(request_id_field(request_id))
     return fields
+
+
+def request_id_field(request_id: str) -> tuple[bytes, bytes]:
+    """The field of an answer that holds the id of its request."""
+    return _FIELD, request_id.encode()
 
 
 def request_id_of(scope: Scope) -> str:

@@ -21,7 +21,7 @@ def middleware(settings: ServerSettings, metrics: WebMetrics = NO_METRICS) -> li
     Failures are handled innermost, so that a page of another origin may read them too.
     """
     return [
-        Middleware(Passage, names=allowed_hosts(settings), metrics=metrics),
+        Middleware(Passage, names=allowed_hosts(settings), metrics=metrics, is_last=not settings.cors_origins),
         *_cors(settings.cors_origins),
         Middleware(Failures),
     ]
