@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import signal
 import socket
 import sys
 from collections.abc import Sequence
@@ -20,28 +18,44 @@ _IDLE = "import signal; signal.pause()"
 class PlayedProcess:
     """A process that knows nothing of the gallery, and the end of the channel that it would have."""
 
-    def __init__(self, child: Child, channel: Channel) -> None:
+    def __init__(self, process: asyncio.subprocess.Process, child: Child, channel: Channel, ours: Channel) -> None:
         self.child = child
         self.channel = channel
+        self._process = process
+        self._ours = ours
 
     @classmethod
     async def start(cls, number: int) -> Self:
         ours, theirs = socket.socketpair()
         process = await asyncio.create_subprocess_exec(sys.executable, "-I", "-S", "-c", _IDLE)
-        return cls(Child(number, process, await Channel.over(ours)), await Channel.over(theirs))
+        supervising, serving = await Channel.over(ours), await Channel.over(theirs)
+        return cls(process, Child(number, process, supervising), serving, supervising)
 
     async def heard(self) -> Message:
         """The next that it is told."""
         return await anext(self.channel.hear())
+
+    async def heard_until(self, last: Topic) -> list[Topic]:
+        """What it is told up to this word."""
+        topics: list[Topic] = []
+        while last not in topics:
+            topics.append((await self.heard()).topic)
+        return topics
 
     async def heard_to_the_end(self) -> list[Topic]:
         """What else it is told, until nobody is there any more."""
         return [message.topic async for message in self.channel.hear()]
 
     async def die(self) -> None:
-        """Ends as by a crash."""
-        os.kill(self.child.pid, signal.SIGKILL)
+        """Ends as by a crash, and leaves nothing behind; once it has it does nothing."""
+        self.child.kill()
         await self.channel.close()
+        await self._process.wait()
+
+    async def close(self) -> None:
+        """Ends, and so does what a supervisor has of it."""
+        await self.die()
+        await self._ours.close()
 
 
 class PlayedProcesses:
@@ -72,5 +86,4 @@ class PlayedProcesses:
     async def end(self) -> None:
         """Leaves none behind."""
         for process in self.started:
-            process.child.kill()
-            await process.channel.close()
+            await process.close()

@@ -24,15 +24,15 @@ def nothing(*_: str) -> None:
 async def process() -> AsyncIterator[PlayedProcess]:
     process = await PlayedProcess.start(7)
     yield process
-    process.child.kill()
-    await process.channel.close()
+    await process.close()
 
 
 @pytest.fixture
 async def living(process: PlayedProcess) -> AsyncIterator[asyncio.Task[int]]:
     living = asyncio.create_task(process.child.live(on_ready=nothing, counted=nothing, count_all=nothing))
     yield living
-    living.cancel()
+    await process.die()
+    await living
 
 
 async def is_ready(process: PlayedProcess) -> None:
