@@ -1,4 +1,4 @@
-"""How several processes share what the database takes: 5 connections are left to others, and one pool more is counted."""
+"""How several processes share the connections that the database takes: five are left, and one more pool is counted."""
 
 from __future__ import annotations
 
