@@ -13,6 +13,8 @@ from gallery.cli.child import Child
 from gallery.settings import Settings
 
 _IDLE = "import signal; signal.pause()"
+_PATIENCE_SECONDS = 20
+"""Whoever is told nothing for so long never will be."""
 
 
 class PlayedProcess:
@@ -33,7 +35,8 @@ class PlayedProcess:
 
     async def heard(self) -> Message:
         """The next that it is told."""
-        return await anext(self.channel.hear())
+        async with asyncio.timeout(_PATIENCE_SECONDS):
+            return await anext(self.channel.hear())
 
     async def heard_until(self, last: Topic) -> list[Topic]:
         """What it is told up to this word."""

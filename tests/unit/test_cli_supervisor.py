@@ -41,9 +41,12 @@ async def supervising(
     try:
         yield supervisor, running
     finally:
+        processes.may_start.set()
         supervisor.stop()
-        for process in processes.started:
-            await process.die()
+        while not running.done():  # one may still be being started
+            for process in list(processes.started):
+                await process.die()
+            await asyncio.sleep(0)
         await running
 
 
@@ -137,10 +140,12 @@ async def test_told_to_stop_while_it_replaces_all_it_starts_no_more(
             await is_ready(process)
         supervisor.replace_all()
         *_, newer = await processes.first(3)
+        await is_ready(newer)
         supervisor.stop()
-        await newer.die()
-        for process in processes.started:
+        first, second, _ = processes.started
+        for process in (first, newer, second):
             await process.die()
+            await process.child.gone.wait()
 
-        assert await running == 0
         assert len(processes.started) == 3
+        assert await running == 0
