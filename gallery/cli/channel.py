@@ -26,6 +26,8 @@ class Topic(StrEnum):
 
     READY = "ready"
     """Requests are answered (serving)."""
+    ALIVE = "alive"
+    """I have nothing to tell, and could (serving)."""
     COUNT = "count"
     """What have you counted? (supervising)"""
     COUNTED = "counted"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import socket
 import sys
 import time
@@ -16,6 +17,15 @@ from gallery.cli.serving_process import Orders
 from gallery.settings import Settings
 
 _PROGRAM: Final = "from gallery.__main__ import serving_process; serving_process()"
+
+LOOK_SECONDS: Final = 5.0
+"""How often it is looked whether processes have said something, as they do each second. Looks are counted rather than
+seconds: if the one that supervises them is held up too, they have not been silent."""
+WORRYING_LOOKS: Final = 6
+LAST_LOOK: Final = 60
+"""When a process that has said nothing is killed: for five minutes nobody has had an answer from it."""
+
+log = logging.getLogger(__name__)
 
 
 class Child:
@@ -31,6 +41,8 @@ class Child:
         self.gone = asyncio.Event()
         self._process = process
         self._channel = channel
+        self._silent_looks = 0
+        """How often it was looked at since it last said something."""
         self._asked = self._answered = 0
         self._answers = asyncio.Condition()
 
@@ -74,6 +86,7 @@ class Child:
         wants to know that of all.
         """
         async for message in self._channel.hear():
+            self._silent_looks = 0
             match message.topic:
                 case Topic.READY:
                     self.ready.set()
@@ -102,10 +115,30 @@ class Child:
         """Tells it something."""
         self._channel.say(topic, told=told)
 
-    def stop(self) -> None:
-        """Tells it to finish what is under way and to end."""
+    def look(self) -> None:
+        """Notes that it may have said nothing since the last look, which is not expected until it is ready."""
+        if not self.ready.is_set():
+            return
+        self._silent_looks += 1
+        seconds = self._silent_looks * LOOK_SECONDS
+        if self._silent_looks == WORRYING_LOOKS:
+            log.warning("serving process %d has said nothing for %.0f seconds", self.number, seconds)
+        elif self._silent_looks == LAST_LOOK:
+            log.error("serving process %d has said nothing for %.0f seconds; killing it", self.number, seconds)
+            self.kill()
+
+    async def end(self, patience_seconds: float, margin_seconds: float) -> None:
+        """Has it finish what is under way and end. If it has not then, it is to hang up, and is killed after that."""
         self.is_to_end = True
         self.say(Topic.STOP)
+        for seconds, press in ((patience_seconds + margin_seconds, self.hang_up), (margin_seconds, self.kill)):
+            with suppress(TimeoutError):
+                async with asyncio.timeout(seconds):
+                    await self.gone.wait()
+            if self.gone.is_set():
+                return
+            press()
+        await self.gone.wait()
 
     def hang_up(self) -> None:
         """Tells it to end at once."""

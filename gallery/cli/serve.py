@@ -16,7 +16,7 @@ from gallery.cli.http_server import HttpServer
 from gallery.cli.listening import address_of, announce, begin_to_listen, bound
 from gallery.cli.running import DataDir, ExitCode, end, run, settings_of
 from gallery.cli.supervisor import Supervisor
-from gallery.container import Container, open_container
+from gallery.container import open_container
 from gallery.embedding import running_services
 from gallery.logs import configure_logging
 from gallery.main import GalleryApp
@@ -57,7 +57,7 @@ async def _serve(settings: Settings) -> int:
             async with open_container(complete) as container:
                 await check_services(container)
                 await _offer_first_token(container)
-                shared = await _sharing_connections(complete, container) if several else complete
+                shared = share_connections(complete, await connection_limit(container.engine)) if several else complete
             serve_it = _serve_with_others if several else _serve_alone
             return await serve_it(shared, listeners, servers)
 
@@ -96,10 +96,10 @@ async def _serve_with_others(
     return code or failed
 
 
-async def _sharing_connections(settings: Settings, container: Container) -> Settings:
-    """The settings with pools that PostgreSQL has room for, together with that of a process that replaces another."""
+def share_connections(settings: Settings, limit: int) -> Settings:
+    """The settings with pools that fit into what PostgreSQL takes, with one for a process that replaces another."""
     processes = settings.server.workers + 1
-    room = (await connection_limit(container.engine) - _OTHER_CONNECTIONS) // processes
+    room = (limit - _OTHER_CONNECTIONS) // processes
     wanted = settings.database.pool_size
     if wanted <= room:
         return settings

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import pickle
 import signal
 import socket
@@ -15,7 +16,8 @@ import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import BinaryIO, Self
+from functools import partial
+from typing import BinaryIO, Final, Self
 
 from gallery.cli.channel import Channel, Topic
 from gallery.cli.http_server import HttpServer
@@ -30,6 +32,7 @@ COUNT_SECONDS = 1.0
 PATIENCE_SECONDS = 3.0
 """How long a page of metrics waits for what all have counted."""
 _SUPERVISOR = "process that supervises the others"
+_DESCRIPTORS: Final = "/dev/fd"
 
 log = logging.getLogger(__name__)
 
@@ -90,8 +93,12 @@ class Others:
             self._channel.say(Topic.COUNTED, number=number, told=self._counted())
 
     def tell_unasked(self) -> None:
-        """Tells it if that is likely to be heard."""
-        if not self._channel.is_stalled:
+        """Tells it if that is likely to be heard; if nothing is counted, that this process is there."""
+        if self._channel.is_stalled:
+            return
+        if self._count is None:
+            self._channel.say(Topic.ALIVE)
+        else:
             self.tell()
 
     def hear(self, told: Sequence[str]) -> None:
@@ -103,11 +110,27 @@ class Others:
         return () if self._count is None else (self._count().decode(),)
 
 
+def let_go(descriptor: int) -> None:
+    """Puts /dev/null in the place of a descriptor that is not needed any more, and closes its duplicates.
+
+    A process that uvloop starts has one of each of its standard streams.
+    """
+    is_same = partial(os.path.samestat, os.fstat(descriptor))
+    for other in map(int, os.listdir(_DESCRIPTORS)):  # noqa: PTH208  # names that are numbers, no paths
+        with suppress(OSError):  # the one that the folder was read by is closed already
+            if other != descriptor and is_same(os.fstat(other)):
+                os.close(other)
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, descriptor, inheritable=False)
+    os.close(nothing)
+
+
 def main() -> None:
     """Serves until told to end."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     orders = Orders.read(sys.stdin.buffer)
+    let_go(sys.stdin.fileno())
     configure_logging(orders.settings.log)
     with asyncio.Runner(loop_factory=loop_factory()) as runner:
         runner.run(_serve(orders))

@@ -8,14 +8,14 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from typing import Final
 
 import typer
 
 from gallery.cli.channel import Topic
-from gallery.cli.child import Child
+from gallery.cli.child import LOOK_SECONDS, Child
 from gallery.cli.running import ExitCode
 from gallery.platform.metrics import Ledger
 from gallery.settings import Settings
@@ -29,14 +29,31 @@ _READY_SECONDS: Final = 120.0
 _COUNT_SECONDS: Final = 1.0
 """How long a page of metrics waits for a process that is busy, before it takes what that one told last."""
 
+_MARGIN_SECONDS: Final = 30.0
+"""How much longer than its requests a process may take to end, before it is to hang up; and then, before it is killed:
+uploads are recorded and jobs worked on to their end."""
+
 log = logging.getLogger(__name__)
+
+Launch = Callable[[Settings, int, Sequence[socket.socket]], Awaitable[Child]]
+"""Starts a process of this number. The first of the sockets is its own."""
 
 
 class Supervisor:
     """Starts the processes, replaces those that end by themselves, and replaces all of them when asked to."""
 
-    def __init__(self, settings: Settings, listeners: Sequence[socket.socket]) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        listeners: Sequence[socket.socket],
+        *,
+        launch: Launch = Child.launch,
+        margin_seconds: float = _MARGIN_SECONDS,
+    ) -> None:
+        """A process may take the margin longer to end than the requests that it answers."""
         self._settings = settings
+        self._launch_process = launch
+        self._margin_seconds = margin_seconds
         self._listeners = list(listeners)
         self._numbers = range(1, settings.server.workers + 1)
         self._children: dict[int, Child] = {}
@@ -50,6 +67,10 @@ class Supervisor:
         self._stopping = asyncio.Event()
         self._to_replace = asyncio.Event()
         self._all_ready = asyncio.Event()
+        self._launching = 0
+        """How many processes are being started, and take sockets with them."""
+        self._is_cache_distrusted = False
+        """Whether the next process that is ready is to drop the cache, since none was when it should have."""
         self._hung_up = False
         self._failed = False
 
@@ -60,6 +81,7 @@ class Supervisor:
             for number in self._numbers:
                 self._begin(number)
             tasks.create_task(self._replace_when_asked(on_ready))
+            tasks.create_task(self._look_regularly())
             await self._stopping.wait()
         return ExitCode.FAILED if self._failed else 0
 
@@ -68,10 +90,9 @@ class Supervisor:
         if not self._stopping.is_set():
             for event in (self._stopping, self._all_ready, self._to_replace):
                 event.set()
-            for listener in self._listeners:
-                listener.close()
+            self._close_listeners()
             for child in self._alive:
-                child.stop()
+                self._tasks.create_task(self._end(child))
         else:
             for child in self._alive:
                 child.kill() if self._hung_up else child.hang_up()
@@ -86,10 +107,7 @@ class Supervisor:
 
     async def _keep(self, number: int, pause_seconds: float) -> None:
         """One process of this number, until it ends."""
-        with suppress(TimeoutError):
-            async with asyncio.timeout(pause_seconds):
-                await self._stopping.wait()
-        if self._stopping.is_set():
+        if await self._is_stopping_within(pause_seconds):
             return
         try:
             child = self._children[number] = await self._launch(number)
@@ -98,14 +116,36 @@ class Supervisor:
         else:
             await self._live(child)
 
+    async def _is_stopping_within(self, seconds: float) -> bool:
+        """Waits so long, unless told to stop; whether it was."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._stopping.wait()
+        return self._stopping.is_set()
+
     async def _launch(self, number: int) -> Child:
         own = (number - 1) % len(self._listeners)
         listeners = [self._listeners[own], *self._listeners[:own], *self._listeners[own + 1 :]]
-        child = await Child.launch(_share_of(self._settings, number), number, listeners)
+        self._launching += 1
+        try:
+            child = await self._launch_process(_share_of(self._settings, number), number, listeners)
+        finally:
+            self._launching -= 1
+            if self._stopping.is_set():
+                self._close_listeners()
         self._alive.add(child)
         if self._stopping.is_set():
-            child.stop()
+            self._tasks.create_task(self._end(child))
         return child
+
+    def _close_listeners(self) -> None:
+        """Unless a process is being started: what it takes with it must be open, and the same, until it has it."""
+        if not self._launching:
+            for listener in self._listeners:
+                listener.close()
+
+    async def _end(self, child: Child) -> None:
+        await child.end(self._settings.server.shutdown_timeout_seconds, self._margin_seconds)
 
     async def _live(self, child: Child) -> None:
         def counted(told: str) -> None:
@@ -114,19 +154,29 @@ class Supervisor:
         def count_all() -> None:
             self._tasks.create_task(self._tell_all(child))
 
-        code = await child.live(on_ready=self._note_ready, counted=counted, count_all=count_all)
+        code = await child.live(on_ready=lambda: self._note_ready(child), counted=counted, count_all=count_all)
         self._alive.discard(child)
         self._ledger.end(child.pid)
+        if code or not child.is_to_end:
+            self._distrust_cache()
         if not child.is_to_end and not self._stopping.is_set():
             self._replace_dead(child, code)
 
-    def _note_ready(self) -> None:
+    def _note_ready(self, child: Child) -> None:
+        if self._is_cache_distrusted:
+            self._is_cache_distrusted = False
+            child.say(Topic.DISTRUST_CACHE)
         if len(self._children) == len(self._numbers) and all(child.ready.is_set() for child in self._children.values()):
             self._all_ready.set()
 
+    def _distrust_cache(self) -> None:
+        """Has everybody who can drop the cache: each of them may be about to end."""
+        ready = [child for child in self._alive if child.ready.is_set()]
+        for child in ready:
+            child.say(Topic.DISTRUST_CACHE)
+        self._is_cache_distrusted = all(child.is_to_end for child in ready)
+
     def _replace_dead(self, child: Child, code: int) -> None:
-        for other in list(self._alive)[:1]:
-            other.say(Topic.DISTRUST_CACHE)
         if child.age_seconds >= _YOUNG_SECONDS:
             self._failures[child.number] = 0
         self._begin_again(child.number, f"ended with exit code {code}")
@@ -159,11 +209,19 @@ class Supervisor:
             self._to_replace.clear()
             log.info("replacing all serving processes")
             for number in self._numbers:
-                if not await self._replace(number):
+                is_replaced = await self._replace(number)
+                if self._stopping.is_set():
+                    return
+                if not is_replaced:
                     log.error("serving process %d was not replaced; those that are left go on as they are", number)
                     break
             else:
                 log.info("all serving processes are replaced")
+
+    async def _look_regularly(self) -> None:
+        while not await self._is_stopping_within(LOOK_SECONDS):
+            for child in self._alive:
+                child.look()
 
     async def _replace(self, number: int) -> bool:
         """Puts a new process in the place of another, which ends once the new one answers; whether that went well."""
@@ -188,8 +246,7 @@ class Supervisor:
             return False
         new.is_to_end = False
         self._children[number] = new
-        old.stop()
-        await old.gone.wait()
+        await self._end(old)
         return True
 
     def _keep_old(self, old: Child) -> None:

@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import signal
+import sys
 from collections.abc import Mapping
 from contextlib import suppress
 from hashlib import sha256
@@ -13,9 +14,10 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import pytest
 
 from tests.e2e.api import Api
-from tests.e2e.gallery_server import GalleryServer, serving
+from tests.e2e.gallery_server import GalleryServer, run_gallery, serving
 from tests.e2e.places import Place
 from tests.e2e.processes import TWO, clients_of_each, serving_pids
 from tests.e2e.slow_uploads import LongFile, slow_upload
@@ -266,6 +268,22 @@ async def test_pools_are_made_to_fit_into_what_the_database_takes(place: Place, 
         "gallery: WARNING: PostgreSQL does not take 3 times GALLERY_DATABASE__POOL_SIZE=90 connections; "
         f"each process keeps {size / 2:.0f} at most."
     )
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere nobody tells what is open")
+async def test_nothing_is_left_open_of_what_a_process_was_told_at_its_start(place: Place, folder: Path) -> None:
+    async with serving(folder / "log", settings={**place.settings, **TWO}) as (server, _):
+        inputs = {(Path("/proc") / str(pid) / "fd" / "0").readlink() for pid in serving_pids(server)}
+
+    assert inputs == {Path(os.devnull)}
+
+
+async def test_several_processes_without_a_cache_are_refused(place: Place) -> None:
+    settings = {**place.settings, "GALLERY_CACHE__ENABLED": "false"}
+    ended = await run_gallery("serve", "--port", "0", "--workers", "2", settings=settings)
+
+    assert (ended.exit_code, ended.output) == (2, "")
+    assert "GALLERY_SERVER__WORKERS is more than 1 and GALLERY_CACHE__ENABLED is false" in ended.complaints
 
 
 async def _has(things: list[str], count: int) -> bool:

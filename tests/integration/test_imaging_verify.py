@@ -220,6 +220,38 @@ async def test_whoever_stops_waiting_leaves_room_for_the_next() -> None:
     await verifier.verify(described(file), chunks(file))
 
 
+async def test_only_an_outline_that_is_long_waits_for_its_turn() -> None:
+    verifier, file, other = VipsImageVerifier(parallel=1), photographs.jpeg(), photographs.png()
+    waits, may_go_on = asyncio.Event(), asyncio.Event()
+
+    async def slow() -> AsyncIterator[bytes]:
+        yield other[:1000]
+        waits.set()
+        await may_go_on.wait()
+        yield other[1000:]
+
+    verifying = asyncio.create_task(verifier.verify(described(other), slow()))
+    await waits.wait()
+    long = verifier.follow(described(file))
+    long.feed(file[:2] + b"\xff\xe0\xff\xff" + bytes(65_533) + file[2:])
+    settling = asyncio.create_task(long.settle())
+
+    assert await settled(verifier, file)
+    assert not settling.done()
+    may_go_on.set()
+    assert await settling
+    assert verifying.done()
+    await verifying
+
+
+async def test_a_jpeg_file_of_countless_segments_only_the_file_tells() -> None:
+    file = photographs.jpeg()
+    check = VipsImageVerifier().follow(described(file))
+    check.feed(file[:2] + b"\xff\xfe\x00\x02" * 200_000 + file[2:])
+
+    assert not await check.settle()
+
+
 async def test_no_more_is_read_than_the_picture_needs() -> None:
     file = photographs.jpeg() + bytes(2_000_000)
     read = 0

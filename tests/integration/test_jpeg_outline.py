@@ -15,6 +15,7 @@ from gallery.platform.imaging import vips
 from gallery.platform.imaging.errors import UndecodableError
 from gallery.platform.imaging.inspect import inspect_image
 from gallery.platform.imaging.jpeg_outline import MAX_OUTLINE_BYTES, JpegOutline
+from gallery.platform.imaging.layout import MAX_BLOCKS
 from tests import photographs
 from tests.damaged import DAMAGED, lengthened
 
@@ -112,6 +113,16 @@ def test_an_outline_that_is_too_long_does_not_tell() -> None:
 
     assert not outline.is_telling
     assert len(outline.file()) < MAX_OUTLINE_BYTES + 70_000
+
+
+def test_an_outline_of_which_the_rest_was_not_looked_at_does_not_tell() -> None:
+    file = DAMAGED["progressive jpeg"]()
+    comments = b"\xff\xfe\x00\x02" * (MAX_BLOCKS + 1000)
+    outline = outline_of(file[:2] + comments + file[2:])
+
+    assert outline.is_given_up
+    assert not outline.is_telling
+    assert len(outline.file()) < 2000
 
 
 @st.composite

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import pickle
 import socket
 from collections.abc import AsyncIterator
@@ -13,7 +14,7 @@ import pytest
 from pydantic import SecretStr
 
 from gallery.cli.channel import Channel, Message, Topic
-from gallery.cli.serving_process import Orders, Others
+from gallery.cli.serving_process import Orders, Others, let_go
 from gallery.domain.errors import UnavailableError
 from gallery.settings import DatabaseSettings, Settings
 
@@ -103,12 +104,34 @@ async def test_one_who_does_not_listen_is_told_nothing_unasked(ends: tuple[Chann
     assert 2 <= told < 20
 
 
+async def test_one_who_counts_nothing_says_that_it_is_there(ends: tuple[Channel, Channel]) -> None:
+    supervising, serving = ends
+    Others(1, serving).tell_unasked()
+
+    assert await anext(supervising.hear()) == Message(topic=Topic.ALIVE)
+
+
 async def test_a_supervisor_that_does_not_answer_is_not_waited_for(ends: tuple[Channel, Channel]) -> None:
     others = Others(1, ends[1], patience_seconds=0.01)
 
     with pytest.raises(UnavailableError, match="process that supervises the others does not answer"):
         await others.counted()
     others.hear(["[]"])  # an answer that comes too late
+
+
+def test_what_is_let_go_of_is_open_nowhere_any_more() -> None:
+    ours, theirs = socket.socketpair()
+    duplicate, another = os.dup(theirs.fileno()), os.dup(ours.fileno())
+    with ours, theirs:
+        let_go(theirs.fileno())
+
+        assert ours.recv(1) == b""
+        assert os.read(theirs.fileno(), 1) == b""
+        assert os.path.samestat(os.fstat(theirs.fileno()), Path(os.devnull).stat())
+        assert not os.get_inheritable(theirs.fileno())
+        with pytest.raises(OSError, match="Bad file descriptor"):
+            os.fstat(duplicate)
+        os.close(another)
 
 
 def test_orders_hold_all_settings_secrets_too(tmp_path: Path) -> None:

@@ -52,7 +52,7 @@ class JpegOutline(Walk):
     @property
     def is_telling(self) -> bool:
         """Whether the file may be judged by its outline."""
-        return self._size_bytes <= MAX_OUTLINE_BYTES and self._scans.are_regular
+        return self._size_bytes <= MAX_OUTLINE_BYTES and self._scans.are_regular and not self.is_given_up
 
     def file(self) -> bytes:
         """The outline, as a JPEG file."""

@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 
 _MEBIBYTE = 1024 * 1024
 
+_SHORT_OUTLINE_BYTES = 64 * 1024
+"""An outline of this size is decoded in a few milliseconds; real ones have less."""
+
 _READ_ON = {ContentType.JPEG, ContentType.PNG}
 """The formats whose decoders read on as they need it."""
 
@@ -60,9 +63,9 @@ class VipsImageVerifier:
         self._room = Room(limits.kept_bytes)
 
     def follow(self, info: ImageInfo) -> RemainderCheck:
-        """As the port says. An outline is decoded without waiting for others: that takes less than a millisecond."""
+        """As the port says. A short outline is decoded without waiting for others: real ones take a millisecond."""
         if info.content_type is ContentType.JPEG:
-            return RemainderCheck(Outline(), partial(self._decode_file, info.content_type))
+            return RemainderCheck(Outline(), self._decode_outline)
         whole = Whole(self._room, self._limits.kept_bytes_of_file)
         return RemainderCheck(whole, partial(self._decode_in_turn, info.content_type))
 
@@ -74,6 +77,12 @@ class VipsImageVerifier:
                 await pulled.used(partial(self._decode, info.content_type))
             elif (file := await _read(chunks, self._limits.max_read_bytes)) is not None:
                 await self._decode_file(info.content_type, file)
+
+    async def _decode_outline(self, outline: bytes) -> None:
+        if len(outline) > _SHORT_OUTLINE_BYTES:
+            await self._decode_in_turn(ContentType.JPEG, outline)
+        else:
+            await self._decode_file(ContentType.JPEG, outline)
 
     async def _decode_in_turn(self, content_type: ContentType, file: bytes) -> None:
         async with self._free:

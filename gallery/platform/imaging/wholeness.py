@@ -43,6 +43,11 @@ class Walk(ABC):
         """Whether the image would be whole if the file ended here. What stands behind its end does not matter."""
         return self._has_end and not self._to_skip
 
+    @property
+    def is_given_up(self) -> bool:
+        """Whether there were too many elements: what came behind them was not looked at."""
+        return self._is_over and not self._has_end
+
     @abstractmethod
     def _advance(self, data: bytes | memoryview, position: int) -> int:
         """Steps over elements from `position`, where one begins; answers with where the next begins.
