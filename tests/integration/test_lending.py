@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 
 import asyncpg
 import pytest
-from sqlalchemy import text
+from sqlalchemy import event, text
+from sqlalchemy.exc import TimeoutError as NoConnectionFreeError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from gallery.platform.database.engine import create_engine, pool_use
-from gallery.platform.database.lending import Lender, lending_pool
+from gallery.platform.database.engine import create_engine, driver_connection, ping, pool_use
+from gallery.platform.database.lending import Lender
+from gallery.platform.database.loans import lending_pool
 from gallery.settings import DatabaseSettings
 
 BACKEND = "SELECT pg_backend_pid() AS pid"
@@ -75,29 +77,97 @@ async def test_a_statement_waits_until_a_transaction_has_ended(engine: AsyncEngi
     async with engine.begin():
         waiting = [asyncio.create_task(backend(lender)) for _ in range(3)]
         await asyncio.sleep(0)
-        assert len(lending_pool(engine).borrowers) == 3
+        assert len(lending_pool(engine).line) == 3
 
     assert len(set(await asyncio.gather(*waiting))) == 1
 
 
-async def test_a_transaction_that_waits_comes_before_the_next_statement(engine: AsyncEngine, lender: Lender) -> None:
-    order: list[str] = []
+@pytest.mark.parametrize("order", [["read", "write"], ["write", "read"]], ids=["read_first", "write_first"])
+async def test_who_waits_is_served_in_the_order_of_coming(
+    engine: AsyncEngine, lender: Lender, order: list[str]
+) -> None:
+    served: list[str] = []
 
-    async def read(name: str) -> None:
-        await lender.fetch("SELECT pg_sleep(0.05)", [], asyncpg.Record)
-        order.append(name)
+    async def read() -> None:
+        await backend(lender)
+        served.append("read")
 
     async def write() -> None:
-        async with engine.begin():
-            order.append("transaction")
+        async with engine.begin() as connection:
+            served.append("write")
+            await connection.execute(text(BACKEND))
 
-    await backend(lender)
-    first = asyncio.create_task(read("first"))
-    await asyncio.sleep(0)
-    second, transaction = asyncio.create_task(read("second")), asyncio.create_task(write())
-    await asyncio.gather(first, second, transaction)
+    users = {"read": read, "write": write}
+    async with engine.begin():
+        waiting = [asyncio.create_task(users[name]()) for name in order * 3]
+        await asyncio.sleep(0)
+        assert len(lending_pool(engine).line) == 6
+    await asyncio.gather(*waiting)
 
-    assert order.index("transaction") < order.index("second")
+    assert served == order * 3
+
+
+async def test_neither_statements_nor_transactions_keep_the_others_out(database_url: str) -> None:
+    engine = create_engine(database_url, DatabaseSettings(pool_size=2))
+    lender = Lender(engine)
+    served: list[str] = []
+    enough = asyncio.Event()
+
+    @event.listens_for(engine.sync_engine, "checkout")
+    def served_next(*_: object) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        served.append(task.get_name())
+
+    async def write() -> None:
+        while not enough.is_set():
+            async with engine.begin() as connection:
+                await connection.execute(text(BACKEND))
+
+    async def waits_of(name: str, use: Callable[[], Awaitable[object]]) -> list[int]:
+        """How many others were served while this one waited, each time."""
+        waits = []
+        for _ in range(10):
+            came = len(served)
+            await use()
+            waits.append(served.index(name, came) - came)
+        return waits
+
+    await asyncio.gather(backend(lender), backend(lender))
+    writers = [asyncio.create_task(write(), name="writer") for _ in range(20)]
+    while "writer" not in served:
+        await asyncio.sleep(0)
+    waits = await asyncio.create_task(waits_of("reader", lambda: backend(lender)), name="reader")
+    enough.set()
+    await asyncio.gather(*writers)
+    await engine.dispose()
+
+    assert 0 < max(waits) <= len(writers)
+
+
+async def test_statements_without_end_do_not_keep_a_transaction_out(database_url: str) -> None:
+    engine = create_engine(database_url, DatabaseSettings(pool_size=2))
+    lender = Lender(engine)
+    reads = 0
+    enough = asyncio.Event()
+
+    async def read() -> None:
+        nonlocal reads
+        while not enough.is_set():
+            await backend(lender)
+            reads += 1
+
+    readers = [asyncio.create_task(read()) for _ in range(20)]
+    while not reads:
+        await asyncio.sleep(0)
+    came = reads
+    async with engine.begin():
+        waited = reads - came
+    enough.set()
+    await asyncio.gather(*readers)
+    await engine.dispose()
+
+    assert waited <= len(readers)
 
 
 async def test_no_loan_is_lost_with_a_borrower_who_is_cancelled(engine: AsyncEngine, lender: Lender) -> None:
@@ -107,7 +177,8 @@ async def test_no_loan_is_lost_with_a_borrower_who_is_cancelled(engine: AsyncEng
     borrower = asyncio.create_task(backend(lender))
     await asyncio.sleep(0)
 
-    assert pool.wake_borrower(loan)
+    assert pool.keep(loan)
+    assert pool.idle == []
     borrower.cancel()
     await asyncio.wait([borrower])
 
@@ -115,12 +186,29 @@ async def test_no_loan_is_lost_with_a_borrower_who_is_cancelled(engine: AsyncEng
     assert await backend(lender) == pid
 
 
+@pytest.mark.parametrize("first", ["read", "write"])
+async def test_no_room_is_lost_with_somebody_who_is_cancelled_as_it_becomes_free(
+    engine: AsyncEngine, lender: Lender, first: str
+) -> None:
+    async with engine.begin():
+        cancelled = asyncio.create_task(backend(lender) if first == "read" else ping(engine))
+        waiting = asyncio.create_task(backend(lender))
+        await asyncio.sleep(0)
+        assert len(lending_pool(engine).line) == 2
+    cancelled.cancel()
+
+    assert await waiting == await backend(lender)
+    assert cancelled.cancelled()
+
+
 async def test_who_waits_for_too_long_is_told_so(database_url: str) -> None:
     engine = create_engine(database_url, DatabaseSettings(pool_size=1, pool_timeout_seconds=0.05))
     async with engine.begin():
         with pytest.raises(TimeoutError):
             await backend(Lender(engine))
-    assert not any(lending_pool(engine).wake_borrower() for _ in range(2))
+        with pytest.raises(NoConnectionFreeError):
+            await engine.connect()
+        assert not lending_pool(engine).line
     await engine.dispose()
 
 
@@ -152,6 +240,32 @@ async def test_a_connection_that_broke_while_nobody_used_it_is_replaced(database
     assert await backend(lender) != pid
 
 
+async def test_a_connection_is_replaced_though_who_found_it_broken_is_cancelled(
+    database_url: str, engine: AsyncEngine, lender: Lender
+) -> None:
+    pid = await backend(lender)
+    await terminate(database_url, pid)
+    finder = asyncio.create_task(backend(lender))
+    await asyncio.sleep(0)
+
+    finder.cancel()
+    await asyncio.wait([finder])
+
+    assert finder.cancelled()
+    assert await backend(lender) != pid
+    assert (pool_use(engine).in_use, pool_use(engine).idle) == (0, 1)
+
+
+@pytest.mark.parametrize("code", ["57P01", "57P05", "08006"])
+async def test_a_connection_is_not_handed_on_once_the_database_says_that_it_ends(lender: Lender, code: str) -> None:
+    pid = await backend(lender)
+
+    with pytest.raises(asyncpg.PostgresError):
+        await lender.fetch(f"DO $$ BEGIN RAISE 'the end' USING ERRCODE = '{code}'; END $$", [], asyncpg.Record)
+
+    assert await backend(lender) != pid
+
+
 async def test_a_connection_that_breaks_under_a_statement_fails_that_alone(database_url: str, lender: Lender) -> None:
     pid = await backend(lender)
     sleeping = asyncio.create_task(lender.fetch("SELECT pg_sleep(60)", [], asyncpg.Record))
@@ -172,6 +286,66 @@ async def test_the_pool_looks_at_a_connection_again_when_its_loan_is_over(engine
     assert await backend(lender) == pid
 
     assert (pool.idle, pool.checkedin()) == ([], 1)
+
+
+async def test_a_loan_that_nobody_uses_goes_back_to_the_pool_in_time(engine: AsyncEngine, lender: Lender) -> None:
+    pid = await backend(lender)
+    pool = lending_pool(engine)
+    loan = pool.idle.pop()
+    loan.ends_at = asyncio.get_running_loop().time() + 0.2
+
+    assert pool.keep(loan)
+    async with asyncio.timeout(30):
+        while not pool.checkedin():
+            await asyncio.sleep(0.01)
+
+    assert pool.idle == []
+    assert await backend(lender) == pid
+
+
+async def test_a_loan_that_ends_takes_no_other_with_it(database_url: str) -> None:
+    engine = create_engine(database_url, DatabaseSettings(pool_size=2))
+    lender, pool = Lender(engine), lending_pool(engine)
+    await asyncio.gather(backend(lender), backend(lender))
+    ending, staying = pool.idle
+    pool.idle.clear()
+    ending.ends_at = asyncio.get_running_loop().time() + 0.2
+
+    assert pool.keep(staying)
+    assert pool.keep(ending)
+    async with asyncio.timeout(30):
+        while not pool.checkedin():
+            await asyncio.sleep(0.01)
+
+    assert pool.idle == [staying]
+    await engine.dispose()
+
+
+async def test_who_waits_for_a_pool_that_is_disposed_of_is_served_by_the_next(
+    engine: AsyncEngine, lender: Lender
+) -> None:
+    async with engine.begin() as connection:
+        pid = (await connection.execute(text(BACKEND))).scalar_one()
+        waiting = [asyncio.create_task(use) for use in (backend(lender), ping(engine), backend(lender))]
+        await asyncio.sleep(0)
+        disposed = lending_pool(engine)
+
+        await engine.dispose()
+
+        first, _, last = await asyncio.gather(*waiting)
+        assert first == last != pid
+    assert (disposed.checkedin(), len(disposed.line)) == (0, 0)
+    assert (pool_use(engine).in_use, pool_use(engine).idle) == (0, 1)
+
+
+async def test_a_transaction_that_outlives_its_pool_closes_its_connection(engine: AsyncEngine) -> None:
+    async with engine.begin() as connection:
+        pid = (await connection.execute(text(BACKEND))).scalar_one()
+        driver = await driver_connection(connection)
+        await engine.dispose()
+        assert (await connection.execute(text(BACKEND))).scalar_one() == pid
+
+    assert driver.is_closed()
 
 
 async def test_what_is_on_loan_is_closed_with_the_pool(engine: AsyncEngine, lender: Lender) -> None:
