@@ -80,6 +80,7 @@ async def test_a_connection_is_replaced_though_who_found_it_broken_is_cancelled(
     database_url: str, engine: AsyncEngine, lender: Lender
 ) -> None:
     pid = await backend(lender)
+    (loan,) = lending_pool(engine).idle  # held, so that nothing but the loan's end gives its place back
     await terminate(database_url, pid)
     finder = asyncio.create_task(backend(lender))
     await asyncio.sleep(0)
@@ -89,6 +90,7 @@ async def test_a_connection_is_replaced_though_who_found_it_broken_is_cancelled(
 
     assert finder.cancelled()
     assert await backend(lender) != pid
+    assert loan.driver.is_closed()
     assert (pool_use(engine).in_use, pool_use(engine).idle) == (0, 1)
 
 

@@ -143,11 +143,15 @@ async def test_no_loan_is_lost_with_a_borrower_who_is_cancelled(engine: AsyncEng
 async def test_no_room_is_lost_with_somebody_who_is_cancelled_as_it_becomes_free(
     engine: AsyncEngine, lender: Lender, first: str
 ) -> None:
-    async with engine.begin():
-        cancelled = asyncio.create_task(backend(lender) if first == "read" else ping(engine))
-        waiting = asyncio.create_task(backend(lender))
-        await asyncio.sleep(0)
-        assert len(lending_pool(engine).line) == 2
+    pool = lending_pool(engine)
+    connection = await engine.connect()
+    cancelled = asyncio.create_task(backend(lender) if first == "read" else ping(engine))
+    waiting = asyncio.create_task(backend(lender))
+    await asyncio.sleep(0)
+    assert len(pool.line) == 2
+
+    await connection.close()
+    assert (len(pool.line), pool.checkedin()) == (1, 1)
     cancelled.cancel()
 
     assert await waiting == await backend(lender)
