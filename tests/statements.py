@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import event
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from gallery.platform.database.lending import lending_pool
+from gallery.platform.database.loans import lending_pool
 
 Statement = tuple[str, Any]
 """SQL, and the values of its parameters."""

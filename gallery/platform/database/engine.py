@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from gallery.platform.database.errors import translated_errors
-from gallery.platform.database.lending import LendingPool, lending_pool
+from gallery.platform.database.loans import LendingPool, lending_pool
 from gallery.settings import DatabaseSettings
 
 _APPLICATION_NAME = "gallery"
