@@ -158,6 +158,19 @@ async def test_no_room_is_lost_with_somebody_who_is_cancelled_as_it_becomes_free
     assert cancelled.cancelled()
 
 
+async def test_who_was_cancelled_before_room_becomes_free_is_passed_over(engine: AsyncEngine, lender: Lender) -> None:
+    connection = await engine.connect()
+    cancelled, waiting = asyncio.create_task(backend(lender)), asyncio.create_task(backend(lender))
+    await asyncio.sleep(0)
+
+    cancelled.cancel()
+    await connection.close()
+
+    assert lending_pool(engine).line == {}
+    assert await waiting == await backend(lender)
+    assert cancelled.cancelled()
+
+
 async def test_who_waits_for_too_long_is_told_so(database_url: str) -> None:
     engine = create_engine(database_url, DatabaseSettings(pool_size=1, pool_timeout_seconds=0.05))
     async with engine.begin():
