@@ -16,7 +16,7 @@ from gallery.cli.http_server import HttpServer
 from gallery.cli.listening import address_of, announce, begin_to_listen, bound
 from gallery.cli.running import DataDir, ExitCode, end, run, settings_of
 from gallery.cli.supervisor import Supervisor
-from gallery.container import open_container
+from gallery.container import Container, open_container
 from gallery.embedding import running_services
 from gallery.logs import configure_logging
 from gallery.main import GalleryApp
