@@ -30,11 +30,13 @@ class RequestCode(StrEnum):
     NOT_ACCEPTABLE = "NOT_ACCEPTABLE"
     METHOD_NOT_ALLOWED = "METHOD_NOT_ALLOWED"
     REQUEST_TOO_LARGE = "REQUEST_TOO_LARGE"
+    HEADERS_TOO_LARGE = "HEADERS_TOO_LARGE"
     REQUEST_STALLED = "REQUEST_STALLED"
     CLIENT_DISCONNECTED = "CLIENT_DISCONNECTED"
     GRAPHQL_PARSE_FAILED = "GRAPHQL_PARSE_FAILED"
     GRAPHQL_VALIDATION_FAILED = "GRAPHQL_VALIDATION_FAILED"
     DOCUMENT_TOO_COMPLEX = "DOCUMENT_TOO_COMPLEX"
+    TOO_MANY_DOCUMENTS = "TOO_MANY_DOCUMENTS"
     BAD_USER_INPUT = "BAD_USER_INPUT"
     OPERATION_NAME_REQUIRED = "OPERATION_NAME_REQUIRED"
     OPERATION_NOT_FOUND = "OPERATION_NOT_FOUND"
@@ -54,6 +56,14 @@ class RequestError(Exception):
         self.code = code
         self.message = message
         self.status = status
+
+
+class BusyError(RequestError):
+    """Too many others wait for the same thing; `retry_after_seconds` is when it may be tried again."""
+
+    def __init__(self, code: RequestCode, message: str, retry_after_seconds: int) -> None:
+        super().__init__(code, message, HTTPStatus.SERVICE_UNAVAILABLE)
+        self.retry_after_seconds = retry_after_seconds
 
 
 class InternalError(RequestError):

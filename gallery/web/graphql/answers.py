@@ -9,7 +9,7 @@ from typing import Any, Final
 import orjson
 from starlette.responses import Response
 
-from gallery.web.errors import RequestCode, RequestError, error_body
+from gallery.web.errors import BusyError, RequestCode, RequestError, error_body
 from gallery.web.graphql.negotiation import MediaType
 
 
@@ -41,6 +41,8 @@ def refusal(error: RequestError, request_id: str, media_type: MediaType) -> Resp
     response = response_of(answer, MediaType.JSON if media_type is MediaType.EVENTS else media_type)
     if isinstance(error, MethodNotAllowedError):
         response.headers["Allow"] = error.allow
+    elif isinstance(error, BusyError):
+        response.headers["Retry-After"] = str(error.retry_after_seconds)
     return response
 
 
