@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from starlette.types import Receive, Scope, Send
 from uvicorn.config import Config
@@ -88,8 +88,10 @@ class Application:
 class Connection:
     """A connection to an application, by the gallery's protocol or by uvicorn's own."""
 
-    def __init__(self, app: Application, protocol: Callable[..., Any]) -> None:
-        config = Config(app, http="httptools", ws="none", lifespan="off", log_config=None, access_log=False)
+    def __init__(
+        self, app: Application, protocol: Callable[..., Any], sockets: type[asyncio.Protocol] | Literal["none"] = "none"
+    ) -> None:
+        config = Config(app, http="httptools", ws=sockets, lifespan="off", log_config=None, access_log=False)
         config.load()
         self.app = app
         self.wire = Wire()

@@ -136,13 +136,11 @@ class _Requests(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         """Starts the request."""
-        if self.parser.should_upgrade() and self._should_upgrade():
-            if _has_body(self.headers):
-                self._refuse(UpgradeWithBodyError())
-            self._missing_bytes = 0
-        else:
-            super().on_headers_complete()
-            self._missing_bytes = 0 if self.parser.should_upgrade() else _announced_bytes(self.headers)
+        super().on_headers_complete()
+        is_upgrade = self.parser.should_upgrade()
+        self._missing_bytes = 0 if is_upgrade else _announced_bytes(self.headers)
+        if is_upgrade and self._should_upgrade() and _has_body(self.headers):
+            self._refuse(UpgradeWithBodyError())
         self._fruitless_bytes = 0
         self._has_head = True
         self._piece_bytes = _CHUNKED_PIECE_BYTES
