@@ -6,25 +6,21 @@ What came before in the same bytes may be answered without the parser and the ap
 from __future__ import annotations
 
 import asyncio
-import re
 import threading
 from functools import partial
 from typing import Any, cast
 
-from httptools import HttpRequestParser
 from starlette.types import Scope
 from uvicorn.config import Config
 from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 from uvicorn.server import ServerState
 
-from gallery.cli.joined_writes import JoinedWrites
+from gallery.cli.http_requests import Requests
 from gallery.cli.repetitions import MAX_BYTES, Bytes, Repetitions
 from gallery.web.again import MISSED, OFFER, Sendable
 
 _READ_BYTES = 1024 * 1024
-_LAST_REQUEST = b"GET / HTTP/1.0\r\n\r\n"
-_LENGTH = re.compile(rb"[0-9]{1,18}")
 
 
 class Http(asyncio.BufferedProtocol):
@@ -83,12 +79,8 @@ class _Lent(threading.local):
 _lent = _Lent()
 
 
-class _Requests(HttpToolsProtocol):
-    """Uvicorn's, with bodies of a known length that pass by the parser: it would copy them, and find nothing in them.
-
-    The parser reads the headers, and of the body what came together with them. The rest is counted, and goes to the
-    application as it is, unless it comes in small pieces, which are gathered.
-    """
+class _Requests(Requests):
+    """Those of a connection; what came before in one piece, in the same bytes, is answered at once."""
 
     def __init__(
         self,
@@ -106,30 +98,17 @@ class _Requests(HttpToolsProtocol):
         self._asking: asyncio.Future[Sendable | None] | None = None  # for the answer to the request at hand
         self._held = b""  # what came meanwhile
         self._is_stopping = False
-        self._missing_bytes = 0  # of the body at hand; 0 if the parser alone can tell where it ends
-
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
-        """Begins; head and body of short answers go out together."""
-        super().connection_made(cast("asyncio.Transport", JoinedWrites(transport)))
 
     def data_received(self, data: bytes) -> None:
-        """Parses data, or takes it for the body that it belongs to."""
+        """Answers what has come before in one piece, or has it parsed."""
         if self._asking is not None:
             self._held += data
             if len(self._held) > HIGH_WATER_LIMIT:
                 self.flow.pause_reading()
-            return
-        if not self._missing_bytes:
+        elif 0 < len(data) <= MAX_BYTES and self._begun == self._ended and not self._unparsed:
             self._take_request(data)
-            return
-        self._unset_keepalive_if_required()
-        body, rest = data[: self._missing_bytes], data[self._missing_bytes :]
-        self._pass_on(body)
-        if not self._missing_bytes:
-            self._renew_parser()
-            self.on_message_complete()
-            if rest:
-                super().data_received(rest)
+        else:
+            super().data_received(data)
 
     def shutdown(self) -> None:
         """Closes the connection once the request at hand is answered."""
@@ -147,26 +126,11 @@ class _Requests(HttpToolsProtocol):
         super().on_message_complete()
         self._ended += not self.parser.should_upgrade()
 
-    def on_headers_complete(self) -> None:
-        """Starts the request."""
-        super().on_headers_complete()
-        self._missing_bytes = 0 if self.parser.should_upgrade() else _announced_bytes(self.headers)
-
-    def on_body(self, body: bytes) -> None:
-        """Adds bytes to those that the application has not asked for yet."""
-        if self._missing_bytes:
-            self._missing_bytes -= len(body)
-        super().on_body(body)
-
     def _take_request(self, data: bytes) -> None:
-        """Answers what has come before in one piece, or has it parsed."""
-        if len(data) > MAX_BYTES or self._begun != self._ended:
-            super().data_received(data)
-            return
         request = self.client and self.client[0], data
         again = self._repetitions.find(request)
         if again is None or not self._is_idle():
-            self._parse(request)
+            self._have_parsed(request)
         elif again.is_far:
             self._unset_keepalive_if_required()
             self._asking = asyncio.ensure_future(again.later())
@@ -193,11 +157,11 @@ class _Requests(HttpToolsProtocol):
     def _answer(self, request: Bytes, answer: Sendable | None) -> None:
         if answer is None:
             self._repetitions.forget(request)
-            self._parse(request, missed=True)
+            self._have_parsed(request, missed=True)
         else:
             self._send(answer)
 
-    def _parse(self, request: Bytes, *, missed: bool = False) -> None:
+    def _have_parsed(self, request: Bytes, *, missed: bool = False) -> None:
         """Has a request parsed; if nothing else came with it, the application may have it answered again."""
         begun = self._begun
         super().data_received(request[1])
@@ -218,28 +182,3 @@ class _Requests(HttpToolsProtocol):
         head += [answer.fields, b"\r\n"]
         self.transport.writelines([b"".join(head), answer.body])
         self.on_response_complete()
-
-    def _pass_on(self, body: bytes) -> None:
-        cycle = self.cycle
-        if len(body) <= HIGH_WATER_LIMIT or cycle.body or cycle.response_complete:
-            self.on_body(body)
-            return
-        self._missing_bytes -= len(body)
-        cycle.body = body  # type: ignore[assignment]  # `receive` makes bytes of it: these, without a copy
-        self.flow.pause_reading()
-        cycle.message_event.set()
-
-    def _renew_parser(self) -> None:
-        """Has the next request parsed: the parser at hand still waits for the body that passed it by."""
-        last = not self.parser.should_keep_alive()
-        self.parser = HttpRequestParser(None if last else self)
-        self.parser.set_dangerous_leniencies(lenient_data_after_close=True)  # as uvicorn does
-        if last:
-            self.parser.feed_data(_LAST_REQUEST)  # then it passes over what comes, as the other one would
-
-
-def _announced_bytes(headers: list[tuple[bytes, bytes]]) -> int:
-    """The length of a body that is not chunked; 0 if it has none. The parser has refused requests with two lengths."""
-    values = dict(headers)
-    length = b"" if b"transfer-encoding" in values else values.get(b"content-length", b"")
-    return int(length) if _LENGTH.fullmatch(length) else 0

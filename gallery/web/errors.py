@@ -31,11 +31,13 @@ class RequestCode(StrEnum):
     NOT_ACCEPTABLE = "NOT_ACCEPTABLE"
     METHOD_NOT_ALLOWED = "METHOD_NOT_ALLOWED"
     REQUEST_TOO_LARGE = "REQUEST_TOO_LARGE"
+    HEADERS_TOO_LARGE = "HEADERS_TOO_LARGE"
     REQUEST_STALLED = "REQUEST_STALLED"
     CLIENT_DISCONNECTED = "CLIENT_DISCONNECTED"
     GRAPHQL_PARSE_FAILED = "GRAPHQL_PARSE_FAILED"
     GRAPHQL_VALIDATION_FAILED = "GRAPHQL_VALIDATION_FAILED"
     DOCUMENT_TOO_COMPLEX = "DOCUMENT_TOO_COMPLEX"
+    TOO_MANY_DOCUMENTS = "TOO_MANY_DOCUMENTS"
     BAD_USER_INPUT = "BAD_USER_INPUT"
     OPERATION_NAME_REQUIRED = "OPERATION_NAME_REQUIRED"
     OPERATION_NOT_FOUND = "OPERATION_NOT_FOUND"
@@ -57,6 +59,14 @@ class RequestError(Exception):
         self.status = status
         self.headers: Mapping[str, str] = {}
         """What the answer has in its headers beyond those of every refusal."""
+
+
+class BusyError(RequestError):
+    """Too many others wait for the same thing; `retry_after_seconds` is when it may be tried again."""
+
+    def __init__(self, code: RequestCode, message: str, retry_after_seconds: int) -> None:
+        super().__init__(code, message, HTTPStatus.SERVICE_UNAVAILABLE)
+        self.headers = {"Retry-After": str(retry_after_seconds)}
 
 
 class InternalError(RequestError):

@@ -9,15 +9,24 @@ from typing import Any
 from urllib.parse import urlencode
 
 import pytest
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from gallery.web.authentication import OPEN
+from gallery.web.graphql.documents import WAITING_MAX
 from gallery.web.graphql.endpoint import GraphQLEndpoint
 from tests.graphql_server import LIMITS, SCHEMA, GraphQLServer, Listener, Reply
 
 JSON = "application/json"
 GRAPHQL = "application/graphql-response+json"
 BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
+LONG = "x" * 1000
+POST_SCOPE = {
+    "type": "http",
+    "method": "POST",
+    "path": "/graphql",
+    "query_string": b"",
+    "headers": [(b"content-type", b"application/json"), (b"host", b"gallery.example")],
+}
 
 
 async def post(server: GraphQLServer, content: Any, **headers: str) -> Reply:  # noqa: ANN401  # any JSON
@@ -338,14 +347,7 @@ async def test_mutation_whose_request_is_cancelled_is_finished(server: GraphQLSe
     async def send(_message: object) -> None:
         pytest.fail("nobody is left to be answered")
 
-    scope = {
-        "type": "http",
-        "method": "POST",
-        "path": "/graphql",
-        "query_string": b"",
-        "headers": [(b"content-type", b"application/json"), (b"host", b"gallery.example")],
-    }
-    request = asyncio.create_task(server.endpoint(scope, receive, send))
+    request = asyncio.create_task(server.endpoint(dict(POST_SCOPE), receive, send))
     await server.oddities.begun.wait()
     request.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -354,6 +356,48 @@ async def test_mutation_whose_request_is_cancelled_is_finished(server: GraphQLSe
     server.oddities.go_on.set()
     await server.endpoint.settle()
     assert server.oddities.ended == ["mutation was finished"]
+
+
+@pytest.mark.parametrize("kind", ["query", "mutation"])
+async def test_nothing_is_begun_for_a_client_that_left_before_its_long_document_had_its_turn(
+    server: GraphQLServer, kind: str
+) -> None:
+    body = json.dumps({"query": f"{kind} {{ patient }} # {LONG}"}).encode()
+    sent: list[Message] = [{"type": "http.request", "body": body}, {"type": "http.disconnect"}]
+    messages = iter(sent)
+
+    async def receive() -> Message:
+        return next(messages)
+
+    async def send(_message: object) -> None:
+        pytest.fail("nobody is left to be answered")
+
+    await server.endpoint(dict(POST_SCOPE), receive, send)
+    await server.endpoint.settle()
+    assert not server.oddities.begun.is_set()
+
+
+async def test_who_sends_one_more_new_document_than_may_wait_is_asked_to_come_again(server: GraphQLServer) -> None:
+    documents = [f"{{ greeting }} # {number} {LONG}" for number in range(WAITING_MAX + 1)]
+    statuses: list[int] = []
+    refused: list[tuple[bytes, bytes]] = []
+
+    async def ask(document: str) -> None:
+        sent: list[Message] = [{"type": "http.request", "body": json.dumps({"query": document}).encode()}]
+
+        async def receive() -> Message:
+            return sent.pop() if sent else await asyncio.Future()
+
+        async def send(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                statuses.append(message["status"])
+                refused.extend(message["headers"] if message["status"] == 503 else [])
+
+        await server.endpoint(dict(POST_SCOPE), receive, send)
+
+    await asyncio.gather(*map(ask, documents))
+    assert sorted(statuses) == [200] * WAITING_MAX + [503]
+    assert dict(refused)[b"retry-after"] == b"1"
 
 
 async def test_bug_of_the_endpoint_itself_is_masked(

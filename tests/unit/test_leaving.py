@@ -97,3 +97,29 @@ async def test_a_failure_of_the_query_is_told_as_it_is(client: Client) -> None:
 
     with pytest.raises(ValueError, match="as it is"):
         await ask()
+
+
+async def test_who_looks_finds_at_once_that_the_client_has_gone(client: Client) -> None:
+    client.left.set()
+    reached = []
+
+    async def look() -> None:
+        presence = WhileSomebodyWaits(await client.body(), moment_seconds=LONG_SECONDS)
+        async with presence:
+            reached.append("within")
+            await presence.look()
+            reached.append("behind")
+
+    with pytest.raises(ClientDisconnectedError):
+        await look()
+    assert reached == ["within"]
+
+
+async def test_who_looks_goes_on_while_the_client_is_there(client: Client) -> None:
+    before = asyncio.all_tasks()
+    presence = WhileSomebodyWaits(await client.body(), moment_seconds=LONG_SECONDS)
+    async with presence:
+        await presence.look()
+        await presence.look()
+    assert client.is_watched.is_set()
+    assert asyncio.all_tasks() == before

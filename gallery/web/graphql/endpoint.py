@@ -39,7 +39,7 @@ from gallery.web.graphql.execution import (
 )
 from gallery.web.graphql.idempotency import first_answer, key_in
 from gallery.web.graphql.kept import ResponseKeeper, asked_of
-from gallery.web.graphql.leaving import WhileSomebodyWaits
+from gallery.web.graphql.leaving import SOMEBODY, Presence, WhileSomebodyWaits
 from gallery.web.graphql.measuring import MeasuredOperation
 from gallery.web.graphql.negotiation import MediaType, Wish, wish
 from gallery.web.graphql.persisted import OperationSource
@@ -85,8 +85,8 @@ class GraphQLEndpoint:
     """The ASGI application behind `/graphql`.
 
     Every answer but the GraphiQL page is JSON in UTF-8, or events that hold such JSON, and every error in it has
-    `extensions.code` and `extensions.requestId`. Queries of clients that went away are cancelled; mutations are
-    finished. Setting `stopping` ends all subscriptions.
+    `extensions.code` and `extensions.requestId`. Queries of clients that went away are cancelled; mutations that
+    have begun are finished. Setting `stopping` ends all subscriptions.
     """
 
     def __init__(  # noqa: PLR0913 - all that answers are made of
@@ -205,7 +205,7 @@ class GraphQLEndpoint:
         self, exchange: _Exchange, parameters: Parameters, measured: MeasuredOperation
     ) -> Answer | _Subscription | Response:
         try:
-            parameters, operation = await self._operations.prepare(parameters)
+            parameters, operation = await self._operations.prepare(parameters, _presence(exchange))
             admit(exchange.viewer, operation)
         except RefusedDocumentError as refused:
             measured.refused()
@@ -246,11 +246,8 @@ class GraphQLEndpoint:
             self._mutations.add(mutation)
             mutation.add_done_callback(self._mutations.discard)
             return await asyncio.shield(mutation)
-        reading = self._read(exchange, operation, variables, context)
-        if not exchange.body.is_complete:  # the task that reads it will notice if the client goes away
-            return await reading
-        async with WhileSomebodyWaits(exchange.body):
-            return await reading
+        async with _presence(exchange):
+            return await self._read(exchange, operation, variables, context)
 
     async def _read(
         self, exchange: _Exchange, operation: PreparedOperation, variables: dict[str, Any], context: Context
@@ -270,6 +267,11 @@ class GraphQLEndpoint:
 def _answer(exchange: _Exchange, result: ExecutionResult, content: dict[str, Any]) -> Answer:
     is_bad = is_request_error(result) and exchange.media_type is MediaType.GRAPHQL
     return Answer(content=content, status=HTTPStatus.BAD_REQUEST if is_bad else HTTPStatus.OK)
+
+
+def _presence(exchange: _Exchange) -> Presence:
+    """Notices if the client goes away; the task that reads a body notices it by itself."""
+    return WhileSomebodyWaits(exchange.body) if exchange.body.is_complete else SOMEBODY
 
 
 async def _encoded(

@@ -4,12 +4,44 @@ from __future__ import annotations
 
 import asyncio
 from types import TracebackType
-from typing import Final
+from typing import Final, Protocol
 
 from gallery.web.body import ClientDisconnectedError, RequestBody
 
 MOMENT_SECONDS: Final = 0.05
 """How long a query may take before anybody looks whether its client is still there: most are over by then."""
+
+
+class Presence(Protocol):
+    """A context in which somebody waits for what is done."""
+
+    async def __aenter__(self) -> None: ...
+
+    async def __aexit__(
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
+    ) -> None: ...
+
+    async def look(self) -> None:
+        """Passes if somebody is there."""
+        ...
+
+
+class _SomebodyWaits:
+    """For work that is cancelled by others if nobody waits for it."""
+
+    async def __aenter__(self) -> None:
+        """Begins nothing."""
+
+    async def __aexit__(
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Ends nothing."""
+
+    async def look(self) -> None:
+        """Passes."""
+
+
+SOMEBODY: Final = _SomebodyWaits()
 
 
 class WhileSomebodyWaits:
@@ -42,6 +74,14 @@ class WhileSomebodyWaits:
             await asyncio.wait([self._watching])
         if self._has_left and self._task.uncancel() <= self._cancellations and exc_type is asyncio.CancelledError:
             raise ClientDisconnectedError from None
+
+    async def look(self) -> None:
+        """Looks at once. If the client has gone, this is where the task is cancelled."""
+        if self._watching is None:
+            self._timer.cancel()
+            self._watch()
+        await asyncio.sleep(0)  # the watching begins, and is over if there is nobody
+        await asyncio.sleep(0)  # then the task is cancelled
 
     def _watch(self) -> None:
         self._watching = asyncio.create_task(self._body.wait_for_disconnect())

@@ -20,6 +20,7 @@ from gallery.web.graphql.compiled import CompiledOperations
 from gallery.web.graphql.documents import Documents
 from gallery.web.graphql.errors import with_code
 from gallery.web.graphql.execution import PreparedOperation
+from gallery.web.graphql.leaving import SOMEBODY, Presence
 from gallery.web.graphql.request import PERSISTED_QUERY, Parameters
 from gallery.web.graphql.trusted import NO_TRUSTED_DOCUMENTS, TrustedDocuments, sha256_of
 from gallery.web.graphql.validation import RefusedDocumentError
@@ -52,15 +53,19 @@ class OperationSource:
         self._store = store
         self._trusted = trusted
 
-    async def prepare(self, parameters: Parameters) -> tuple[Parameters, PreparedOperation]:
+    async def prepare(
+        self, parameters: Parameters, presence: Presence = SOMEBODY
+    ) -> tuple[Parameters, PreparedOperation]:
         """The operation, and the parameters with the text of its document.
 
-        A document that a client tells is kept for later requests once it is known to be valid.
+        A document that a client tells is kept for later requests once it is known to be valid. What takes long is
+        done in the context of `presence`.
 
         Raises:
             RefusedDocumentError: as `Documents.prepare`; PERSISTED_DOCUMENT_NOT_FOUND, PERSISTED_QUERY_NOT_FOUND or
                 PERSISTED_QUERY_NOT_SUPPORTED; DOCUMENT_NOT_TRUSTED if only trusted documents are executed.
-            RequestError: BAD_REQUEST if the hash is malformed, PERSISTED_QUERY_MISMATCH if it is another document's.
+            RequestError: BAD_REQUEST if the hash is malformed, PERSISTED_QUERY_MISMATCH if it is another document's;
+                as `Documents.prepare_beside`.
         """
         sha256 = _hash_in(parameters)
         if parameters.document_id is not None:
@@ -74,26 +79,30 @@ class OperationSource:
         elif sha256 is None:
             found = parameters.query
         else:
-            return await self._prepare_persisted(parameters, sha256)
-        return await self._prepare(parameters, found)
+            return await self._prepare_persisted(parameters, sha256, presence)
+        return await self._prepare(parameters, found, presence)
 
-    async def _prepare_persisted(self, parameters: Parameters, sha256: str) -> tuple[Parameters, PreparedOperation]:
+    async def _prepare_persisted(
+        self, parameters: Parameters, sha256: str, presence: Presence
+    ) -> tuple[Parameters, PreparedOperation]:
         if (trusted := self._trusted.find_by_hash(sha256)) is not None:
-            return await self._prepare(parameters, trusted)
+            return await self._prepare(parameters, trusted, presence)
         if self._store is None:
             raise _refused(RequestCode.PERSISTED_QUERY_NOT_SUPPORTED, _NOT_SUPPORTED)
         if not parameters.query:
             found = await self._store.find(sha256)
             if found is None:
                 raise _refused(RequestCode.PERSISTED_QUERY_NOT_FOUND, _NOT_FOUND)
-            return await self._prepare(parameters, found)
-        prepared = await self._prepare(parameters, parameters.query)
+            return await self._prepare(parameters, found, presence)
+        prepared = await self._prepare(parameters, parameters.query, presence)
         if len(parameters.query) <= KEPT_MAX_CHARACTERS:
             await self._store.keep(sha256, parameters.query)
         return prepared
 
-    async def _prepare(self, parameters: Parameters, document: str) -> tuple[Parameters, PreparedOperation]:
-        operation = await self._documents.prepare_beside(document, parameters.operation_name)
+    async def _prepare(
+        self, parameters: Parameters, document: str, presence: Presence
+    ) -> tuple[Parameters, PreparedOperation]:
+        operation = await self._documents.prepare_beside(document, parameters.operation_name, presence)
         return (parameters if document is parameters.query else replace(parameters, query=document)), operation
 
 

@@ -1,0 +1,51 @@
+"""Answers to what never becomes a request: the application is not asked, yet the client is told in the usual shape."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from http import HTTPStatus
+from typing import Final
+
+import orjson
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE
+
+from gallery.web.errors import RequestCode, RequestError, error_body
+from gallery.web.middleware.request_ids import new_request_id, with_request_id
+from gallery.web.middleware.security_headers import with_security_headers
+
+HEAD_MAX_BYTES: Final = 64 * 1024
+"""Eight times what common servers take for one header. The parser joins the pieces of a header anew with each of them:
+what grows without bound costs the square of its length."""
+
+_FIELDS: Final = (
+    (b"content-type", b"application/json; charset=utf-8"),
+    (b"cache-control", b"no-store"),
+    (b"connection", b"close"),
+)
+
+
+class HeadersTooLargeError(RequestError):
+    """The head of a request does not end within the limit (RFC 6585, 5), or what frames a chunked body does not."""
+
+    def __init__(self) -> None:
+        message = f"The headers are larger than the limit of {HEAD_MAX_BYTES:,} bytes."
+        status = HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
+        super().__init__(RequestCode.HEADERS_TOO_LARGE, message, status)
+
+
+class UpgradeWithBodyError(RequestError):
+    """Where the body ends and the WebSocket begins could be read in two ways."""
+
+    def __init__(self) -> None:
+        super().__init__(RequestCode.BAD_REQUEST, "A request to open a WebSocket has no body.")
+
+
+def refusal(error: RequestError, default_headers: Iterable[tuple[bytes, bytes]]) -> bytes:
+    """The whole answer, after which the connection closes."""
+    request_id = new_request_id()
+    body = orjson.dumps(error_body(error, request_id))
+    fields = [*default_headers, *_FIELDS, (b"content-length", b"%d" % len(body))]
+    head = [STATUS_LINE[error.status]]
+    for name, value in with_request_id(with_security_headers(fields), request_id):
+        head += [name, b": ", value, b"\r\n"]
+    return b"".join([*head, b"\r\n", body])
