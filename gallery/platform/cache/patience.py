@@ -27,6 +27,11 @@ class Patience:
         self.was_late = False
         """Whether the loop was late meanwhile."""
 
+    @property
+    def is_over(self) -> bool:
+        """Whether the time is up: the client of Valkey may have swallowed the word that it is."""
+        return self._left <= 0
+
     async def __aenter__(self) -> Self:
         await self._limit.__aenter__()
         self._timer = self._loop.call_later(self._slice_seconds, self._spend)

@@ -108,8 +108,8 @@ class Valkey:
         If they cannot be removed, the cache is not used before they are; what was missed before is removed with them.
         """
         try:
-            async with Patience(_DROP_SECONDS):
-                drop = await self._insist(keys)
+            async with Patience(_DROP_SECONDS) as patience:
+                drop = await self._insist(keys, patience)
         except TimeoutError as error:
             self._metrics.errors += self.available
             self._miss(keys, error)
@@ -150,15 +150,20 @@ class Valkey:
         await self.listener.close()
         await self.client.aclose()
 
-    async def _insist(self, keys: Collection[str]) -> Drop:
-        """Tries to remove keys until it succeeds."""
-        while True:
+    async def _insist(self, keys: Collection[str], patience: Patience) -> Drop:
+        """Tries to remove keys until it succeeds.
+
+        Raises:
+            TimeoutError: if it does not in time.
+        """
+        while not patience.is_over:
             try:
                 async with Patience(_DROP_ATTEMPT_SECONDS):
                     return await self._drop(keys)
             except Exception as error:  # noqa: BLE001  # as in `call`
                 log.debug("Valkey does not drop: %r", error)
             await asyncio.sleep(_DROP_RETRY_SECONDS)
+        raise TimeoutError
 
     async def _drop(self, keys: Collection[str]) -> Drop:
         """Removes keys, and all that were missed."""
