@@ -42,6 +42,7 @@ _DROP_SECONDS: Final = 1.5 * HOLDER_SECONDS
 _DROP_ATTEMPT_SECONDS = 0.5
 """After how long another connection is tried: one that was cut silently says nothing."""
 _DROP_RETRY_SECONDS = 0.05
+_INSISTING_SECONDS = 0.1
 _SOCKET_SECONDS = 5.0
 """What ends a call that nothing else ends: this is counted by the clock, so that a late loop uses it up."""
 _MAX_CONNECTIONS = 32
@@ -140,10 +141,9 @@ class Valkey:
 
     async def stop(self) -> None:
         """Ends the attempts to come back, and the connections."""
-        if self._recovery is not None:
-            self._recovery.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._recovery
+        while self._recovery is not None and not self._recovery.done():
+            self._recovery.cancel()  # again: the client of Valkey may swallow one
+            await asyncio.wait([self._recovery], timeout=_INSISTING_SECONDS)
         if self._missed:
             await self._restore()
         self._suspended = True
