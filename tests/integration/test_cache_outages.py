@@ -267,3 +267,20 @@ async def test_an_address_must_be_set() -> None:
     with pytest.raises(ValueError, match="not set"):
         async with connect(cache_settings("redis://x").model_copy(update={"url": None})):
             pass
+
+
+async def test_after_a_restart_a_writer_drops_before_its_write_is_acknowledged(
+    valkey: ValkeyProcess, gallery: MemoryGallery, image: Image
+) -> None:
+    async with process(valkey.url, gallery) as writer, process(valkey.url, gallery) as reader:
+        await valkey.kill()
+        await writer.write(image, "Missed")
+        assert not writer.cache.available
+        writer.cache.valkey._recovery.cancel()  # type: ignore[union-attr]  # nobody but the writer makes it good
+        await valkey.start()
+        await eventually(lambda: reader.cache.available)
+        assert await reader.titles(image) == ["Missed", "Missed"]
+
+        await writer.write(image, "New")
+
+        assert await reader.titles(image) == ["New", "New"]

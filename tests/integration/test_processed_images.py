@@ -17,7 +17,7 @@ from gallery.settings import CacheSettings
 from tests.integration.cache_support import ValkeyProcess, cache_settings
 
 ONE, OTHER = new_image_id(), new_image_id()
-CHANNEL = "gallery:processed"
+CHANNEL = "gallery:processed@0"
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ from tests.integration.cache_support import ValkeyProcess, cache_settings, event
 
 OWNER = UserId(UUID(int=1))
 HOLIDAY = "upl_0190f3b2"
-KEY = f"gallery:progress:{OWNER.hex}:{HOLIDAY}"
+KEY = f"gallery:progress@0:{OWNER.hex}:{HOLIDAY}"
 DONE = UploadProgress(received_bytes=300, total_bytes=300, done=True)
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from random import Random
 
 import pytest
 
+from gallery.domain.access import LOCAL_ADMINISTRATOR as VIEWER
 from gallery.domain.events import EventKind
 from tests.fault_proxy import FaultProxy
 from tests.integration.cache_support import MemoryGallery, an_event, an_image, cache_settings, eventually
@@ -175,3 +177,61 @@ async def test_what_lies_in_valkey_is_not_believed_before_its_drops_were_heard_o
         title = await change(writer)
 
         assert await deaf.title(IMAGE.id) == [title]
+
+
+async def test_a_process_whose_loop_is_late_drops_before_a_write_is_acknowledged(processes: list[Process]) -> None:
+    late, other = processes
+    await other.title(IMAGE.id)
+    assert other.responses.find(KEY) is not None
+    asyncio.get_running_loop().call_soon(time.sleep, 3 * TIMEOUT_SECONDS)
+    title = await change(late)
+
+    assert other.responses.find(KEY) is None
+    assert await other.title(IMAGE.id) == [title]
+    assert late.cache.available
+
+
+async def test_a_loop_that_is_late_is_no_reason_to_suspend_the_cache(processes: list[Process]) -> None:
+    late, _ = processes
+    for _ in range(5):
+        asyncio.get_running_loop().call_soon(time.sleep, 2 * TIMEOUT_SECONDS)
+        await late.images.get_many(VIEWER, [IMAGE.id])
+
+    assert late.cache.available
+
+
+async def test_a_suspended_process_drops_before_a_write_is_acknowledged(
+    processes: list[Process], proxy: FaultProxy
+) -> None:
+    """What it missed meanwhile is dropped with it, and the others have heard of both."""
+    suspended, well = processes
+    proxy.black_hole = True
+    missed = an_image("0")
+    well.gallery.add(missed)
+    await well.title(missed.id)
+    well.gallery.retitle(missed.id, "1")
+    await suspended.cache.drop([an_event(EventKind.IMAGE_UPDATED, missed.id)])
+    assert not suspended.cache.available
+    await well.title(IMAGE.id)
+    suspended.cache.valkey._recovery.cancel()  # type: ignore[union-attr]  # nobody but the writer makes it good
+    await proxy.heal()
+    proxy.reset_all()
+    title = await change(suspended)
+
+    assert await well.title(IMAGE.id) == [title]
+    assert await well.title(missed.id) == ["1"]
+
+
+async def test_a_database_of_another_number_is_not_heard(cache_url: str, gallery: MemoryGallery) -> None:
+    async with AsyncExitStack() as stack:
+        mine, others = [
+            await stack.enter_async_context(process_on(cache_settings(f"{cache_url}?db={number}"), gallery))
+            for number in (5, 6)
+        ]
+        await mine.until_ready()
+        await others.until_ready()
+        await mine.title(IMAGE.id)
+        for _ in range(3):
+            await change(others)
+
+        assert mine.responses.find(KEY) is not None

@@ -16,6 +16,7 @@ from gallery.domain.response_ports import MadeResponse
 from gallery.platform.cache.drops import HOLDER_SECONDS, PREFIX, STATE
 from gallery.platform.cache.keys import EVERYTHING
 from gallery.platform.cache.metrics import Layer
+from gallery.platform.cache.responses_store import LARGEST_BYTES
 from tests.integration.cache_support import MemoryGallery, Pause, an_event, an_image, cache_settings, eventually
 from tests.integration.responses_support import Process, content_of, process_on
 
@@ -51,14 +52,76 @@ async def retitle(process: Process, title: str) -> None:
     await process.cache.drop([an_event(EventKind.IMAGE_UPDATED, IMAGE.id)])
 
 
-async def test_an_answer_is_made_once_for_all_processes(processes: list[Process]) -> None:
+async def test_an_answer_that_was_asked_for_twice_is_made_no_more_for_any_process(
+    cache_url: str, processes: list[Process], gallery: MemoryGallery
+) -> None:
     one, other = processes
-    for process in (one, one, other, other):
-        assert await process.title(IMAGE.id) == ["Old"]
+    async with process_on(cache_settings(cache_url), gallery) as third:
+        await third.until_ready()
+        for process in (one, one, other, other, third, third):
+            assert await process.title(IMAGE.id) == ["Old"]
 
-    assert (one.made, other.made) == (1, 0)
-    assert one.responses.metrics.hits == {Layer.MEMORY: 1}
-    assert other.responses.metrics.hits == {Layer.MEMORY: 1, Layer.VALKEY: 1}
+        assert (one.made, other.made, third.made) == (1, 1, 0)
+        assert one.responses.metrics.hits == {Layer.MEMORY: 1}
+        assert third.responses.metrics.hits == {Layer.MEMORY: 1, Layer.VALKEY: 1}
+
+
+async def test_answers_that_nobody_asks_for_again_take_no_room_in_valkey(
+    processes: list[Process], valkey: Redis
+) -> None:
+    async def make() -> MadeResponse | None:
+        return MadeResponse(body=bytes(100_000), tags=frozenset())
+
+    for number in range(20):
+        await processes[0].responses.get(b"key %d" % number, make)
+
+    names = [key async for key in valkey.scan_iter(f"{PREFIX}response:*")]
+    assert len(names) == 20
+    assert sum([await valkey.strlen(name) for name in names]) < 1000
+
+
+async def test_an_answer_that_others_waited_for_is_kept_in_valkey(processes: list[Process], valkey: Redis) -> None:
+    one, other = processes
+    begun, ended = asyncio.Event(), asyncio.Event()
+
+    async def make() -> MadeResponse | None:
+        begun.set()
+        await ended.wait()
+        return MadeResponse(body=b"1", tags=frozenset())
+
+    async def fail() -> MadeResponse | None:
+        raise AssertionError
+
+    first = asyncio.create_task(one.responses.get(KEY, make))
+    await begun.wait()
+    (name,) = [key async for key in valkey.scan_iter(f"{PREFIX}response:*")]
+    claimed = await valkey.get(name)
+    second = asyncio.create_task(other.responses.get(KEY, fail))
+    async with asyncio.timeout(20):
+        while await valkey.get(name) == claimed:  # noqa: ASYNC110  # Valkey has no event for it
+            await asyncio.sleep(0.005)
+    ended.set()
+
+    for kept in await asyncio.gather(first, second):
+        assert kept is not None
+        assert content_of(kept) == 1
+
+
+async def test_an_answer_that_is_too_large_is_given_and_not_kept(processes: list[Process]) -> None:
+    one, _ = processes
+    made = 0
+
+    async def make() -> MadeResponse | None:
+        nonlocal made
+        made += 1
+        return MadeResponse(body=bytes(LARGEST_BYTES + 1), tags=frozenset())
+
+    kept = await one.responses.get(KEY, make)
+    assert kept is not None
+    assert len(kept.body) == LARGEST_BYTES + 1
+    assert one.responses.find(KEY) is None
+    assert await one.responses.get(KEY, make) is None
+    assert made == 1
 
 
 async def test_an_answer_ends_in_every_process_with_what_it_was_read_from(processes: list[Process]) -> None:
@@ -157,7 +220,8 @@ async def test_whoever_goes_away_leaves_the_work_to_those_who_wait(
 
 async def test_two_viewers_never_get_each_others_answers(processes: list[Process], gallery: MemoryGallery) -> None:
     one, other = processes
-    assert await one.title(IMAGE.id, scope="ann") == ["Old"]
+    for process in processes:
+        assert await process.title(IMAGE.id, scope="ann") == ["Old"]
     gallery.retitle(IMAGE.id, "For Bob alone")
     await one.cache.valkey.client.delete(f"{PREFIX}image:{IMAGE.id.hex}")
 
@@ -225,8 +289,12 @@ async def test_answers_come_with_the_codings_they_were_sent_in(processes: list[P
     async def make() -> MadeResponse | None:
         return MadeResponse(body=b"as it is", tags=frozenset(), encoded={"br": b"short"})
 
+    async def fail() -> MadeResponse | None:
+        raise AssertionError
+
     await one.responses.get(KEY, make)
-    kept = await other.responses.get(KEY, make)
+    await one.responses.get(KEY, make)
+    kept = await other.responses.get(KEY, fail)
     assert kept is not None
     assert kept.encoded == {"br": b"short"}
 

@@ -6,6 +6,7 @@ import pytest
 from pydantic import SecretStr
 from redis.asyncio import SSLConnection
 
+from gallery.platform.cache.channels import channel_of
 from gallery.platform.cache.valkey import create_client
 from gallery.settings import CacheSettings
 
@@ -41,3 +42,16 @@ def test_connections_are_bounded_and_calls_are_not_repeated() -> None:
 
     assert pool.max_connections == 32
     assert pool.connection_kwargs["retry"].get_retries() == 0
+
+
+@pytest.mark.parametrize(
+    ("url", "channel"),
+    [
+        ("redis://cache.example", "gallery:drops@0"),
+        ("redis://cache.example/3", "gallery:drops@3"),
+        ("unix:///run/valkey.sock?db=5", "gallery:drops@5"),
+    ],
+    ids=["none", "path", "query"],
+)
+def test_channels_hold_the_number_of_the_database(url: str, channel: str) -> None:
+    assert channel_of(create_client(CacheSettings(url=SecretStr(url))), "gallery:drops") == channel

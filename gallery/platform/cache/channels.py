@@ -18,6 +18,11 @@ _SILENCE_SECONDS = 15.0
 """After how long without a word Valkey is asked whether it is still there."""
 
 
+def channel_of(client: Redis, name: str) -> str:
+    """The name of a channel, with the number of the database: unlike keys, all databases of a Valkey share channels."""
+    return f"{name}@{client.connection_pool.connection_kwargs.get('db', 0)}"
+
+
 class ChannelListener:
     """Hears all channels of some patterns on one connection, and comes back if it is lost.
 

@@ -19,7 +19,8 @@ from redis.asyncio import Redis
 
 from gallery.platform.cache.channels import ChannelListener
 from gallery.platform.cache.drop_history import DropHistory
-from gallery.platform.cache.drops import CHANNEL, HOLDER_SECONDS, Drop, Drops, Position
+from gallery.platform.cache.drops import HOLDER_SECONDS, Drop, Drops, Position
+from gallery.platform.cache.patience import Patience
 
 log = logging.getLogger(__name__)
 
@@ -30,12 +31,18 @@ _CALL_SECONDS: Final = 0.25
 
 
 class DropListener:
-    """What one process knows of drops. `on_lost` is called when something may be missed, before anything else."""
+    """What one process knows of drops.
 
-    def __init__(self, client: Redis, drops: Drops, *, on_lost: Callable[[], None]) -> None:
+    `on_lost` is called when something may be missed, before anything else; `on_back` once drops are heard (again).
+    """
+
+    def __init__(
+        self, client: Redis, drops: Drops, *, on_lost: Callable[[], None], on_back: Callable[[], None]
+    ) -> None:
         self._client = client
         self._drops = drops
         self._on_lost = on_lost
+        self._on_back = on_back
         self.name = uuid4().hex
         self.history = DropHistory()
         self._moved = asyncio.Event()
@@ -49,8 +56,8 @@ class DropListener:
         self._lease_from: Position | None = None
         self._channel = ChannelListener(
             client,
-            CHANNEL,
-            f"{CHANNEL}:{self.name}",
+            drops.channel,
+            f"{drops.channel}:{self.name}",
             hear=self._hear,
             on_subscribed=self._catch_up,
             on_lost=self._lose,
@@ -80,7 +87,7 @@ class DropListener:
         await asyncio.gather(*tasks, return_exceptions=True)
         await self._channel.close()
         with suppress(Exception):  # as in `_tell`; then writers wait until it is over
-            async with asyncio.timeout(_CALL_SECONDS):
+            async with Patience(_CALL_SECONDS):
                 await self._drops.release(self.name)
 
     def dropped(self, drop: Drop) -> None:
@@ -139,7 +146,7 @@ class DropListener:
         except ValueError:
             log.warning("there is something in Valkey that is no drop: %r", message[:100])
             return
-        if channel != CHANNEL.encode():
+        if channel != self._drops.channel.encode():
             self._heard_by[who.decode("ascii", "replace")] = position
             self._moved.set()
             return
@@ -160,8 +167,8 @@ class DropListener:
             writer, position = self._untold.popitem()
             told = b"%b %d %b" % (position.epoch, position.number, self.name.encode())
             try:
-                async with asyncio.timeout(_CALL_SECONDS):
-                    await self._client.publish(f"{CHANNEL}:{writer.decode()}", told)
+                async with Patience(_CALL_SECONDS):
+                    await self._client.publish(f"{self._drops.channel}:{writer.decode()}", told)
             except Exception as error:  # noqa: BLE001  # a client parsing garbage raises anything; the writer waits
                 log.debug("a writer is not told that its drop was heard of: %r", error)
 
@@ -181,7 +188,7 @@ class DropListener:
     async def _renew(self) -> None:
         asked = time.monotonic()
         try:
-            async with asyncio.timeout(_CALL_SECONDS):
+            async with Patience(_CALL_SECONDS):
                 begun = await self._drops.renew(self.name)
         except Exception as error:  # noqa: BLE001  # as in `_tell`
             log.debug("nothing is answered from memory: %r", error)
@@ -198,12 +205,13 @@ class DropListener:
     async def _catch_up(self) -> None:
         """Begins to hear: what came before is not known, so that nothing from before may be right."""
         asked = time.monotonic()
-        async with asyncio.timeout(_CALL_SECONDS):
+        async with Patience(_CALL_SECONDS):
             begun = await self._drops.renew(self.name)
         if self.history.position is None or not self.history.position.reaches(begun):
             self.history.reset(begun)
         self._lease_from, self._lease_until = begun, asked + _HELD_SECONDS
         self._moved.set()
+        self._on_back()
 
     def _lose(self) -> None:
         self._lease_until, self._lease_from = 0.0, None

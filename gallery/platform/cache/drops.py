@@ -13,11 +13,10 @@ from typing import Final
 
 from redis.asyncio import Redis
 
+from gallery.platform.cache.channels import channel_of
+
 PREFIX: Final = "gallery:"
 STATE: Final = f"{PREFIX}drops"
-CHANNEL: Final = f"{PREFIX}drops"
-"""A message for every drop: its position and its writer, then a line for every key."""
-
 HOLDER_SECONDS: Final = 1.0
 """How long a process may answer from its memory without asking: how long a writer waits for one that is gone."""
 
@@ -105,15 +104,16 @@ class Drops:
 
     def __init__(self, client: Redis) -> None:
         self._client = client
+        self.channel = channel_of(client, f"{PREFIX}drops")
+        """A message for every drop: its position and its writer, then a line for every key."""
         self._drop = client.register_script(_DROP)
         self._renew = client.register_script(_RENEW)
 
     async def drop(self, keys: Collection[str], writer: str) -> Drop:
         """Removes keys, and tells every process that listens, at the same moment."""
         told = "".join(f"\n{key}" for key in keys)
-        answer = await self._drop(
-            [STATE, *(PREFIX + key for key in keys)], [fresh_epoch(), writer, CHANNEL, told, int(HOLDER_SECONDS * 1000)]
-        )
+        arguments: list[str | int] = [fresh_epoch(), writer, self.channel, told, int(HOLDER_SECONDS * 1000)]
+        answer = await self._drop([STATE, *(PREFIX + key for key in keys)], arguments)
         if not isinstance(answer, list) or len(answer) < 3:  # noqa: PLR2004  # without holders
             message = "Valkey does not say that keys were removed"
             raise TypeError(message)

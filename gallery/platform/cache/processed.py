@@ -9,21 +9,19 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager, suppress
-from typing import Final
 from uuid import UUID, uuid4
 
 import orjson
 from redis.asyncio import Redis
 
 from gallery.domain.ids import ImageId
-from gallery.platform.cache.channels import ChannelListener
+from gallery.platform.cache.channels import ChannelListener, channel_of
 from gallery.platform.cache.valkey import PREFIX, create_client
 from gallery.platform.processed import LocalProcessedImages, LocalWatch
 from gallery.settings import CacheSettings
 
 log = logging.getLogger(__name__)
 
-_CHANNEL: Final = f"{PREFIX}processed"
 _CALL_SECONDS = 1.0
 
 
@@ -34,7 +32,8 @@ class ValkeyProcessedImages:
         self._client = client
         self._local = LocalProcessedImages()
         self._own_name = uuid4().hex
-        self._listener = ChannelListener(client, _CHANNEL, hear=self._hear, on_subscribed=self._catch_up)
+        self._channel = channel_of(client, f"{PREFIX}processed")
+        self._listener = ChannelListener(client, self._channel, hear=self._hear, on_subscribed=self._catch_up)
 
     async def tell(self, image_ids: Collection[ImageId]) -> None:
         """As the port says."""
@@ -42,7 +41,7 @@ class ValkeyProcessedImages:
         message = orjson.dumps([self._own_name, [image_id.hex for image_id in image_ids]])
         try:
             async with asyncio.timeout(_CALL_SECONDS):
-                await self._client.publish(_CHANNEL, message)
+                await self._client.publish(self._channel, message)
         except Exception as error:  # noqa: BLE001  # a client parsing garbage raises anything; no job may fail of it
             log.debug("other processes do not hear of processed images: %r", error)
 

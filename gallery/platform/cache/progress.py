@@ -11,7 +11,6 @@ import logging
 from collections import Counter
 from collections.abc import AsyncGenerator, AsyncIterator, Collection, Iterator
 from contextlib import aclosing, asynccontextmanager, contextmanager
-from typing import Final
 from uuid import UUID
 
 import orjson
@@ -19,15 +18,13 @@ from redis.asyncio import Redis
 
 from gallery.domain.ids import UserId
 from gallery.domain.upload_ports import UploadProgress
-from gallery.platform.cache.channels import ChannelListener
+from gallery.platform.cache.channels import ChannelListener, channel_of
 from gallery.platform.cache.valkey import PREFIX, create_client
 from gallery.platform.progress import INTERVAL_SECONDS, LIFETIME_SECONDS, LocalProgressBoard, News, Story
 from gallery.settings import CacheSettings
 
 log = logging.getLogger(__name__)
 
-_STORIES: Final = f"{PREFIX}progress:"
-"""Of each upload there is a key and a channel of the same name."""
 _CALL_SECONDS = 1.0
 
 
@@ -41,8 +38,10 @@ class ValkeyProgressBoard:
         self._sending: asyncio.Task[None] | None = None
         self._is_stopped = False
         self._watched: Counter[Story] = Counter()
+        self._stories = channel_of(client, f"{PREFIX}progress") + ":"
+        """Of each upload there is a key and a channel of the same name, which begins so."""
         self._listener = ChannelListener(
-            client, f"{_STORIES}*", hear=self._hear, on_subscribed=lambda: self._catch_up(list(self._watched))
+            client, f"{self._stories}*", hear=self._hear, on_subscribed=lambda: self._catch_up(list(self._watched))
         )
 
     def report(self, owner: UserId, upload: str, progress: UploadProgress) -> None:
@@ -80,8 +79,8 @@ class ValkeyProgressBoard:
             pipeline = self._client.pipeline(transaction=False)
             for story, news in outbox.items():
                 encoded = _encode(news)
-                pipeline.set(_name(story), encoded, ex=LIFETIME_SECONDS)
-                pipeline.publish(_name(story), encoded)
+                pipeline.set(self._name(story), encoded, ex=LIFETIME_SECONDS)
+                pipeline.publish(self._name(story), encoded)
             try:
                 async with asyncio.timeout(_CALL_SECONDS):
                     await pipeline.execute()
@@ -106,7 +105,7 @@ class ValkeyProgressBoard:
     async def _catch_up(self, stories: Collection[Story]) -> None:
         """Hears the last word on uploads. Asked for after subscribing, so that nothing is said in between."""
         await self._listener.is_subscribed.wait()
-        names = [_name(story) for story in stories]
+        names = [self._name(story) for story in stories]
         try:
             async with asyncio.timeout(_CALL_SECONDS):
                 found = await self._client.mget(names)
@@ -119,12 +118,20 @@ class ValkeyProgressBoard:
 
     def _hear(self, name: bytes, encoded: bytes) -> None:
         try:
-            story, news = _story(name), _decode(encoded)
+            story, news = self._story(name), _decode(encoded)
         except (ValueError, TypeError, AttributeError):
             log.warning("there is something in Valkey that is no progress of an upload: %r", name)
             return
         if story in self._watched:
             self._local.hear(story, news)
+
+    def _name(self, story: Story) -> str:
+        owner, upload = story
+        return f"{self._stories}{owner.hex}:{upload}"
+
+    def _story(self, name: bytes) -> Story:
+        owner, _, upload = name.decode().removeprefix(self._stories).partition(":")
+        return UserId(UUID(owner)), upload
 
 
 @asynccontextmanager
@@ -140,16 +147,6 @@ async def connect_progress(settings: CacheSettings) -> AsyncIterator[LocalProgre
     finally:
         await board.stop()
         await client.aclose()
-
-
-def _name(story: Story) -> str:
-    owner, upload = story
-    return f"{_STORIES}{owner.hex}:{upload}"
-
-
-def _story(name: bytes) -> Story:
-    owner, _, upload = name.decode().removeprefix(_STORIES).partition(":")
-    return UserId(UUID(owner)), upload
 
 
 def _encode(news: News) -> bytes:

@@ -22,6 +22,7 @@ from gallery.platform.cache.joint_lookups import JointLookups
 from gallery.platform.cache.metrics import Layer, ResponseMetrics
 from gallery.platform.cache.responses_memory import Entry, ResponseMemory
 from gallery.platform.cache.responses_store import (
+    LARGEST_BYTES,
     LEASE_SECONDS,
     PASS_SECONDS,
     REFRESH_SECONDS,
@@ -183,7 +184,10 @@ class CachedResponses:
             self._later(lambda: self._store.pass_by(key, claim))
             return None
         entry = self._entry(made, since)
-        if entry.is_right(self._listener.history):
+        if len(made.body) > LARGEST_BYTES:
+            self._pass_by(key)
+            self._later(lambda: self._store.pass_by(key, claim))
+        elif entry.is_right(self._listener.history):
             self._remember(key, entry)
             with suppress(CacheUnavailableError):
                 is_kept = await self._valkey.call(lambda: self._store.fill(key, claim, entry))

@@ -27,8 +27,13 @@ LEASE_SECONDS: Final = 2.0
 PASS_SECONDS: Final = 2.0
 """For how long nobody waits for anybody, once an answer was found to be none that is kept."""
 REFRESH_SECONDS: Final = 5.0
+LARGEST_BYTES: Final = 1024 * 1024
+"""The largest answer that is kept. One that is larger takes the place of many."""
 
-_VALUE, _LEASE, _PASS = b"=", b"?", b"!"
+_VALUE, _LEASE, _PASS, _SIGHTED = b"=", b"?", b"!", b"."
+_WANTED: Final = b"+"
+"""What follows a claim once the answer was asked for before or meanwhile. Of others only the sighting is kept: else
+anybody could fill Valkey with answers that nobody asks for again."""
 _TOKEN_BYTES: Final = 12
 _HEAD: Final = struct.Struct(f"<c{_TOKEN_BYTES}sQdd32sHHII")
 """Mark, token, number, expiry and when to refresh (both in Unix time), digest; then how long the rest is: epoch, name
@@ -38,7 +43,11 @@ _READ = (
     STATE_SCRIPT
     + """
 local entry = redis.call('MGET', KEYS[2])[1]
-if not entry then redis.call('SET', KEYS[2], ARGV[2], 'PX', ARGV[3]) end
+if not entry then
+  redis.call('SET', KEYS[2], ARGV[2], 'PX', ARGV[3])
+elseif string.sub(entry, 1, 1) == '?' and #entry == #ARGV[2] then
+  redis.call('APPEND', KEYS[2], '+')
+end
 local head = redis.call('HMGET', KEYS[1], 'epoch', 'number')
 return {entry, head[1], head[2]}
 """
@@ -57,6 +66,13 @@ _REPLACE = """
 local entry = redis.call('MGET', KEYS[1])[1]
 if not entry or string.sub(entry, 1, #ARGV[1]) ~= ARGV[1] then return 0 end
 if ARGV[3] == '0' then redis.call('UNLINK', KEYS[1]) else redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3]) end
+return 1
+"""
+
+_FILL = """
+local entry = redis.call('MGET', KEYS[1])[1]
+if not entry or string.sub(entry, 1, #ARGV[1]) ~= ARGV[1] then return 0 end
+redis.call('SET', KEYS[1], #entry > #ARGV[1] and ARGV[2] or ARGV[4], 'PX', ARGV[3])
 return 1
 """
 
@@ -84,6 +100,7 @@ class ResponseStore:
         self._read = client.register_script(_READ)
         self._look = client.register_script(_LOOK)
         self._replace = client.register_script(_REPLACE)
+        self._fill = client.register_script(_FILL)
 
     async def look(self, keys: Collection[bytes]) -> tuple[Position, dict[bytes, Entry]]:
         """Which answers lie there, and how far the order of drops was then."""
@@ -109,7 +126,7 @@ class ResponseStore:
     async def claim(self, key: bytes, seen: Seen) -> bytes | None:
         """Claims the place of something that is wrong, unless somebody else did."""
         claim = _claim()
-        arguments: list[bytes | int] = [seen.claim or b"", claim, _milliseconds(LEASE_SECONDS)]
+        arguments: list[bytes | int] = [seen.claim or b"", claim + _WANTED, _milliseconds(LEASE_SECONDS)]
         return claim if await self._replace([_name(key)], arguments) else None
 
     async def may_refresh(self, key: bytes) -> bool:
@@ -117,10 +134,11 @@ class ResponseStore:
         return bool(await self._client.set(_name(key) + ":refresh", b"", nx=True, px=_milliseconds(REFRESH_SECONDS)))
 
     async def fill(self, key: bytes, claim: bytes, entry: Entry) -> bool:
-        """Puts an answer in its place, if that is still claimed."""
+        """Puts an answer in its place, or that it was asked for once; answers whether that was still claimed."""
         lifetime_seconds = entry.expires_at - time.monotonic()
-        arguments: list[bytes | int] = [claim, _encoded(entry), max(1, _milliseconds(lifetime_seconds))]
-        return bool(await self._replace([_name(key)], arguments))
+        sighting = _SIGHTED + secrets.token_bytes(_TOKEN_BYTES)
+        arguments: list[bytes | int] = [claim, _encoded(entry), max(1, _milliseconds(lifetime_seconds)), sighting]
+        return bool(await self._fill([_name(key)], arguments))
 
     async def give_back(self, key: bytes, claim: bytes) -> None:
         """Gives a claim back."""

@@ -1,8 +1,8 @@
 """The connection to Valkey, and what happens while there is none.
 
-Three calls in a row that fail, or one drop, suspend the cache: nothing asks Valkey until it answers in time again, and
-until every drop that failed has been made good. A process starts by dropping everything: one before it may have ended
-between a commit and its drop.
+Three calls in a row that fail, or a drop, suspend the cache: no read asks Valkey until it answers in time again, and
+until every drop that failed has been made good. Drops try it even then, until they succeed or nobody can answer from
+memory any more. A process starts by dropping everything: one before it may have ended between a commit and its drop.
 """
 
 from __future__ import annotations
@@ -19,9 +19,10 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
 from gallery.platform.cache.drop_listener import DropListener
-from gallery.platform.cache.drops import PREFIX, Drop, Drops
+from gallery.platform.cache.drops import HOLDER_SECONDS, PREFIX, Drop, Drops
 from gallery.platform.cache.keys import EVERYTHING
 from gallery.platform.cache.metrics import CacheMetrics
+from gallery.platform.cache.patience import Patience
 from gallery.settings import CacheSettings
 
 log = logging.getLogger(__name__)
@@ -32,8 +33,18 @@ T = TypeVar("T")
 
 _FAILURES_BEFORE_SUSPENSION = 3
 _RETRY_SECONDS = 1.0
+_MISSED_RETRY_SECONDS = 0.1
+"""As long as drops are missed, others may answer with what they would have removed: then there is no time."""
 _CONNECT_SECONDS = 1.0
 """How long an attempt to come back may take to connect and to drop; no request waits for it."""
+_DROP_SECONDS: Final = 1.5 * HOLDER_SECONDS
+"""How long a writer waits for Valkey. By then those who do not reach it either answer from memory no more."""
+_DROP_ATTEMPT_SECONDS = 0.5
+"""After how long another connection is tried: one that was cut silently says nothing."""
+_DROP_RETRY_SECONDS = 0.05
+_INSISTING_SECONDS = 0.1
+_SOCKET_SECONDS = 5.0
+"""What ends a call that nothing else ends: this is counted by the clock, so that a late loop uses it up."""
 _MAX_CONNECTIONS = 32
 _MAX_MISSED_KEYS = 10_000
 """How many drops are remembered one by one while Valkey is gone, before everything is dropped instead."""
@@ -52,15 +63,17 @@ class Valkey:
     def __init__(self, client: Redis, timeout_seconds: float, metrics: CacheMetrics) -> None:
         self.client = client
         self._drops = Drops(client)
-        self.listener = DropListener(client, self._drops, on_lost=self._forget)
+        self.listener = DropListener(client, self._drops, on_lost=self._forget, on_back=self._wake)
         self.on_lost: Callable[[], None] = _nothing
         """Called when drops of other processes may be missed."""
         self._metrics = metrics
         self._timeout_seconds = timeout_seconds
         self._suspended = True
         self._failures = 0
-        self._missed = {EVERYTHING}
+        self._missed: dict[str, object] = {EVERYTHING: object()}
+        """Keys that are still to be removed, each with what tells this miss from a later one."""
         self._recovery: asyncio.Task[None] | None = None
+        self._woken = asyncio.Event()
 
     @property
     def available(self) -> bool:
@@ -75,14 +88,15 @@ class Valkey:
         """
         if self._suspended:
             raise CacheUnavailableError
+        patience = Patience(self._timeout_seconds)
         try:
-            async with asyncio.timeout(self._timeout_seconds):
+            async with patience:
                 answer = await operation()
         except Exception as error:  # a client parsing garbage raises anything; no request may fail of it
             if not isinstance(error, RedisError | OSError):
                 log.exception("Valkey gave an answer that makes no sense, or the cache is wrong")
             self._metrics.errors += 1
-            self._failures += 1
+            self._failures += not patience.was_late
             if self._failures >= _FAILURES_BEFORE_SUSPENSION:
                 self._suspend(error)
             raise CacheUnavailableError from error
@@ -92,16 +106,19 @@ class Valkey:
     async def drop(self, keys: Collection[str]) -> None:
         """Removes keys, and waits until no process answers from its memory without having heard of it.
 
-        If they cannot be removed, the cache is not used before they are.
+        If they cannot be removed, the cache is not used before they are; what was missed before is removed with them.
         """
         try:
-            drop = await self.call(lambda: self._drop(keys))
-            await self.listener.told(drop)
-        except CacheUnavailableError as error:
-            self._miss(keys, error.__cause__)
+            async with Patience(_DROP_SECONDS) as patience:
+                drop = await self._insist(keys, patience)
+        except TimeoutError as error:
+            self._metrics.errors += self.available
+            self._miss(keys, error)
         except asyncio.CancelledError:
             self._miss(keys, None)
             raise
+        else:
+            await self.listener.told(drop)
 
     async def ping(self) -> None:
         """Passes if Valkey answers in time.
@@ -110,7 +127,7 @@ class Valkey:
             CacheUnavailableError: if not.
         """
         try:
-            async with asyncio.timeout(self._timeout_seconds):
+            async with Patience(self._timeout_seconds):
                 await self._ping()
         except Exception as error:
             raise CacheUnavailableError from error
@@ -124,19 +141,40 @@ class Valkey:
 
     async def stop(self) -> None:
         """Ends the attempts to come back, and the connections."""
-        if self._recovery is not None:
-            self._recovery.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._recovery
+        while self._recovery is not None and not self._recovery.done():
+            self._recovery.cancel()  # again: the client of Valkey may swallow one
+            await asyncio.wait([self._recovery], timeout=_INSISTING_SECONDS)
         if self._missed:
             await self._restore()
         self._suspended = True
         await self.listener.close()
         await self.client.aclose()
 
+    async def _insist(self, keys: Collection[str], patience: Patience) -> Drop:
+        """Tries to remove keys until it succeeds.
+
+        Raises:
+            TimeoutError: if it does not in time.
+        """
+        while not patience.is_over:
+            try:
+                async with Patience(_DROP_ATTEMPT_SECONDS):
+                    return await self._drop(keys)
+            except Exception as error:  # noqa: BLE001  # as in `call`
+                log.debug("Valkey does not drop: %r", error)
+            await asyncio.sleep(_DROP_RETRY_SECONDS)
+        raise TimeoutError
+
     async def _drop(self, keys: Collection[str]) -> Drop:
-        drop = await self._drops.drop(keys, self.listener.name)
+        """Removes keys, and all that were missed."""
+        missed = dict(self._missed)
+        drop = await self._drops.drop([*{*keys, *missed}], self.listener.name)
         self.listener.dropped(drop)
+        for key, miss in missed.items():
+            if self._missed.get(key) is miss:  # else it was missed again meanwhile
+                del self._missed[key]
+        if missed:
+            self._wake()
         return drop
 
     def _forget(self) -> None:
@@ -149,9 +187,9 @@ class Valkey:
 
     def _miss(self, keys: Collection[str], reason: BaseException | None) -> None:
         """Suspends the cache until these keys are removed."""
-        self._missed |= set(keys)
+        self._missed |= dict.fromkeys(keys, object())
         if len(self._missed) > _MAX_MISSED_KEYS:
-            self._missed = {EVERYTHING}
+            self._missed = {EVERYTHING: object()}
         self._suspend(reason)
 
     def _suspend(self, reason: BaseException | None) -> None:
@@ -159,34 +197,40 @@ class Valkey:
             log.warning("the cache is suspended, the gallery reads from the database: %r", reason)
         self._suspended = True
         self._recover()
+        if self._missed:
+            self._wake()
+
+    def _wake(self) -> None:
+        """Lets the recovery, if there is one, try at once."""
+        self._woken.set()
 
     def _recover(self) -> None:
         if self._recovery is None or self._recovery.done():
             self._recovery = asyncio.create_task(self._try_until_restored())
 
     async def _try_until_restored(self) -> None:
-        if not self._missed:
-            # Nothing in the cache is wrong, so there is time: a slow Valkey must not be tried again at once.
-            await asyncio.sleep(_RETRY_SECONDS)
-        while not await self._restore():  # noqa: ASYNC110  # only asking tells whether it is back
-            await asyncio.sleep(_RETRY_SECONDS)
+        self._woken.clear()
+        while True:
+            # A slow Valkey must not be tried again at once, unless something in it is wrong.
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_MISSED_RETRY_SECONDS if self._missed else _RETRY_SECONDS):
+                    await self._woken.wait()
+            self._woken.clear()
+            if await self._restore():
+                break
         log.info("the cache is used again")
 
     async def _restore(self) -> bool:
         """Makes missed drops good, makes sure that Valkey is fast enough, and ends the suspension."""
-        missed, self._missed = self._missed, set()
         try:
-            async with asyncio.timeout(_CONNECT_SECONDS):
-                await (self._drop(missed) if missed else self._ping())
-            missed = set()
+            async with Patience(_CONNECT_SECONDS):
+                await (self._drop([]) if self._missed else self._ping())
             await self.ping()
         except Exception as error:  # noqa: BLE001  # as in `call`
             log.debug("Valkey does not answer: %r", error)
         else:
             self._suspended = bool(self._missed)  # another drop may have been missed meanwhile
             self._failures = 0
-        finally:
-            self._missed |= missed
         return not self._suspended
 
 
@@ -207,8 +251,8 @@ def create_client(settings: CacheSettings) -> Redis:
     pool = BlockingConnectionPool.from_url(
         _SCHEMES.get(scheme, scheme) + separator + rest,
         max_connections=_MAX_CONNECTIONS,
-        timeout=settings.timeout_seconds,
-        socket_timeout=_CONNECT_SECONDS,
+        timeout=_SOCKET_SECONDS,
+        socket_timeout=_SOCKET_SECONDS,
         socket_connect_timeout=_CONNECT_SECONDS,
         retry=Retry(NoBackoff(), 0),
         protocol=2,  # needs no greeting when a connection opens
