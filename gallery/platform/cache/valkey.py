@@ -69,6 +69,8 @@ class Valkey:
         self._metrics = metrics
         self._timeout_seconds = timeout_seconds
         self._suspended = True
+        self._is_gone = False
+        """Whether a writer has waited in vain: those after it wait no longer than readers do."""
         self._failures = 0
         self._missed: dict[str, object] = {EVERYTHING: object()}
         """Keys that are still to be removed, each with what tells this miss from a later one."""
@@ -109,10 +111,11 @@ class Valkey:
         If they cannot be removed, the cache is not used before they are; what was missed before is removed with them.
         """
         try:
-            async with Patience(_DROP_SECONDS) as patience:
+            async with Patience(self._timeout_seconds if self._is_gone else _DROP_SECONDS) as patience:
                 drop = await self._insist(keys, patience)
         except TimeoutError as error:
             self._metrics.errors += self.available
+            self._is_gone = True
             self._miss(keys, error)
         except asyncio.CancelledError:
             self._miss(keys, None)
@@ -230,6 +233,7 @@ class Valkey:
             log.debug("Valkey does not answer: %r", error)
         else:
             self._suspended = bool(self._missed)  # another drop may have been missed meanwhile
+            self._is_gone = False
             self._failures = 0
         return not self._suspended
 
