@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import tracemalloc
 from collections.abc import Iterable
 
 import pytest
@@ -323,3 +324,23 @@ async def test_where_it_matters_who_asks_nothing_is_given_again() -> None:
 
 
 UNCHANGED = [(b"vary", b"Accept"), (b"cache-control", b"private, no-cache"), (b"etag", b'"0123"')]
+
+
+async def test_a_stream_of_requests_that_come_once_pushes_out_none_that_is_used(client: Client) -> None:
+    assert await bodies_of(client, [parts(BODY)] * 2) == [b"made", KEPT.body]
+
+    await bodies_of(client, (parts(BODY + b" " * number) for number in range(1, 5000)))
+
+    assert await bodies_of(client, [parts(BODY)]) == [KEPT.body]
+
+
+async def test_long_fields_are_not_remembered(client: Client) -> None:
+    tracemalloc.start()
+    try:
+        for number in range(20):
+            await client.ask(*parts(BODY), accept=f"application/json, text/{'x' * 1_000_000}{number}")
+        held_bytes, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    assert held_bytes < 10_000_000
