@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 
@@ -10,6 +11,7 @@ import psutil
 
 from tests.e2e.api import Api
 from tests.e2e.gallery_server import GalleryServer
+from tests.e2e.places import Place
 
 TWO = {"GALLERY_SERVER__WORKERS": "2"}
 _ONE_CONNECTION = httpx.Limits(max_connections=1, keepalive_expiry=None)
@@ -55,3 +57,19 @@ async def _answering(api: Api, pids: list[int]) -> int:
 
 def _leads_to(connection: psutil._common.pconn, port: int) -> bool:
     return bool(connection.raddr) and connection.raddr.port == port
+
+
+async def is_under_way(place: Place) -> bool:
+    """Whether the storage takes one upload in parts."""
+    return len(await place.objects.open_uploads()) == 1
+
+
+async def refuses_connections(server: GalleryServer) -> bool:
+    """Whether nobody listens any more."""
+    url = httpx.URL(server.url)
+    try:
+        _, writer = await asyncio.open_connection(url.host, url.port)
+    except ConnectionRefusedError:
+        return True
+    writer.close()
+    return False

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from pathlib import Path
 
@@ -12,6 +11,7 @@ import psutil
 from tests.e2e.api import Api
 from tests.e2e.gallery_server import GalleryServer, serving
 from tests.e2e.places import Place
+from tests.e2e.processes import is_under_way, refuses_connections
 from tests.e2e.slow_uploads import LongFile, slow_upload
 from tests.e2e.waiting import eventually
 from tests.integration.embedded_support import processes_in, recorded
@@ -73,11 +73,11 @@ async def test_told_to_stop_it_answers_the_upload_in_flight_and_takes_no_other(p
     async with serving(folder / "log", settings={**place.settings, **NO_WORKER}) as (server, _):
         async with slow_upload(server.url, file) as upload:
             await upload.send(10)
-            await eventually(lambda: _is_under_way(place))
+            await eventually(lambda: is_under_way(place))
 
             server.terminate()
 
-            await eventually(lambda: _refuses_connections(server))
+            await eventually(lambda: refuses_connections(server))
             assert server.running
             reply = await upload.send_rest()
         assert await server.ended() == 0
@@ -93,9 +93,9 @@ async def test_told_twice_it_does_not_wait_and_leaves_nothing_half_stored(place:
     async with serving(folder / "log", settings=settings) as (server, _):
         async with slow_upload(server.url, LongFile(jpeg(), 100 * MEBIBYTE)) as upload:
             await upload.send(20)
-            await eventually(lambda: _is_under_way(place))
+            await eventually(lambda: is_under_way(place))
             server.terminate()
-            await eventually(lambda: _refuses_connections(server))
+            await eventually(lambda: refuses_connections(server))
             assert server.running
 
             server.terminate()
@@ -116,24 +116,10 @@ async def test_told_to_stop_it_gives_up_an_upload_that_does_not_end_in_time(plac
         slow_upload(server.url, LongFile(jpeg(), 100 * MEBIBYTE)) as upload,
     ):
         await upload.send(20)
-        await eventually(lambda: _is_under_way(place))
+        await eventually(lambda: is_under_way(place))
 
         assert await server.stop() == 0
 
     assert await place.objects.open_uploads() == []
     assert await place.objects.keys() == []
     assert await place.count("images") == [0]
-
-
-async def _is_under_way(place: Place) -> bool:
-    return len(await place.objects.open_uploads()) == 1
-
-
-async def _refuses_connections(server: GalleryServer) -> bool:
-    url = httpx.URL(server.url)
-    try:
-        _, writer = await asyncio.open_connection(url.host, url.port)
-    except ConnectionRefusedError:
-        return True
-    writer.close()
-    return False

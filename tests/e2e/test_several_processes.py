@@ -19,7 +19,7 @@ import pytest
 from tests.e2e.api import Api
 from tests.e2e.gallery_server import GalleryServer, run_gallery, serving
 from tests.e2e.places import Place
-from tests.e2e.processes import TWO, clients_of_each, serving_pids
+from tests.e2e.processes import TWO, clients_of_each, is_under_way, refuses_connections, serving_pids
 from tests.e2e.slow_uploads import LongFile, slow_upload
 from tests.e2e.waiting import eventually
 from tests.photographs import jpeg
@@ -165,14 +165,14 @@ async def test_told_to_stop_they_finish_even_if_everybody_is_told(place: Place, 
     async with serving(folder / "log", settings={**place.settings, **TWO}) as (server, _):
         async with slow_upload(server.url, file) as upload:
             await upload.send(20)
-            await eventually(lambda: _is_under_way(place))
+            await eventually(lambda: is_under_way(place))
 
             for pid in serving_pids(server):  # as a terminal or a service manager may
                 os.kill(pid, signal.SIGTERM)
                 os.kill(pid, signal.SIGINT)
             server.terminate()
 
-            await eventually(lambda: _refuses_connections(server))
+            await eventually(lambda: refuses_connections(server))
             reply = await upload.send_rest()
         assert await server.ended() == 0
         assert errors_in(server) == []
@@ -189,9 +189,9 @@ async def test_told_twice_they_do_not_wait(place: Place, folder: Path) -> None:
         slow_upload(server.url, LongFile(jpeg(), 60 * MEBIBYTE)) as upload,
     ):
         await upload.send(20)
-        await eventually(lambda: _is_under_way(place))
+        await eventually(lambda: is_under_way(place))
         server.terminate()
-        await eventually(lambda: _refuses_connections(server))
+        await eventually(lambda: refuses_connections(server))
 
         assert await server.stop() == 0
 
@@ -206,7 +206,7 @@ async def test_when_the_first_process_is_killed_the_others_end_by_themselves(pla
         family = server.process.children(recursive=True)
         async with slow_upload(server.url, file) as upload:
             await upload.send(10)
-            await eventually(lambda: _is_under_way(place))
+            await eventually(lambda: is_under_way(place))
             await server.kill()
             reply = await upload.send_rest()
 
@@ -300,20 +300,6 @@ async def _is_replaced(server: GalleryServer, victim: int) -> bool:
 def _only_grows(series: Sample) -> bool:
     name, _ = series
     return name.startswith("gallery_") and name.endswith(("_total", "_count", "_sum", "_bucket"))
-
-
-async def _is_under_way(place: Place) -> bool:
-    return len(await place.objects.open_uploads()) == 1
-
-
-async def _refuses_connections(server: GalleryServer) -> bool:
-    url = httpx.URL(server.url)
-    try:
-        _, writer = await asyncio.open_connection(url.host, url.port)
-    except ConnectionRefusedError:
-        return True
-    writer.close()
-    return False
 
 
 async def _next_event(stream: httpx.Response) -> Any:  # noqa: ANN401  # any JSON
