@@ -9,6 +9,7 @@ from datetime import timedelta
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from gallery.domain.access import Visibility
 from gallery.domain.document_ports import DocumentStore
 from gallery.domain.events import Event
 from gallery.domain.images import RenditionSize
@@ -60,6 +61,7 @@ from gallery.services.intents import Intents
 from gallery.services.key_quota import KeyQuota
 from gallery.services.recording import Recorder
 from gallery.services.renditions import RenditionService
+from gallery.services.shares import ShareService
 from gallery.services.staged_checks import StagedFileCheck
 from gallery.services.staged_completion import StagedCompletion
 from gallery.services.staged_uploads import StagedUploadService
@@ -243,7 +245,8 @@ def _use_cases(
     storages = services.storages
     images, tags, albums = readers = _readers(services.engine, services.cache)
     heartbeat = Heartbeat(units_of_work, interval_seconds=HEARTBEAT_SECONDS)
-    recorder = Recorder(units_of_work)
+    default_visibility = Visibility[settings.access.default_visibility.name]
+    recorder = Recorder(units_of_work, default_visibility=default_visibility)
     inspector = VipsImageInspector(max_pixels=settings.uploads.max_pixels)
     verifier = _verifier(settings)
     return UseCases(
@@ -253,7 +256,8 @@ def _use_cases(
         album_reader=albums,
         images=ImageService(units_of_work),
         tags=TagService(units_of_work),
-        albums=AlbumService(units_of_work),
+        albums=AlbumService(units_of_work, default_visibility=default_visibility),
+        shares=ShareService(units_of_work),
         uploads=UploadService(
             unit_of_work=units_of_work,
             storage=storages.objects,

@@ -13,6 +13,7 @@ from platformdirs import user_data_path
 from pydantic import Field, HttpUrl, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from gallery.settings_access import AccessSettings
 from gallery.settings_auth import AuthSettings, ClientSettings
 from gallery.settings_graphql import GraphQLSettings
 from gallery.settings_types import MAX_PROCESSES, CommaSeparated, Folder, Processes, Section, check_scheme
@@ -301,6 +302,7 @@ class Settings(BaseSettings):
     thumbnails: ThumbnailSettings = ThumbnailSettings()
     worker: WorkerSettings = WorkerSettings()
     auth: AuthSettings = AuthSettings()
+    access: AccessSettings = AccessSettings()
     log: LogSettings = LogSettings()
     metrics: MetricsSettings = MetricsSettings()
     client: ClientSettings = ClientSettings()

@@ -248,6 +248,7 @@ class GraphQLServer:
             images=self.gallery.images,
             tags=self.gallery.tags,
             albums=self.gallery.albums,
+            shares=self.gallery.shares,
             uploads=uploads,
             staged_uploads=self.gallery.staged_uploads,
             idempotency=self.gallery.idempotency,

@@ -1,11 +1,15 @@
-"""Who asks, and what they may do. Every rule about rights lives here and is enforced in the services."""
+"""Who asks, what they may do, and what they are shown. Every rule about rights lives here.
+
+Services enforce them, and readers where they choose what to read: `platform/database/visible.py` says in SQL what
+`may_list` and `may_see` say here.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from enum import StrEnum, unique
-from typing import Final
+from typing import Final, Protocol
 from uuid import UUID
 
 from gallery.domain.errors import ForbiddenError
@@ -65,6 +69,42 @@ _OF_SCOPES: Final[Mapping[Scope, Right]] = {
 }
 
 
+@unique
+class Visibility(StrEnum):
+    """Who is shown an image or an album beside its owner, those with whom it is shared, and administrators."""
+
+    PRIVATE = "PRIVATE"
+    UNLISTED = "UNLISTED"
+    PUBLIC = "PUBLIC"
+
+
+@unique
+class Sight(StrEnum):
+    """Up to which visibility somebody is shown in lists what belongs to others. Each sees what those before see."""
+
+    PUBLIC = "public"
+    UNLISTED = "unlisted"
+    EVERYTHING = "everything"
+
+    @property
+    def visibilities(self) -> frozenset[Visibility]:
+        """Those of things that are shown in lists, whoever owns them."""
+        return frozenset(_VISIBILITIES[-1 - _SIGHTS.index(self) :])
+
+
+_VISIBILITIES: Final = tuple(Visibility)
+_SIGHTS: Final = tuple(Sight)
+
+
+class Owned(Protocol):
+    """An image or an album: something that somebody has added and shows to others, or does not."""
+
+    @property
+    def owner(self) -> UserId: ...  # noqa: D102  # as said above
+    @property
+    def visibility(self) -> Visibility: ...  # noqa: D102
+
+
 def rights_of(role: Role, scopes: Collection[Scope]) -> frozenset[Right]:
     """What somebody of a role may do with a token of these scopes; of none, whatever the role allows."""
     return role.rights & {_OF_SCOPES[scope] for scope in scopes} if scopes else role.rights
@@ -86,6 +126,13 @@ class Viewer:
         """What tells apart viewers who may be shown different things: what is kept for one is never for another."""
         return f"{self.id.hex}:{','.join(sorted(self.rights))}"
 
+    @property
+    def sight(self) -> Sight:
+        """What the viewer is shown of others."""
+        if Right.ADMINISTER in self.rights:
+            return Sight.EVERYTHING
+        return Sight.UNLISTED if Right.EDIT in self.rights else Sight.PUBLIC
+
 
 LOCAL_ADMINISTRATOR = Viewer(
     id=UserId(UUID("00000000-0000-7000-8000-000000000001")),
@@ -106,6 +153,9 @@ ANONYMOUS = Viewer(
 """Whoever does not say who they are, where that matters."""
 
 
+NOT_YOURS: Final = "You may not do this: it belongs to somebody else."
+
+
 def require(viewer: Viewer, right: Right) -> None:
     """Passes if the viewer has the right.
 
@@ -115,3 +165,64 @@ def require(viewer: Viewer, right: Right) -> None:
     if right not in viewer.rights:
         message = f"You may not do this: the right to {right.value} is missing."
         raise ForbiddenError(message)
+
+
+def require_any(viewer: Viewer, *rights: Right) -> None:
+    """Passes if the viewer has one of the rights.
+
+    Raises:
+        ForbiddenError: if not; it names the first.
+    """
+    if viewer.rights.isdisjoint(rights):
+        require(viewer, rights[0])
+
+
+def may_list(viewer: Viewer, thing: Owned, *, is_shared: bool = False) -> bool:
+    """Whether lists, counts and searches of the viewer have the thing.
+
+    `is_shared` says that an album shows it to the viewer, or that it is an album that is shared with the viewer.
+    """
+    return is_shared or thing.owner == viewer.id or thing.visibility in viewer.sight.visibilities
+
+
+def may_see(viewer: Viewer, thing: Owned, *, is_shared: bool = False) -> bool:
+    """Whether the viewer finds the thing by its id. To everybody else there is no such thing."""
+    return may_list(viewer, thing, is_shared=is_shared) or thing.visibility is Visibility.UNLISTED
+
+
+def may_change(viewer: Viewer, thing: Owned, *, is_shared: bool = False) -> bool:
+    """Whether the viewer may change and delete the thing: who owns it, and editors who see it."""
+    if thing.owner == viewer.id and Right.CONTRIBUTE in viewer.rights:
+        return True
+    return Right.EDIT in viewer.rights and may_see(viewer, thing, is_shared=is_shared)
+
+
+def has(viewer: Viewer, thing: Owned) -> bool:
+    """Whether the viewer has the thing, as administrators have everything, and is told to whom else it is shown."""
+    return thing.owner == viewer.id or Right.ADMINISTER in viewer.rights
+
+
+def may_show(viewer: Viewer, thing: Owned) -> bool:
+    """Whether the viewer says to whom the thing is shown: its visibility, and with whom it is shared."""
+    return has(viewer, thing) and Right.CONTRIBUTE in viewer.rights
+
+
+def require_show(viewer: Viewer, thing: Owned) -> None:
+    """Passes if the viewer may say to whom the thing is shown.
+
+    Raises:
+        ForbiddenError: if not.
+    """
+    if not may_show(viewer, thing):
+        message = "Who owns this says to whom it is shown, and administrators."
+        raise ForbiddenError(message)
+
+
+def require_change(viewer: Viewer, thing: Owned, *, is_shared: bool = False) -> None:
+    """Passes if the viewer, who sees the thing, may change it.
+
+    Raises:
+        ForbiddenError: if not.
+    """
+    if not may_change(viewer, thing, is_shared=is_shared):
+        raise ForbiddenError(NOT_YOURS)

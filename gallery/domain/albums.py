@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime  # dataclass fields are read at run time
 from typing import Self
 
+from gallery.domain.access import Visibility  # as above
 from gallery.domain.ids import AlbumId, ImageId, UserId  # as above
 from gallery.domain.names import clean_description, clean_name
 
@@ -26,9 +27,18 @@ class Album:
     created_at: datetime
     updated_at: datetime
     version: int = 1
+    visibility: Visibility = Visibility.PRIVATE
 
-    def with_details(self, *, title: str, description: str | None, cover_id: ImageId | None, now: datetime) -> Self:
-        """A copy with another title, description and cover.
+    def with_details(
+        self,
+        *,
+        title: str,
+        description: str | None,
+        cover_id: ImageId | None,
+        visibility: Visibility | None = None,
+        now: datetime,
+    ) -> Self:
+        """A copy with another title, description and cover, and another visibility if one is given.
 
         Raises:
             InvalidInputError: if the title or the description breaks its rule.
@@ -38,6 +48,7 @@ class Album:
             title=clean_album_title(title),
             description=clean_description(description),
             cover_id=cover_id,
+            visibility=visibility or self.visibility,
             updated_at=now,
             version=self.version + 1,
         )

@@ -31,6 +31,7 @@ class EventKind(StrEnum):
 
     IMAGE_UPLOADED = "image.uploaded"
     IMAGE_UPDATED = "image.updated"
+    IMAGE_VISIBILITY_CHANGED = "image.visibility_changed"
     IMAGE_DELETED = "image.deleted"
     IMAGE_RENDERED = "image.rendered"
     IMAGE_RENDERING_FAILED = "image.rendering_failed"
@@ -42,6 +43,9 @@ class EventKind(StrEnum):
     TAG_DELETED = "tag.deleted"
     ALBUM_CREATED = "album.created"
     ALBUM_UPDATED = "album.updated"
+    ALBUM_VISIBILITY_CHANGED = "album.visibility_changed"
+    ALBUM_SHARED = "album.shared"
+    ALBUM_UNSHARED = "album.unshared"
     ALBUM_DELETED = "album.deleted"
     ALBUM_IMAGES_ADDED = "album.images_added"
     ALBUM_IMAGES_REMOVED = "album.images_removed"

@@ -7,6 +7,7 @@ from datetime import datetime  # dataclass fields are read at run time
 from enum import StrEnum, unique
 from typing import Self
 
+from gallery.domain.access import Visibility  # as above
 from gallery.domain.ids import ImageId, UserId  # as above
 from gallery.domain.names import clean_description, clean_filename, clean_name
 
@@ -101,9 +102,12 @@ class Image:
     deleted_at: datetime | None = None
     version: int = 1
     is_copy: bool = False
+    visibility: Visibility = Visibility.PRIVATE
 
-    def with_details(self, *, title: str, description: str | None, now: datetime) -> Self:
-        """A copy with another title and description.
+    def with_details(
+        self, *, title: str, description: str | None, visibility: Visibility | None = None, now: datetime
+    ) -> Self:
+        """A copy with another title and description, and another visibility if one is given.
 
         Raises:
             InvalidInputError: if either breaks its rule.
@@ -112,9 +116,14 @@ class Image:
             self,
             title=clean_title(title),
             description=clean_description(description),
+            visibility=visibility or self.visibility,
             updated_at=now,
             version=self.version + 1,
         )
+
+    def shown_to(self, visibility: Visibility, now: datetime) -> Self:
+        """A copy with another visibility."""
+        return replace(self, visibility=visibility, updated_at=now, version=self.version + 1)
 
     def rendered(self, now: datetime) -> Self:
         """A copy whose renditions are all there."""

@@ -29,6 +29,8 @@ from gallery.domain.pages import (
     PageRequest,
     TagQuery,
 )
+from gallery.domain.share_ports import ShareRepository
+from gallery.domain.shares import AlbumShare
 from gallery.domain.tags import Tag
 from gallery.domain.upload_ports import ClaimRepository, UploadRepository
 
@@ -114,6 +116,10 @@ class TagRepository(Protocol):
         """
         ...
 
+    async def is_seen(self, viewer: Viewer, tag_id: TagId) -> bool:
+        """Whether readers of tags show the tag to the viewer."""
+        ...
+
     async def delete(self, tag_id: TagId) -> tuple[ImageId, ...]:
         """Removes the tag from all images and from the gallery; answers with the images that had it."""
         ...
@@ -158,8 +164,13 @@ class AlbumRepository(Protocol):
         """Removes the album, never its images; answers with the images that it held."""
         ...
 
-    async def append(self, album_id: AlbumId, image_ids: Sequence[ImageId]) -> tuple[ImageId, ...]:
+    async def append(
+        self, album_id: AlbumId, image_ids: Sequence[ImageId], *, actor: UserId | None = None
+    ) -> tuple[ImageId, ...]:
         """Adds images at the end, in this order; answers with those that were not in the album.
+
+        Those with whom the album is shared are shown an image, however private it is, if `actor` owns it, or whoever
+        owns the album does.
 
         Raises:
             NotFoundError: if the album or one of the images is not there.
@@ -224,6 +235,8 @@ class UnitOfWork(Protocol):
     def accounts(self) -> AccountRepository: ...  # noqa: D102
     @property
     def tokens(self) -> TokenRepository: ...  # noqa: D102
+    @property
+    def shares(self) -> ShareRepository: ...  # noqa: D102
 
     async def __aenter__(self) -> Self: ...
     async def __aexit__(
@@ -252,10 +265,17 @@ Also told of those of a commit whose answer was lost, which may have happened or
 
 
 class ImageReader(Protocol):
-    """Images as the viewer may see them."""
+    """Images as the viewer may see them: `may_see` is true of those found by id, `may_list` of all others.
+
+    A filter by an album that the viewer does not see leaves nothing.
+    """
 
     async def get_many(self, viewer: Viewer, image_ids: Collection[ImageId]) -> dict[ImageId, Image]:
         """Those of the images that exist."""
+        ...
+
+    async def offered(self, viewer: Viewer, image_ids: Collection[ImageId]) -> set[ImageId]:
+        """Those of the images that their owners show to the viewer in an album."""
         ...
 
     async def list_page(self, viewer: Viewer, query: ImageQuery) -> Page[Image]:
@@ -292,7 +312,7 @@ class ImageReader(Protocol):
 
 
 class TagReader(Protocol):
-    """Tags as the viewer may see them."""
+    """Tags as the viewer may see them: those that they made, and those of images that lists have for them."""
 
     async def get_many(self, viewer: Viewer, tag_ids: Collection[TagId]) -> dict[TagId, Tag]:
         """Those of the tags that exist."""
@@ -316,7 +336,7 @@ class TagReader(Protocol):
 
 
 class AlbumReader(Protocol):
-    """Albums as the viewer may see them."""
+    """Albums as the viewer may see them, by the same rules as images."""
 
     async def get_many(self, viewer: Viewer, album_ids: Collection[AlbumId]) -> dict[AlbumId, Album]:
         """Those of the albums that exist."""
@@ -336,6 +356,17 @@ class AlbumReader(Protocol):
 
     async def image_counts(self, viewer: Viewer, album_ids: Collection[AlbumId]) -> dict[AlbumId, int]:
         """How many images each album holds; empty albums are left out."""
+        ...
+
+    async def shared(self, viewer: Viewer, album_ids: Collection[AlbumId]) -> set[AlbumId]:
+        """Those of the albums that are shared with the viewer."""
+        ...
+
+    async def shares(self, viewer: Viewer, album_ids: Collection[AlbumId]) -> dict[AlbumId, tuple[AlbumShare, ...]]:
+        """With whom each album is shared, by the names of the accounts; albums that are not shared are left out.
+
+        Only of albums that the viewer has.
+        """
         ...
 
     async def cover_ids(self, viewer: Viewer, album_ids: Collection[AlbumId]) -> dict[AlbumId, ImageId]:

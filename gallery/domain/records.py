@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from gallery.domain.access import Viewer
+from gallery.domain.access import Viewer, Visibility
 from gallery.domain.ids import AlbumId, ImageId, TagId
 from gallery.domain.images import ContentType, ProcessingState, RenditionSize
 from gallery.domain.pages import AlbumQuery, ImageQuery, Page, PageRequest, TagQuery
@@ -54,6 +54,8 @@ class ImageRecord(Protocol):
     def updated_at(self) -> datetime: ...
     @property
     def version(self) -> int: ...
+    @property
+    def visibility(self) -> Visibility | str: ...
 
 
 class RenditionRecord(Protocol):
@@ -97,6 +99,8 @@ class AlbumRecord(Protocol):
     def created_at(self) -> datetime: ...
     @property
     def updated_at(self) -> datetime: ...
+    @property
+    def visibility(self) -> Visibility | str: ...
 
 
 class ImageRecords(Protocol):

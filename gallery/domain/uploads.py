@@ -7,6 +7,7 @@ from datetime import datetime  # dataclass fields are read at run time
 from enum import StrEnum, unique
 from typing import Self
 
+from gallery.domain.access import Visibility  # as above
 from gallery.domain.errors import ErrorCode, RefusedUploadError  # as above
 from gallery.domain.ids import AlbumId, ImageId, UploadId, UserId  # as above
 from gallery.domain.images import ContentType
@@ -40,13 +41,14 @@ class OnDuplicate(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Draft:
-    """What is to be said of an image once its bytes are there; cleaned."""
+    """What is to be said of an image once its bytes are there; cleaned. A visibility of None is the default."""
 
     title: str | None = None
     description: str | None = None
     tag_names: tuple[str, ...] = ()
     album_id: AlbumId | None = None
     on_duplicate: OnDuplicate = OnDuplicate.RETURN_EXISTING
+    visibility: Visibility | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Self, TypeVar
 
@@ -17,15 +17,18 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BulkResult:
-    """What became of each image: those that exist now have what was asked for, the others were not found."""
+    """What became of each image: it has what was asked for, or is missing, or the viewer may not change it."""
 
     images: dict[ImageId, Image]
     missing: tuple[ImageId, ...]
+    refused: frozenset[ImageId] = frozenset()
 
     @classmethod
-    def of(cls, wanted: Sequence[ImageId], found: dict[ImageId, Image]) -> Self:
+    def of(cls, wanted: Sequence[ImageId], found: dict[ImageId, Image], *, refused: Iterable[ImageId] = ()) -> Self:
         """The result of a change of those that were found."""
-        return cls(images=found, missing=tuple(id_ for id_ in wanted if id_ not in found))
+        told = frozenset(refused)
+        missing = tuple(id_ for id_ in wanted if id_ not in found and id_ not in told)
+        return cls(images=found, missing=missing, refused=told)
 
 
 def distinct(items: Sequence[T], *, field: tuple[str, ...]) -> list[T]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum, unique
 
-from gallery.domain.access import Viewer
+from gallery.domain.access import Viewer, Visibility
 from gallery.domain.errors import ConflictError, DuplicateImageError, ErrorCode, NotFoundError
 from gallery.domain.events import Event, EventKind
 from gallery.domain.idempotency import Claim
@@ -22,6 +22,7 @@ from gallery.domain.ports import Clock, StoredObject, UnitOfWork, UnitOfWorkFact
 from gallery.domain.uploads import Draft, OnDuplicate, Transport, Upload, UploadState
 from gallery.services.albums import append_images
 from gallery.services.clock import utc_now
+from gallery.services.sight import album_to_fill
 from gallery.services.tags import attach_tags
 
 
@@ -51,7 +52,7 @@ class ArrivedFile:
     filename: str | None
     claim: Claim | None = None
 
-    def image(self, now: datetime) -> Image:
+    def image(self, now: datetime, default_visibility: Visibility) -> Image:
         """The image that it is to become."""
         return Image(
             id=self.upload.image_id,
@@ -71,6 +72,7 @@ class ArrivedFile:
             uploaded_at=now,
             created_at=now,
             updated_at=now,
+            visibility=self.upload.draft.visibility or default_visibility,
         )
 
 
@@ -81,9 +83,16 @@ class UploadGoneError(NotFoundError):
 class Recorder:
     """Makes images of stored bytes."""
 
-    def __init__(self, unit_of_work: UnitOfWorkFactory, *, clock: Clock = utc_now) -> None:
+    def __init__(
+        self,
+        unit_of_work: UnitOfWorkFactory,
+        *,
+        clock: Clock = utc_now,
+        default_visibility: Visibility = Visibility.PRIVATE,
+    ) -> None:
         self._unit_of_work = unit_of_work
         self._clock = clock
+        self._default_visibility = default_visibility
 
     async def record(self, viewer: Viewer, file: ArrivedFile) -> UploadResult:
         """Stores the image, its tags, its place in an album, event and job, and ends the upload, all or nothing.
@@ -96,7 +105,8 @@ class Recorder:
             UploadGoneError: if the upload is not there any more.
             RefusedUploadError: if somebody else has refused its file.
             DuplicateImageError: if the owner has these bytes and wanted to be told.
-            NotFoundError: if the album is not there any more.
+            NotFoundError: if the album is not there any more, or the viewer does not see it.
+            ForbiddenError: if the viewer may not put images into it any more.
             ConflictError: VERSION_CONFLICT if somebody else was faster twice, or has taken over the claim.
             UnavailableError: if the database does not answer; the upload may have been recorded all the same.
         """
@@ -123,7 +133,8 @@ class Recorder:
             if upload.state is UploadState.COMPLETED:
                 return await result_within(work, upload)
             now = self._clock()
-            result = await _add_or_find(work, viewer, file.image(now), upload.draft.on_duplicate)
+            image = file.image(now, self._default_visibility)
+            result = await _add_or_find(work, viewer, image, upload.draft.on_duplicate)
             await _place(work, viewer, result.image.id, upload.draft, now)
             await _end(work, upload, result.image.id, now)
             if file.claim is not None:
@@ -174,7 +185,7 @@ async def _place(work: UnitOfWork, viewer: Viewer, image_id: ImageId, draft: Dra
     if draft.tag_names:
         await attach_tags(work, viewer, [image_id], draft.tag_names, now)
     if draft.album_id is not None:
-        album = await work.albums.get(draft.album_id)
+        album = await album_to_fill(work, viewer, draft.album_id)
         if await append_images(work, viewer, album.id, [image_id], now):
             await work.albums.save(album.touched(now))
 

@@ -71,7 +71,7 @@ class StagedUploadService:
         require(viewer, Right.CONTRIBUTE)
         announced = clean_announcement(announced, self._limits)
         draft = clean_draft(draft)
-        await check_album(self._unit_of_work, draft)
+        await check_album(self._unit_of_work, viewer, draft)
         now = self._clock()
         image_id = new_image_id()
         upload = Upload(

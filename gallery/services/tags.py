@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from gallery.domain.access import Right, Viewer, require
-from gallery.domain.errors import ConflictError, ErrorCode
-from gallery.domain.events import Event, EventKind
+from gallery.domain.errors import ConflictError, ErrorCode, NotFoundError
+from gallery.domain.events import EntityKind, Event, EventKind
 from gallery.domain.idempotency import Claim, Snapshot
 from gallery.domain.ids import ImageId, TagId, new_tag_id
 from gallery.domain.ports import Clock, UnitOfWork, UnitOfWorkFactory
@@ -15,6 +15,7 @@ from gallery.domain.tags import Tag, clean_tag_name, tag_key
 from gallery.services.bulk import BulkResult, check_count, distinct
 from gallery.services.clock import utc_now
 from gallery.services.idempotency import complete_change
+from gallery.services.sight import images_to_change
 
 
 class TagService:
@@ -50,7 +51,7 @@ class TagService:
     ) -> BulkResult:
         """Gives every image every tag, making tags that do not exist. Tags that an image has already stay.
 
-        A claim is completed with it.
+        Images that the viewer may not change are refused. A claim is completed with it.
 
         Raises:
             InvalidInputError: if a name breaks its rule, or more than 100 images or names are given.
@@ -60,19 +61,20 @@ class TagService:
         wanted = distinct(image_ids, field=("imageIds",))
         cleaned = clean_tag_names(names)
         async with self._unit_of_work() as work:
-            images = await work.images.get_many(wanted)
+            seen = await images_to_change(work, viewer, wanted)
+            images = seen.changed
             if images and cleaned:
                 await attach_tags(work, viewer, list(images), cleaned, self._clock())
             await complete_change(work, claim, Snapshot(image_ids=tuple(images)))
             await work.commit()
-        return BulkResult.of(wanted, images)
+        return BulkResult.of(wanted, images, refused=seen.refused)
 
     async def untag_images(
         self, viewer: Viewer, image_ids: Sequence[ImageId], names: Sequence[str], claim: Claim | None = None
     ) -> BulkResult:
         """Takes the tags from the images. Tags that do not exist, or that an image does not have, do not matter.
 
-        A claim is completed with it.
+        Images that the viewer may not change are refused. A claim is completed with it.
 
         Raises:
             InvalidInputError: if a name breaks its rule, or more than 100 images or names are given.
@@ -82,7 +84,8 @@ class TagService:
         wanted = distinct(image_ids, field=("imageIds",))
         cleaned = clean_tag_names(names)
         async with self._unit_of_work() as work:
-            images = await work.images.get_many(wanted)
+            seen = await images_to_change(work, viewer, wanted)
+            images = seen.changed
             tags = {tag.id: tag for tag in (await work.tags.find_by_names(cleaned)).values()}
             pairs = await work.tags.detach(images, tags)
             if pairs:
@@ -90,18 +93,20 @@ class TagService:
                 await work.events.append(*_tagging_events(EventKind.IMAGE_UNTAGGED, viewer, pairs, tags, now))
             await complete_change(work, claim, Snapshot(image_ids=tuple(images)))
             await work.commit()
-        return BulkResult.of(wanted, images)
+        return BulkResult.of(wanted, images, refused=seen.refused)
 
     async def delete(self, viewer: Viewer, tag_id: TagId, claim: Claim | None = None) -> Tag:
         """Takes a tag from all images and removes it. Answers with the tag as it was. A claim is completed with it.
 
         Raises:
-            NotFoundError: if there is no such tag.
+            NotFoundError: if the viewer sees no such tag.
             ConflictError: VERSION_CONFLICT if another request has taken over the claim.
         """
         require(viewer, Right.EDIT)
         async with self._unit_of_work() as work:
             tag = await work.tags.get(tag_id)
+            if not await work.tags.is_seen(viewer, tag_id):
+                raise NotFoundError.of(EntityKind.TAG)
             images = await work.tags.delete(tag_id)
             await work.events.append(
                 Event(

@@ -10,7 +10,7 @@ import logging
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 
-from gallery.domain.access import Right, Viewer, require
+from gallery.domain.access import Right, Viewer, Visibility, require
 from gallery.domain.errors import GalleryError, UnavailableError, UploadInterruptedError
 from gallery.domain.idempotency import Claim
 from gallery.domain.ids import AlbumId
@@ -31,7 +31,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewImage:
-    """A file that is to become an image, and what is to be said of it."""
+    """A file that is to become an image, and what is to be said of it. A visibility of None is the default."""
 
     file: IncomingFile
     title: str | None = None
@@ -39,6 +39,7 @@ class NewImage:
     tag_names: Sequence[str] = ()
     album_id: AlbumId | None = None
     on_duplicate: OnDuplicate = OnDuplicate.RETURN_EXISTING
+    visibility: Visibility | None = None
 
     def draft(self) -> Draft:
         """What is to be said of the image, as it came."""
@@ -48,6 +49,7 @@ class NewImage:
             tag_names=tuple(self.tag_names),
             album_id=self.album_id,
             on_duplicate=self.on_duplicate,
+            visibility=self.visibility,
         )
 
 
@@ -92,7 +94,8 @@ class UploadService:
 
         Raises:
             InvalidInputError: if a value breaks its rule; then the file is not read.
-            NotFoundError: if there is no such album.
+            NotFoundError: if the viewer sees no such album.
+            ForbiddenError: if they may not put images into it.
             RefusedFileError: if the file cannot become an image, or is too large.
             DuplicateImageError: if the viewer has these bytes and wanted to be told.
             ConflictError: VERSION_CONFLICT if another request has taken over the claim.
@@ -108,7 +111,7 @@ class UploadService:
 
     async def _upload(self, viewer: Viewer, new: NewImage, claim: Claim | None) -> UploadResult:
         draft = clean_draft(new.draft())
-        await check_album(self._unit_of_work, draft)
+        await check_album(self._unit_of_work, viewer, draft)
         chunks = limited(new.file.chunks(), self._limits.max_file_size_bytes)
         found = await identified(chunks, self._inspector, self._limits.head_bytes)
         info = found.info

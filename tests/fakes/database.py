@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Self
 
-from gallery.domain.access import LOCAL_ADMINISTRATOR, Role
+from gallery.domain.access import LOCAL_ADMINISTRATOR, Role, Sight, Viewer, may_list, may_see
 from gallery.domain.accounts import Account, AccountKind, ApiToken
 from gallery.domain.albums import Album
 from gallery.domain.events import Event
@@ -22,6 +22,7 @@ from gallery.domain.idempotency import Claim
 from gallery.domain.ids import AlbumId, ImageId, TagId, TokenId, UploadId, UserId
 from gallery.domain.images import Image, Rendition
 from gallery.domain.jobs import Job
+from gallery.domain.shares import AlbumShare
 from gallery.domain.tags import Tag
 from gallery.domain.uploads import Upload
 
@@ -54,6 +55,9 @@ class Tables:
     albums: dict[AlbumId, Album] = field(default_factory=dict)
     album_images: dict[tuple[AlbumId, ImageId], int] = field(default_factory=dict)
     """The place of each image in each album: grows by one, with gaps where images were taken out."""
+    offered: set[tuple[AlbumId, ImageId]] = field(default_factory=set)
+    """Places that show an image, however private, to those who are shown the album."""
+    shares: dict[tuple[AlbumId, UserId], AlbumShare] = field(default_factory=dict)
     events: list[Event] = field(default_factory=list)
     jobs: list[Job] = field(default_factory=list)
     uploads: dict[UploadId, Upload] = field(default_factory=dict)
@@ -71,6 +75,47 @@ class Tables:
         places = {image: place for (album, image), place in self.album_images.items() if album == album_id}
         return sorted(places, key=places.__getitem__)
 
+    def place(self, album_id: AlbumId, image_id: ImageId, place: int, actor: UserId | None = None) -> None:
+        """Puts an image into an album."""
+        self.album_images[album_id, image_id] = place
+        if self.images[image_id].owner in {actor, self.albums[album_id].owner}:
+            self.offered.add((album_id, image_id))
+
+    def offered_to(self, account_id: UserId) -> set[ImageId]:
+        """The images that albums of the account, or shared with it, show it."""
+        return {
+            image_id
+            for album_id, image_id in self.offered & self.album_images.keys()
+            if self.albums[album_id].owner == account_id or (album_id, account_id) in self.shares
+        }
+
+    def sees_image(self, viewer: Viewer, image: Image) -> bool:
+        return may_see(viewer, image, is_shared=image.id in self.offered_to(viewer.id))
+
+    def lists_image(self, viewer: Viewer, image: Image) -> bool:
+        return may_list(viewer, image, is_shared=image.id in self.offered_to(viewer.id))
+
+    def sees_album(self, viewer: Viewer, album: Album) -> bool:
+        return may_see(viewer, album, is_shared=(album.id, viewer.id) in self.shares)
+
+    def lists_album(self, viewer: Viewer, album: Album) -> bool:
+        return may_list(viewer, album, is_shared=(album.id, viewer.id) in self.shares)
+
+    def sees_tag(self, viewer: Viewer, tag: Tag) -> bool:
+        is_everything = viewer.sight is Sight.EVERYTHING
+        return (
+            is_everything
+            or tag.owner == viewer.id
+            or any(
+                tag_id == tag.id and self.lists_image(viewer, self.images[image_id])
+                for image_id, tag_id in self.image_tags
+            )
+        )
+
+    def listed_members(self, viewer: Viewer, album_id: AlbumId) -> list[ImageId]:
+        """The images of an album in their order, as far as lists have them."""
+        return [id_ for id_ in self.members(album_id) if self.lists_image(viewer, self.images[id_])]
+
     def copy(self) -> Self:
         return type(self)(
             images=dict(self.images),
@@ -79,6 +124,8 @@ class Tables:
             image_tags=set(self.image_tags),
             albums=dict(self.albums),
             album_images=dict(self.album_images),
+            offered=set(self.offered),
+            shares=dict(self.shares),
             events=list(self.events),
             jobs=list(self.jobs),
             uploads=dict(self.uploads),

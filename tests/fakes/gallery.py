@@ -29,6 +29,7 @@ from gallery.services.imports import ImportService
 from gallery.services.intents import Intents
 from gallery.services.recording import Recorder
 from gallery.services.renditions import RenditionService
+from gallery.services.shares import ShareService
 from gallery.services.staged_checks import StagedFileCheck
 from gallery.services.staged_completion import StagedCompletion
 from gallery.services.staged_uploads import StagedUploadService
@@ -90,6 +91,7 @@ class MemoryGallery:
         self.images = ImageService(self.unit_of_work, self.clock)
         self.tags = TagService(self.unit_of_work, self.clock)
         self.albums = AlbumService(self.unit_of_work, self.clock)
+        self.shares = ShareService(self.unit_of_work, self.clock)
         self.heartbeat = Heartbeat(self.unit_of_work, interval_seconds=3600, clock=self.clock)
         self.recorder = Recorder(self.unit_of_work, clock=self.clock)
         self.intents = Intents(
@@ -207,7 +209,7 @@ class MemoryGallery:
         """Puts images at the end of an album, without an event."""
         first = len(self.tables.members(album.id)) + 1
         for place, image in enumerate(images, start=first):
-            self.tables.album_images[album.id, image.id] = place
+            self.tables.place(album.id, image.id, place)
 
     def put_tags(self, image: Image, *tags: Tag) -> None:
         """Gives an image tags, without an event."""

@@ -101,16 +101,21 @@ class MemoryImageReader:
         self._database = database
 
     async def get_many(self, viewer: Viewer, image_ids: Collection[ImageId]) -> dict[ImageId, Image]:
-        living = self._database.committed.living
-        return {image_id: living[image_id] for image_id in image_ids if image_id in living}
+        tables = self._database.committed
+        living = tables.living
+        found = {image_id: living[image_id] for image_id in image_ids if image_id in living}
+        return {image_id: image for image_id, image in found.items() if tables.sees_image(viewer, image)}
+
+    async def offered(self, viewer: Viewer, image_ids: Collection[ImageId]) -> set[ImageId]:
+        return self._database.committed.offered_to(viewer.id) & set(image_ids)
 
     async def list_page(self, viewer: Viewer, query: ImageQuery) -> Page[Image]:
-        images = _filtered(self._database.committed, query.filter)
+        images = _filtered(self._database.committed, viewer, query.filter)
         edges = (Edge(image, Position(_sort_value(image, query.sort_field), image.id)) for image in images)
         return page_of(edges, query.page, descending=query.direction is Direction.DESC)
 
     async def count(self, viewer: Viewer, image_filter: ImageFilter) -> int:
-        return len(_filtered(self._database.committed, image_filter))
+        return len(_filtered(self._database.committed, viewer, image_filter))
 
     async def known_checksums(self, viewer: Viewer, checksums: Collection[str]) -> dict[str, ImageId]:
         images = [image for image in self._database.committed.living.values() if image.owner == viewer.id]
@@ -129,7 +134,7 @@ class MemoryImageReader:
             album_id: page_of(
                 (
                     Edge(tables.images[image_id], Position(tables.album_images[album_id, image_id], image_id))
-                    for image_id in tables.members(album_id)
+                    for image_id in tables.listed_members(viewer, album_id)
                 ),
                 page,
             )
@@ -145,7 +150,7 @@ class MemoryImageReader:
                 (
                     Edge(tables.images[image_id], Position(tables.images[image_id].uploaded_at, image_id))
                     for image_id, attached in tables.image_tags
-                    if attached == tag_id
+                    if attached == tag_id and tables.lists_image(viewer, tables.images[image_id])
                 ),
                 page,
                 descending=True,
@@ -155,12 +160,12 @@ class MemoryImageReader:
 
     async def stats(self, viewer: Viewer) -> GalleryStats:
         tables = self._database.committed
-        images = tables.living.values()
+        images = [image for image in tables.living.values() if tables.lists_image(viewer, image)]
         counts = Counter(image.content_type for image in images)
         return GalleryStats(
             image_count=len(images),
-            tag_count=len(tables.tags),
-            album_count=len(tables.albums),
+            tag_count=sum(tables.sees_tag(viewer, tag) for tag in tables.tags.values()),
+            album_count=sum(tables.lists_album(viewer, album) for album in tables.albums.values()),
             size_bytes=_total_bytes(images),
             content_types=tuple(
                 ContentTypeStats(
@@ -182,13 +187,18 @@ def _remove_from_everything(tables: Tables, image_id: ImageId) -> None:
     tables.renditions.pop(image_id, None)
     tables.image_tags = {pair for pair in tables.image_tags if pair[0] != image_id}
     tables.album_images = {pair: place for pair, place in tables.album_images.items() if pair[1] != image_id}
+    tables.offered = {pair for pair in tables.offered if pair[1] != image_id}
     for album in tables.albums.values():
         if album.cover_id == image_id:
             tables.albums[album.id] = replace(album, cover_id=None)
 
 
-def _filtered(tables: Tables, wanted: ImageFilter) -> list[Image]:
-    return [image for image in tables.living.values() if _matches(tables, image, wanted)]
+def _filtered(tables: Tables, viewer: Viewer, wanted: ImageFilter) -> list[Image]:
+    album = None if wanted.album_id is None else tables.albums.get(wanted.album_id)
+    if album is not None and not tables.sees_album(viewer, album):
+        return []
+    listed = [image for image in tables.living.values() if tables.lists_image(viewer, image)]
+    return [image for image in listed if _matches(tables, image, wanted)]
 
 
 def _matches(tables: Tables, image: Image, wanted: ImageFilter) -> bool:

@@ -39,6 +39,10 @@ class MemoryTagRepository:
                 self._add(tag)
         return await self.find_by_names([tag.name for tag in tags])
 
+    async def is_seen(self, viewer: Viewer, tag_id: TagId) -> bool:
+        tables = self._transaction.tables
+        return tag_id in tables.tags and tables.sees_tag(viewer, tables.tags[tag_id])
+
     async def delete(self, tag_id: TagId) -> tuple[ImageId, ...]:
         tagged = tuple(image for image, tag in sorted(self._transaction.tables.image_tags) if tag == tag_id)
 
@@ -73,15 +77,14 @@ class MemoryTagReader:
         self._database = database
 
     async def get_many(self, viewer: Viewer, tag_ids: Collection[TagId]) -> dict[TagId, Tag]:
-        tags = self._database.committed.tags
-        return {tag_id: tags[tag_id] for tag_id in tag_ids if tag_id in tags}
+        return {tag.id: tag for tag in self._seen(viewer) if tag.id in tag_ids}
 
     async def list_page(self, viewer: Viewer, query: TagQuery) -> Page[Tag]:
-        found = [tag for tag in self._database.committed.tags.values() if _is_like(tag, query.text)]
+        found = [tag for tag in self._seen(viewer) if _is_like(tag, query.text)]
         return page_of((Edge(tag, Position(tag_key(tag.name), tag.id)) for tag in found), query.page)
 
     async def count(self, viewer: Viewer, text: str | None) -> int:
-        return sum(_is_like(tag, text) for tag in self._database.committed.tags.values())
+        return sum(_is_like(tag, text) for tag in self._seen(viewer))
 
     async def by_image(self, viewer: Viewer, image_ids: Collection[ImageId]) -> dict[ImageId, tuple[Tag, ...]]:
         tables = self._database.committed
@@ -92,7 +95,18 @@ class MemoryTagReader:
         return {image_id: tuple(sorted(tags, key=lambda tag: tag_key(tag.name))) for image_id, tags in found.items()}
 
     async def image_counts(self, viewer: Viewer, tag_ids: Collection[TagId]) -> dict[TagId, int]:
-        return dict(Counter(tag for _, tag in self._database.committed.image_tags if tag in tag_ids))
+        tables = self._database.committed
+        return dict(
+            Counter(
+                tag
+                for image, tag in tables.image_tags
+                if tag in tag_ids and tables.lists_image(viewer, tables.images[image])
+            )
+        )
+
+    def _seen(self, viewer: Viewer) -> list[Tag]:
+        tables = self._database.committed
+        return [tag for tag in tables.tags.values() if tables.sees_tag(viewer, tag)]
 
 
 def _is_like(tag: Tag, text: str | None) -> bool:

@@ -36,6 +36,7 @@ from gallery.domain.pages import (
     SortValue,
     TagQuery,
 )
+from gallery.domain.shares import AlbumShare
 from gallery.domain.tags import Tag
 from gallery.platform.embedded.binaries import find_valkey
 from gallery.settings import CacheSettings
@@ -130,6 +131,8 @@ class MemoryGallery:
     image_tags: dict[ImageId, list[TagId]] = field(default_factory=dict)
     album_images: dict[AlbumId, list[ImageId]] = field(default_factory=dict)
     rendition_lists: dict[ImageId, tuple[Rendition, ...]] = field(default_factory=dict)
+    offered: set[ImageId] = field(default_factory=set)
+    shared: set[AlbumId] = field(default_factory=set)
     reads: list[tuple[str, object]] = field(default_factory=list)
     pause: Pause | None = None
     failure: Exception | None = None
@@ -177,6 +180,9 @@ class MemoryImageReader:
 
     async def count(self, viewer: Viewer, image_filter: ImageFilter) -> int:
         return await self._gallery.read("count of images", image_filter, len(self._gallery.images))
+
+    async def offered(self, viewer: Viewer, image_ids: Collection[ImageId]) -> set[ImageId]:
+        return await self._gallery.read("offered images", list(image_ids), self._gallery.offered & set(image_ids))
 
     async def known_checksums(self, viewer: Viewer, checksums: Collection[str]) -> dict[str, ImageId]:
         known = {image.checksum: image.id for image in self._gallery.images.values() if image.checksum in checksums}
@@ -270,6 +276,12 @@ class MemoryAlbumReader:
     async def image_counts(self, viewer: Viewer, album_ids: Collection[AlbumId]) -> dict[AlbumId, int]:
         counts = {id_: len(ids) for id_, ids in some(self._gallery.album_images, album_ids).items() if ids}
         return await self._gallery.read("image counts by album", list(album_ids), counts)
+
+    async def shared(self, viewer: Viewer, album_ids: Collection[AlbumId]) -> set[AlbumId]:
+        return await self._gallery.read("shared albums", list(album_ids), self._gallery.shared & set(album_ids))
+
+    async def shares(self, viewer: Viewer, album_ids: Collection[AlbumId]) -> dict[AlbumId, tuple[AlbumShare, ...]]:
+        return await self._gallery.read("shares", list(album_ids), {})
 
     async def cover_ids(self, viewer: Viewer, album_ids: Collection[AlbumId]) -> dict[AlbumId, ImageId]:
         covers = {id_: ids[0] for id_, ids in some(self._gallery.album_images, album_ids).items() if ids}

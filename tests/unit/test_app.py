@@ -42,6 +42,7 @@ def parts_of(gallery: MemoryGallery, **server: str) -> WebParts:
         images=gallery.images,
         tags=gallery.tags,
         albums=gallery.albums,
+        shares=gallery.shares,
         uploads=gallery.uploads,
         staged_uploads=gallery.staged_uploads,
         idempotency=gallery.idempotency,

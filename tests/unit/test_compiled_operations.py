@@ -96,6 +96,7 @@ def a_context(gallery: MemoryGallery, tag_reader: MemoryTagReader | None = None)
         images=gallery.images,
         tags=gallery.tags,
         albums=gallery.albums,
+        shares=gallery.shares,
         uploads=uploads,
         staged_uploads=gallery.staged_uploads,
         idempotency=gallery.idempotency,

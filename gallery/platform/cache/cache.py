@@ -40,7 +40,7 @@ class _Seen(Generic[K, V]):
 
 
 class Cache:
-    """Values of slots, shared by all viewers, who see all the same, and by all processes.
+    """Values of slots, shared by all processes; a slot of `keys.seen_by` is what one viewer is shown.
 
     `docs/adr/0004-cache-aside.md` says what is guaranteed.
     """

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from gallery.domain.access import Viewer
+from gallery.domain.access import GALLERY_ITSELF, Viewer, may_see
 from gallery.domain.ids import AlbumId, ImageId, TagId
 from gallery.domain.images import Image, Rendition
 from gallery.domain.pages import GalleryStats, ImageFilter, ImageQuery, Page, PageRequest
@@ -24,22 +24,34 @@ class CachedImageReader:
 
     async def get_many(self, viewer: Viewer, image_ids: Collection[ImageId]) -> dict[ImageId, Image]:
         """Those of the images that exist."""
-        slots = {id_: keys.image(id_) for id_ in image_ids}
-        return await self._cache.get_many(IMAGE, slots, lambda ids: self._reader.get_many(viewer, ids))
+        images = await self._whole(image_ids)
+        hidden = [id_ for id_, image in images.items() if not may_see(viewer, image)]
+        offered = await self.offered(viewer, hidden) if hidden else set()
+        return {id_: image for id_, image in images.items() if id_ in offered or id_ not in hidden}
+
+    async def offered(self, viewer: Viewer, image_ids: Collection[ImageId]) -> set[ImageId]:
+        """Those of the images that their owners show to the viewer in an album."""
+        slots = {id_: keys.image_offered(viewer, id_) for id_ in image_ids}
+
+        async def load(ids: list[ImageId]) -> dict[ImageId, int]:
+            found = await self._reader.offered(viewer, ids)
+            return {id_: int(id_ in found) for id_ in ids}
+
+        return {id_ for id_, is_offered in (await self._cache.get_many(COUNT, slots, load)).items() if is_offered}
 
     async def list_page(self, viewer: Viewer, query: ImageQuery) -> Page[Image]:
         """One page of the images."""
         return await read_page(
             self._cache,
-            keys.image_page(query),
+            keys.seen_by(viewer, keys.image_page(query)),
             lambda: self._reader.list_page(viewer, query),
-            lambda ids: self.get_many(viewer, ids),
+            self._whole,
             keys.image,
         )
 
     async def count(self, viewer: Viewer, image_filter: ImageFilter) -> int:
         """How many images a filter leaves."""
-        slot = keys.image_count(image_filter)
+        slot = keys.seen_by(viewer, keys.image_count(image_filter))
         return await self._cache.get(COUNT, slot, lambda: self._reader.count(viewer, image_filter))
 
     async def known_checksums(self, viewer: Viewer, checksums: Collection[str]) -> dict[str, ImageId]:
@@ -60,9 +72,9 @@ class CachedImageReader:
         """The same part of each album, in the order of the album; positions hold the place in the album."""
         return await read_pages(
             self._cache,
-            {id_: keys.album_images_page(id_, page) for id_ in album_ids},
+            {id_: keys.seen_by(viewer, keys.album_images_page(id_, page)) for id_ in album_ids},
             lambda ids: self._reader.pages_by_album(viewer, ids, page),
-            lambda ids: self.get_many(viewer, ids),
+            self._whole,
             keys.image,
         )
 
@@ -72,12 +84,18 @@ class CachedImageReader:
         """The same part of each tag's images, newest upload first; positions hold the time of upload."""
         return await read_pages(
             self._cache,
-            {id_: keys.tag_images_page(id_, page) for id_ in tag_ids},
+            {id_: keys.seen_by(viewer, keys.tag_images_page(id_, page)) for id_ in tag_ids},
             lambda ids: self._reader.pages_by_tag(viewer, ids, page),
-            lambda ids: self.get_many(viewer, ids),
+            self._whole,
             keys.image,
         )
 
     async def stats(self, viewer: Viewer) -> GalleryStats:
         """What the gallery holds."""
-        return await self._cache.get(STATS, keys.stats(), lambda: self._reader.stats(viewer))
+        slot = keys.seen_by(viewer, keys.stats(), keys.IMAGE_LISTS, keys.TAG_LISTS, keys.ALBUM_LISTS)
+        return await self._cache.get(STATS, slot, lambda: self._reader.stats(viewer))
+
+    async def _whole(self, image_ids: Collection[ImageId]) -> dict[ImageId, Image]:
+        """Those of the images that exist, whoever may see them: kept once for all."""
+        slots = {id_: keys.image(id_) for id_ in image_ids}
+        return await self._cache.get_many(IMAGE, slots, lambda ids: self._reader.get_many(GALLERY_ITSELF, ids))

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from gallery.domain.access import Sight, Viewer
 from gallery.domain.events import EntityKind, Event, EventKind
 from gallery.domain.ids import AlbumId, ImageId, TagId
 from gallery.domain.pages import AlbumQuery, ImageFilter, ImageQuery, PageRequest, TagQuery
@@ -34,10 +35,13 @@ TAG_IMAGES: Final = "generation:tag:{tag}:images"
 ALBUM_LISTS: Final = "generation:albums"
 ALBUM_DELETIONS: Final = "generation:albums:deleted"
 ALBUM_IMAGES: Final = "generation:album:{album}:images"
+SIGHT: Final = "generation:sight"
+"""Of whatever is kept for one viewer: who is shown what may change with it."""
 
 DROPPED_BY: Final[Mapping[EventKind, tuple[str, ...]]] = {
     EventKind.IMAGE_UPLOADED: (IMAGE_LISTS, STATS),
     EventKind.IMAGE_UPDATED: (IMAGE, IMAGE_LISTS),
+    EventKind.IMAGE_VISIBILITY_CHANGED: (IMAGE, SIGHT),
     EventKind.IMAGE_DELETED: (
         IMAGE,
         IMAGE_RENDITIONS,
@@ -59,9 +63,12 @@ DROPPED_BY: Final[Mapping[EventKind, tuple[str, ...]]] = {
     EventKind.TAG_DELETED: (TAG, TAG_IMAGES, TAG_LISTS, TAG_DELETIONS, TAGGED_LISTS, STATS),
     EventKind.ALBUM_CREATED: (ALBUM_LISTS, STATS),
     EventKind.ALBUM_UPDATED: (ALBUM, ALBUM_COVER, ALBUM_LISTS),
-    EventKind.ALBUM_DELETED: (ALBUM, ALBUM_IMAGES, ALBUM_LISTS, ALBUM_DELETIONS, STATS),
-    EventKind.ALBUM_IMAGES_ADDED: (ALBUM, ALBUM_IMAGES, ALBUM_LISTS, IMAGE_ALBUMS),
-    EventKind.ALBUM_IMAGES_REMOVED: (ALBUM, ALBUM_IMAGES, ALBUM_LISTS, IMAGE_ALBUMS),
+    EventKind.ALBUM_VISIBILITY_CHANGED: (ALBUM, SIGHT),
+    EventKind.ALBUM_SHARED: (SIGHT,),
+    EventKind.ALBUM_UNSHARED: (SIGHT,),
+    EventKind.ALBUM_DELETED: (ALBUM, ALBUM_IMAGES, ALBUM_LISTS, ALBUM_DELETIONS, STATS, SIGHT),
+    EventKind.ALBUM_IMAGES_ADDED: (ALBUM, ALBUM_IMAGES, ALBUM_LISTS, IMAGE_ALBUMS, SIGHT),
+    EventKind.ALBUM_IMAGES_REMOVED: (ALBUM, ALBUM_IMAGES, ALBUM_LISTS, IMAGE_ALBUMS, SIGHT),
     EventKind.ACCOUNT_CREATED: (),  # who may do what is never cached there
     EventKind.ACCOUNT_UPDATED: (),
     EventKind.TOKEN_CREATED: (),
@@ -88,6 +95,16 @@ def dropped_by(events: Iterable[Event]) -> list[str]:
     return list(dict.fromkeys(key for event in events for name in DROPPED_BY[event.kind] for key in _keys(name, event)))
 
 
+def seen_by(viewer: Viewer, slot: Slot, *generations: str) -> Slot:
+    """Where that lies as the viewer is shown it: at the slot itself for those who see everything.
+
+    What drops the key of the slot does not drop this; `generations` must end with it.
+    """
+    if viewer.sight is Sight.EVERYTHING:
+        return slot
+    return Slot(f"{slot.key}:{viewer.scope}", (*slot.generations, *generations, SIGHT))
+
+
 def image(image_id: ImageId) -> Slot:
     """An image."""
     return Slot(IMAGE.format(image=image_id.hex))
@@ -106,6 +123,11 @@ def image_tags(image_id: ImageId) -> Slot:
 def image_albums(image_id: ImageId) -> Slot:
     """The ids of the albums that hold an image."""
     return Slot(IMAGE_ALBUMS.format(image=image_id.hex), (ALBUM_DELETIONS,))
+
+
+def image_offered(viewer: Viewer, image_id: ImageId) -> Slot:
+    """Whether an album shows an image to a viewer."""
+    return Slot(f"image:{image_id.hex}:offered:{viewer.scope}", (SIGHT,))
 
 
 def image_page(query: ImageQuery) -> Slot:
@@ -152,6 +174,11 @@ def tag_image_count(tag_id: TagId) -> Slot:
 def album(album_id: AlbumId) -> Slot:
     """An album."""
     return Slot(ALBUM.format(album=album_id.hex))
+
+
+def album_shared(viewer: Viewer, album_id: AlbumId) -> Slot:
+    """Whether an album is shared with a viewer."""
+    return Slot(f"album:{album_id.hex}:shared:{viewer.scope}", (SIGHT,))
 
 
 def album_page(query: AlbumQuery) -> Slot:

@@ -4,28 +4,49 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from functools import lru_cache
+from itertools import groupby
 from operator import attrgetter
 from typing import Any, Final, Generic, TypeVar
 from uuid import UUID
 
-from sqlalchemy import Select, bindparam, delete, func, select, update
+from sqlalchemy import ColumnElement, Select, Uuid, bindparam, case, delete, exists, false, func, or_, select, update
 from sqlalchemy import insert as plain_insert
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from gallery.domain.access import Viewer
+from gallery.domain.access import Sight, Viewer
 from gallery.domain.albums import Album
 from gallery.domain.errors import NotFoundError
 from gallery.domain.events import EntityKind
-from gallery.domain.ids import AlbumId, ImageId
+from gallery.domain.ids import AlbumId, ImageId, UserId
 from gallery.domain.pages import AlbumQuery, AlbumSortField, Direction, Page
+from gallery.domain.shares import AlbumShare
 from gallery.platform.database.image_lists import LIVING
 from gallery.platform.database.keyset import Keyset
 from gallery.platform.database.records import ALBUMS_WHOLE, Shape
 from gallery.platform.database.rendered import Rendered, Renderings, render
 from gallery.platform.database.rows import ALBUM_COLUMNS, album_from_row, album_values
-from gallery.platform.database.statements import LeanReading, Transaction, among_ids, containing, ids, unnested, uuids
-from gallery.platform.database.tables import ALBUM_IMAGES, ALBUMS, IMAGES
+from gallery.platform.database.shares import SHARES, share_from_row
+from gallery.platform.database.statements import (
+    LeanReading,
+    Reading,
+    Transaction,
+    among_ids,
+    containing,
+    ids,
+    unnested,
+    uuids,
+)
+from gallery.platform.database.tables import ALBUM_IMAGES, ALBUM_SHARES, ALBUMS, IMAGES
+from gallery.platform.database.visible import (
+    VIEWER,
+    Conditions,
+    found_albums,
+    is_shared,
+    listed_albums,
+    listed_images,
+    visible_to,
+)
 
 T = TypeVar("T")
 
@@ -50,20 +71,10 @@ _HOLDING: Final = (
     .distinct()
     .order_by(ALBUM_IMAGES.c.album_id)
 )
-_IMAGE_COUNTS: Final = render(
-    select(ALBUM_IMAGES.c.album_id, func.count().label("images"))
-    .where(among_ids(ALBUM_IMAGES.c.album_id))
-    .group_by(ALBUM_IMAGES.c.album_id)
-)
-_FIRST_IMAGE: Final = (
-    select(ALBUM_IMAGES.c.image_id)
-    .where(ALBUM_IMAGES.c.album_id == ALBUMS.c.id)
-    .order_by(ALBUM_IMAGES.c.position)
-    .limit(1)
-    .scalar_subquery()
-)
-_COVERS: Final = render(
-    select(ALBUMS.c.id, func.coalesce(ALBUMS.c.cover_id, _FIRST_IMAGE).label("image_id")).where(_IS_AMONG_IDS)
+_SHARED: Final = render(select(ALBUMS.c.id).where(_IS_AMONG_IDS, is_shared()))
+_SHARES: Final = SHARES.where(among_ids(ALBUM_SHARES.c.album_id))
+_OWN_SHARES: Final = _SHARES.join(ALBUMS, ALBUMS.c.id == ALBUM_SHARES.c.album_id).where(
+    ALBUMS.c.owner == bindparam(VIEWER)
 )
 
 
@@ -71,7 +82,7 @@ def _append() -> Select[tuple[UUID, int | None]]:
     """All images that are there, in the order given, each with its place in the album if it is new to it."""
     wanted = unnested(uuids(), "id", place="place")
     living = (
-        select(IMAGES.c.id, IMAGES.c.uploaded_at, wanted.c.place)
+        select(IMAGES.c.id, IMAGES.c.owner, IMAGES.c.uploaded_at, wanted.c.place)
         .join_from(wanted, IMAGES, wanted.c.id == IMAGES.c.id)
         .where(LIVING)
         .order_by(IMAGES.c.id)
@@ -80,10 +91,12 @@ def _append() -> Select[tuple[UUID, int | None]]:
     )
     last = select(func.coalesce(func.max(ALBUM_IMAGES.c.position), 0)).where(_IN_ALBUM).scalar_subquery()
     album_id = bindparam("album_id", type_=ALBUMS.c.id.type)
-    places = select(album_id, living.c.id, last + living.c.place, living.c.uploaded_at)
+    owner = select(ALBUMS.c.owner).where(ALBUMS.c.id == album_id).scalar_subquery()
+    is_offered = func.coalesce(or_(living.c.owner == bindparam("actor", type_=Uuid), living.c.owner == owner), false())
+    places = select(album_id, living.c.id, last + living.c.place, living.c.uploaded_at, is_offered)
     added = (
         insert(ALBUM_IMAGES)
-        .from_select(["album_id", "image_id", "position", "uploaded_at"], places)
+        .from_select(["album_id", "image_id", "position", "uploaded_at", "is_offered"], places)
         .on_conflict_do_nothing(index_elements=[ALBUM_IMAGES.c.album_id, ALBUM_IMAGES.c.image_id])
         .returning(ALBUM_IMAGES.c.image_id, ALBUM_IMAGES.c.position)
         .cte("added")
@@ -130,7 +143,9 @@ class SqlAlbumRepository:
         await self._transaction.run(delete(ALBUMS).where(ALBUMS.c.id == album_id))
         return tuple(row.image_id for row in sorted(rows, key=attrgetter("position")))
 
-    async def append(self, album_id: AlbumId, image_ids: Sequence[ImageId]) -> tuple[ImageId, ...]:
+    async def append(
+        self, album_id: AlbumId, image_ids: Sequence[ImageId], *, actor: UserId | None = None
+    ) -> tuple[ImageId, ...]:
         """As the port says. Places count on from the last one, with gaps.
 
         Raises:
@@ -138,7 +153,7 @@ class SqlAlbumRepository:
             ConflictError: VERSION_CONFLICT if the album is not locked and others append to it.
         """
         distinct = list(dict.fromkeys(image_ids))
-        rows = await self._transaction.rows(_APPEND, {"album_id": album_id, **ids(distinct)})
+        rows = await self._transaction.rows(_APPEND, {"album_id": album_id, "actor": actor, **ids(distinct)})
         if len(rows) < len(distinct):
             raise NotFoundError.of(EntityKind.IMAGE)
         return tuple(row.id for row in rows if row.position is not None)
@@ -160,7 +175,7 @@ class SqlAlbumRepository:
 
 
 class SqlAlbumRecords(Generic[T]):
-    """Albums as everybody may see them, as much of them as their shape says."""
+    """Albums as viewers may see them, as much of them as their shape says."""
 
     def __init__(self, engine: AsyncEngine, shape: Shape[T]) -> None:
         self._reading = LeanReading(engine)
@@ -168,7 +183,8 @@ class SqlAlbumRecords(Generic[T]):
 
     async def get_many(self, viewer: Viewer, album_ids: Collection[AlbumId]) -> dict[AlbumId, T]:
         """As the port says."""
-        rows = await self._reading.rows(_by_ids(self._shape), ids(album_ids), self._shape.row)
+        values = ids(album_ids) | visible_to(viewer)
+        rows = await self._reading.rows(_by_ids(self._shape, viewer.sight), values, self._shape.row)
         return {row["id"]: album for row, album in zip(rows, self._shape.things(rows), strict=True)}
 
     async def list_page(self, viewer: Viewer, query: AlbumQuery) -> Page[T]:
@@ -181,51 +197,98 @@ class SqlAlbumRecords(Generic[T]):
             request=query.page,
         )
         statement = _LISTS.get(
-            (shape, bool(query.text), query.sort_field, keyset.form),
-            lambda: keyset.cut(_titled(select(*shape.columns), query.text)),
+            (shape, viewer.sight, bool(query.text), query.sort_field, keyset.form),
+            lambda: keyset.cut(_titled(select(*shape.columns).where(*listed_albums(viewer.sight)), query.text)),
         )
-        rows = await self._reading.rows(statement, {**_pattern(query.text), **keyset.values}, shape.row)
+        values = {**_pattern(query.text), **keyset.values, **visible_to(viewer)}
+        rows = await self._reading.rows(statement, values, shape.row)
         return keyset.page(rows, shape.things)
 
     async def by_image(self, viewer: Viewer, image_ids: Collection[ImageId]) -> dict[ImageId, tuple[T, ...]]:
         """As the port says."""
         shape = self._shape
-        return shape.by("image_id", await self._reading.rows(_by_image(shape), ids(image_ids), shape.row))
+        values = ids(image_ids) | visible_to(viewer)
+        return shape.by("image_id", await self._reading.rows(_by_image(shape, viewer.sight), values, shape.row))
 
 
 class SqlAlbumReader(SqlAlbumRecords[Album]):
-    """Whole albums as everybody may see them."""
+    """Whole albums as viewers may see them."""
 
     def __init__(self, engine: AsyncEngine) -> None:
         super().__init__(engine, ALBUMS_WHOLE)
+        self._alone = Reading(engine)
 
     async def count(self, viewer: Viewer, text: str | None) -> int:
         """As the port says."""
-        statement = _LISTS.get(("count", bool(text)), lambda: _titled(select(func.count()).select_from(ALBUMS), text))
-        return await self._reading.count(statement, _pattern(text))
+        statement = _LISTS.get(
+            ("count", viewer.sight, bool(text)),
+            lambda: _titled(select(func.count()).select_from(ALBUMS).where(*listed_albums(viewer.sight)), text),
+        )
+        return await self._reading.count(statement, _pattern(text) | visible_to(viewer))
 
     async def image_counts(self, viewer: Viewer, album_ids: Collection[AlbumId]) -> dict[AlbumId, int]:
         """As the port says."""
-        rows = await self._reading.rows(_IMAGE_COUNTS, ids(album_ids))
+        rows = await self._reading.rows(_image_counts(viewer.sight), ids(album_ids) | visible_to(viewer))
         return {album_id: images for album_id, images in rows}  # noqa: C416  # dict() takes a row for a mapping
 
     async def cover_ids(self, viewer: Viewer, album_ids: Collection[AlbumId]) -> dict[AlbumId, ImageId]:
         """As the port says."""
-        rows = await self._reading.rows(_COVERS, ids(album_ids))
+        rows = await self._reading.rows(_covers(viewer.sight), ids(album_ids) | visible_to(viewer))
         return {album_id: image_id for album_id, image_id in rows if image_id is not None}
 
+    async def shared(self, viewer: Viewer, album_ids: Collection[AlbumId]) -> set[AlbumId]:
+        """As the port says."""
+        return {row["id"] for row in await self._reading.rows(_SHARED, ids(album_ids) | visible_to(viewer))}
+
+    async def shares(self, viewer: Viewer, album_ids: Collection[AlbumId]) -> dict[AlbumId, tuple[AlbumShare, ...]]:
+        """As the port says."""
+        if viewer.sight is Sight.EVERYTHING:
+            rows = await self._alone.rows(_SHARES, ids(album_ids))
+        else:
+            rows = await self._alone.rows(_OWN_SHARES, ids(album_ids) | visible_to(viewer))
+        return {id_: tuple(own) for id_, own in groupby(map(share_from_row, rows), attrgetter("album_id"))}
+
+
+@lru_cache
+def _image_counts(sight: Sight) -> Rendered:
+    return render(
+        select(ALBUM_IMAGES.c.album_id, func.count().label("images"))
+        .where(among_ids(ALBUM_IMAGES.c.album_id), *_has_listed(listed_images(sight)))
+        .group_by(ALBUM_IMAGES.c.album_id)
+    )
+
+
+@lru_cache
+def _covers(sight: Sight) -> Rendered:
+    first = (
+        select(ALBUM_IMAGES.c.image_id)
+        .where(ALBUM_IMAGES.c.album_id == ALBUMS.c.id, *_has_listed(listed_images(sight)))
+        .order_by(ALBUM_IMAGES.c.position)
+        .limit(1)
+        .scalar_subquery()
+    )
+    chosen: ColumnElement[Any] = ALBUMS.c.cover_id
+    if listed := listed_images(sight):
+        chosen = case((exists().where(IMAGES.c.id == ALBUMS.c.cover_id, *listed), ALBUMS.c.cover_id))
+    return render(select(ALBUMS.c.id, func.coalesce(chosen, first).label("image_id")).where(_IS_AMONG_IDS))
+
+
+def _has_listed(listed: Conditions) -> Conditions:
+    """Whether lists have the image of a place in an album; not asked if they have all."""
+    return (exists().where(IMAGES.c.id == ALBUM_IMAGES.c.image_id, *listed),) if listed else ()
+
 
 @lru_cache(_MOST_SHAPES)
-def _by_ids(shape: Shape[Any]) -> Rendered:
-    return render(select(*shape.columns).where(_IS_AMONG_IDS))
+def _by_ids(shape: Shape[Any], sight: Sight) -> Rendered:
+    return render(select(*shape.columns).where(_IS_AMONG_IDS, *found_albums(sight)))
 
 
 @lru_cache(_MOST_SHAPES)
-def _by_image(shape: Shape[Any]) -> Rendered:
+def _by_image(shape: Shape[Any], sight: Sight) -> Rendered:
     return render(
         select(*shape.columns, ALBUM_IMAGES.c.image_id)
         .join_from(ALBUM_IMAGES, ALBUMS, ALBUM_IMAGES.c.album_id == ALBUMS.c.id)
-        .where(among_ids(ALBUM_IMAGES.c.image_id))
+        .where(among_ids(ALBUM_IMAGES.c.image_id), *listed_albums(sight))
         .order_by(ALBUM_IMAGES.c.image_id, ALBUMS.c.created_at, ALBUMS.c.id)
     )
 

@@ -16,6 +16,7 @@ from sqlalchemy import (
     Text,
     any_,
     bindparam,
+    exists,
     func,
     literal_column,
     null,
@@ -25,13 +26,15 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY
 
+from gallery.domain.access import Sight, Viewer
 from gallery.domain.images import ContentType
 from gallery.domain.pages import Direction, ImageFilter, ImageQuery, ImageSortField, Page, PageRequest, TagMode
 from gallery.platform.database.keyset import SORT_VALUE, Keyset
 from gallery.platform.database.records import Shape
 from gallery.platform.database.rows import Columns
 from gallery.platform.database.statements import containing, unnested, uuids
-from gallery.platform.database.tables import ALBUM_IMAGES, IMAGE_CHARACTERS, IMAGE_TAGS, IMAGES
+from gallery.platform.database.tables import ALBUM_IMAGES, ALBUMS, IMAGE_CHARACTERS, IMAGE_TAGS, IMAGES
+from gallery.platform.database.visible import Conditions, found_albums, listed_images, visible_to
 
 P = TypeVar("P", bound=UUID)
 T = TypeVar("T")
@@ -63,7 +66,7 @@ _PARENT_IDS: Final = "parent_ids"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImageSelection:
-    """The images that a filter leaves. `tag_ids` are the tags that it names, looked up before.
+    """The images that a filter leaves to a viewer. `tag_ids` are the tags that it names, looked up before.
 
     PostgreSQL knows how common a tag is by its id, not by its name, and reads a rare one's images rather than all in
     their order. An album, or else a tag that every image must have, is joined: it has its images in the order of their
@@ -74,12 +77,14 @@ class ImageSelection:
 
     filter: ImageFilter
     tag_ids: Sequence[UUID]
+    viewer: Viewer
 
     @property
     def form(self) -> Hashable:
         """What tells the statements of selections apart."""
         wanted, text = self.filter, self.filter.text
         return (
+            self.viewer.sight,
             text and (_has_trigram(text), text.isascii()),
             wanted.tag_mode if self.tag_ids else None,
             len(self.tag_ids) if wanted.tag_mode is TagMode.ALL else min(len(self.tag_ids), 2),
@@ -102,6 +107,7 @@ class ImageSelection:
             "uploaded_from": wanted.uploaded_from,
             "uploaded_to": wanted.uploaded_to,
             _one_of(0): list(self.tag_ids),
+            **visible_to(self.viewer),
         }
         if self._demands_every_tag:
             values.update({_one_of(place): [tag_id] for place, tag_id in enumerate(self.tag_ids)})
@@ -119,7 +125,7 @@ class ImageSelection:
         Where an album or tags say it all, nothing else is read: deleted images are in no album and have no tags.
         """
         members = self._members
-        if self._concerns_images or (members is None and not self.tag_ids):
+        if self._hides or self._concerns_images or (members is None and not self.tag_ids):
             return self._selected(func.count(), sparing=True)
         if members is not None:
             return select(func.count()).select_from(members).where(*self._conditions(members))
@@ -142,7 +148,24 @@ class ImageSelection:
         statement = select(*columns).select_from(IMAGES if members is None else members)
         if members is not None:
             statement = statement.join(IMAGES, IMAGES.c.id == members.c.image_id)
-        return statement.where(LIVING, *self._conditions(members), *self._conditions_of_images(sparing=sparing))
+        return statement.where(
+            LIVING,
+            *self._conditions(members),
+            *self._conditions_of_images(sparing=sparing),
+            *self._conditions_of_sight(),
+        )
+
+    def _conditions_of_sight(self) -> Conditions:
+        """What lists have for the viewer; of an album that they do not see nothing."""
+        sight = self.viewer.sight
+        if not self._hides or self.filter.album_id is None:
+            return listed_images(sight)
+        return (*listed_images(sight), exists().where(ALBUMS.c.id == bindparam("album_id"), *found_albums(sight)))
+
+    @property
+    def _hides(self) -> bool:
+        """Whether there may be images that the viewer is not shown."""
+        return self.viewer.sight is not Sight.EVERYTHING
 
     @property
     def _concerns_images(self) -> bool:
@@ -212,7 +235,7 @@ def tag_keyset(request: PageRequest) -> Keyset:
     return Keyset(value=IMAGE_TAGS.c.uploaded_at, id=IMAGE_TAGS.c.image_id, descending=True, request=request)
 
 
-def pages_of_parents(keyset: Keyset, parent: ColumnElement[UUID], columns: Columns) -> Select[Any]:
+def pages_of_parents(keyset: Keyset, parent: ColumnElement[UUID], columns: Columns, listed: Conditions) -> Select[Any]:
     """The same page of the images of many albums or tags, with these columns; see `values_of_parents`.
 
     Each costs as much as if it were read alone, since the index is read up to the limit and no further.
@@ -221,7 +244,7 @@ def pages_of_parents(keyset: Keyset, parent: ColumnElement[UUID], columns: Colum
     page = keyset.cut(
         select(*columns)
         .join_from(keyset.id.table, IMAGES, keyset.id == IMAGES.c.id)
-        .where(parent == parents.c.parent_id)
+        .where(parent == parents.c.parent_id, *listed)
     ).lateral()
     return (
         select(*page.c, parents.c.parent_id)

@@ -12,7 +12,7 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.dialects.postgresql import ARRAY, TEXT, distinct_on
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from gallery.domain.access import Viewer
+from gallery.domain.access import Sight, Viewer
 from gallery.domain.errors import NotFoundError
 from gallery.domain.events import EntityKind
 from gallery.domain.ids import AlbumId, ImageId, TagId, UserId
@@ -41,8 +41,10 @@ from gallery.platform.database.rows import (
     rendition_from_row,
     rendition_values,
 )
+from gallery.platform.database.shares import OFFERED
 from gallery.platform.database.statements import LeanReading, Transaction, among_ids, ids
 from gallery.platform.database.tables import ALBUM_IMAGES, ALBUMS, IMAGE_TAGS, IMAGES, RENDITIONS, TAGS
+from gallery.platform.database.visible import found_images, listed_albums, listed_images, visible_tags, visible_to
 
 I = TypeVar("I")  # noqa: E741  # an image
 R = TypeVar("R")
@@ -96,22 +98,7 @@ _LEAVE: Final = (  # albums come first, as everybody who takes images out of alb
 _TAGS_BY_KEYS: Final = render(
     select(TAGS.c.key, TAGS.c.id).where(TAGS.c.key == any_(bindparam("keys", type_=ARRAY(TEXT))))
 )
-_COUNTS: Final = render(
-    select(
-        select(func.count()).select_from(TAGS).scalar_subquery().label("tags"),
-        select(func.count()).select_from(ALBUMS).scalar_subquery().label("albums"),
-    )
-)
-_BY_CONTENT_TYPE: Final = render(
-    select(
-        IMAGES.c.content_type,
-        func.count().label("image_count"),
-        func.sum(IMAGES.c.file_size_bytes).label("size_bytes"),
-    )
-    .where(LIVING)
-    .group_by(IMAGES.c.content_type)
-    .order_by(func.count().desc(), IMAGES.c.content_type)
-)
+_OFFERED: Final = render(OFFERED)
 
 
 def _renditions_with(columns: Columns) -> Select[Any]:
@@ -182,7 +169,7 @@ class SqlImageRepository:
 
 
 class SqlImageRecords(Generic[I, R]):
-    """Images as everybody may see them, and their renditions, as much of them as their shapes say."""
+    """Images as viewers may see them, and their renditions, as much of them as their shapes say."""
 
     def __init__(self, engine: AsyncEngine, image: Shape[I], rendition: Shape[R]) -> None:
         self._reading = LeanReading(engine)
@@ -191,12 +178,13 @@ class SqlImageRecords(Generic[I, R]):
 
     async def get_many(self, viewer: Viewer, image_ids: Collection[ImageId]) -> dict[ImageId, I]:
         """As the port says."""
-        rows = await self._reading.rows(_by_ids(self._image), ids(image_ids), self._image.row)
+        values = ids(image_ids) | visible_to(viewer)
+        rows = await self._reading.rows(_by_ids(self._image, viewer.sight), values, self._image.row)
         return {row["id"]: image for row, image in zip(rows, self._image.things(rows), strict=True)}
 
     async def list_page(self, viewer: Viewer, query: ImageQuery) -> Page[I]:
         """As the port says."""
-        image, selection = self._image, await self._selection(query.filter)
+        image, selection = self._image, await self._selection(viewer, query.filter)
         keyset = selection.keyset(query)
         statement = _LISTS.get(
             (image, selection.form, query.sort_field, keyset.form),
@@ -214,37 +202,46 @@ class SqlImageRecords(Generic[I, R]):
         self, viewer: Viewer, album_ids: Collection[AlbumId], page: PageRequest
     ) -> dict[AlbumId, Page[I]]:
         """As the port says; an album that is empty or not there has an empty page."""
-        return await self._pages(album_keyset(page), ALBUM_IMAGES.c.album_id, album_ids)
+        return await self._pages(viewer, album_keyset(page), ALBUM_IMAGES.c.album_id, album_ids)
 
     async def pages_by_tag(self, viewer: Viewer, tag_ids: Collection[TagId], page: PageRequest) -> dict[TagId, Page[I]]:
         """As the port says; a tag that no image has, or that is not there, has an empty page."""
-        return await self._pages(tag_keyset(page), IMAGE_TAGS.c.tag_id, tag_ids)
+        return await self._pages(viewer, tag_keyset(page), IMAGE_TAGS.c.tag_id, tag_ids)
 
-    async def _pages(self, keyset: Keyset, parent: ColumnElement[UUID], parent_ids: Collection[P]) -> dict[P, Page[I]]:
+    async def _pages(
+        self, viewer: Viewer, keyset: Keyset, parent: ColumnElement[UUID], parent_ids: Collection[P]
+    ) -> dict[P, Page[I]]:
         image = self._image
         statement = _LISTS.get(
-            (image, parent.key, keyset.form), lambda: pages_of_parents(keyset, parent, image.columns)
+            (image, viewer.sight, parent.key, keyset.form),
+            lambda: pages_of_parents(keyset, parent, image.columns, listed_images(viewer.sight)),
         )
-        rows = await self._reading.rows(statement, values_of_parents(keyset, parent_ids), image.row)
+        values = values_of_parents(keyset, parent_ids) | visible_to(viewer)
+        rows = await self._reading.rows(statement, values, image.row)
         return pages_by_parent(keyset, parent_ids, rows, image)
 
-    async def _selection(self, image_filter: ImageFilter) -> ImageSelection:
+    async def _selection(self, viewer: Viewer, image_filter: ImageFilter) -> ImageSelection:
         keys = sorted({tag_key(name) for name in image_filter.tag_names})
         rows = await self._reading.rows(_TAGS_BY_KEYS, {"keys": keys}) if keys else []
         by_key = {row["key"]: row["id"] for row in rows}
-        return ImageSelection(filter=image_filter, tag_ids=[by_key.get(key, NO_TAG) for key in keys])
+        tag_ids = [by_key.get(key, NO_TAG) for key in keys]
+        return ImageSelection(filter=image_filter, tag_ids=tag_ids, viewer=viewer)
 
 
 class SqlImageReader(SqlImageRecords[Image, Rendition]):
-    """Whole images as everybody may see them."""
+    """Whole images as viewers may see them."""
 
     def __init__(self, engine: AsyncEngine) -> None:
         super().__init__(engine, IMAGES_WHOLE, RENDITIONS_WHOLE)
 
     async def count(self, viewer: Viewer, image_filter: ImageFilter) -> int:
         """As the port says."""
-        selection = await self._selection(image_filter)
+        selection = await self._selection(viewer, image_filter)
         return await self._reading.count(_LISTS.get(("count", selection.form), selection.count), selection.values)
+
+    async def offered(self, viewer: Viewer, image_ids: Collection[ImageId]) -> set[ImageId]:
+        """As the port says."""
+        return {row["id"] for row in await self._reading.rows(_OFFERED, ids(image_ids) | visible_to(viewer))}
 
     async def known_checksums(self, viewer: Viewer, checksums: Collection[str]) -> dict[str, ImageId]:
         """As the port says."""
@@ -253,14 +250,15 @@ class SqlImageReader(SqlImageRecords[Image, Rendition]):
 
     async def stats(self, viewer: Viewer) -> GalleryStats:
         """As the port says, from two statements, between which somebody may add something."""
-        (counts,) = await self._reading.rows(_COUNTS)
+        sight, values = viewer.sight, visible_to(viewer)
+        (counts,) = await self._reading.rows(_counts(sight), values)
         content_types = tuple(
             ContentTypeStats(
                 content_type=ContentType(row["content_type"]),
                 image_count=row["image_count"],
                 size_bytes=int(row["size_bytes"]),
             )
-            for row in await self._reading.rows(_BY_CONTENT_TYPE)
+            for row in await self._reading.rows(_by_content_type(sight), values)
         )
         return GalleryStats(
             image_count=sum(one.image_count for one in content_types),
@@ -271,9 +269,30 @@ class SqlImageReader(SqlImageRecords[Image, Rendition]):
         )
 
 
+@lru_cache
+def _counts(sight: Sight) -> Rendered:
+    tags = select(func.count()).select_from(TAGS).where(*visible_tags(sight))
+    albums = select(func.count()).select_from(ALBUMS).where(*listed_albums(sight))
+    return render(select(tags.scalar_subquery().label("tags"), albums.scalar_subquery().label("albums")))
+
+
+@lru_cache
+def _by_content_type(sight: Sight) -> Rendered:
+    return render(
+        select(
+            IMAGES.c.content_type,
+            func.count().label("image_count"),
+            func.sum(IMAGES.c.file_size_bytes).label("size_bytes"),
+        )
+        .where(LIVING, *listed_images(sight))
+        .group_by(IMAGES.c.content_type)
+        .order_by(func.count().desc(), IMAGES.c.content_type)
+    )
+
+
 @lru_cache(_MOST_SHAPES)
-def _by_ids(shape: Shape[Any]) -> Rendered:
-    return render(select(*shape.columns).where(_IS_AMONG_IDS, LIVING))
+def _by_ids(shape: Shape[Any], sight: Sight) -> Rendered:
+    return render(select(*shape.columns).where(_IS_AMONG_IDS, LIVING, *found_images(sight)))
 
 
 @lru_cache(_MOST_SHAPES)

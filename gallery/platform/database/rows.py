@@ -12,7 +12,7 @@ from typing import Any, Final
 from pydantic import TypeAdapter
 from sqlalchemy import Column
 
-from gallery.domain.access import Role, Scope
+from gallery.domain.access import Role, Scope, Visibility
 from gallery.domain.accounts import Account, AccountKind, ApiToken, account_key
 from gallery.domain.albums import Album
 from gallery.domain.idempotency import Claim, Snapshot
@@ -52,6 +52,7 @@ def image_from_row(row: Iterable[Any]) -> Image:
     values = dict(zip(_IMAGE_FIELDS, row, strict=False))
     values["content_type"] = ContentType(values["content_type"])
     values["processing"] = ProcessingState(values["processing"])
+    values["visibility"] = Visibility(values["visibility"])
     return Image(**values)
 
 
@@ -69,7 +70,9 @@ def tag_from_row(row: Iterable[Any]) -> Tag:
 
 def album_from_row(row: Iterable[Any]) -> Album:
     """The album of a row that begins with `ALBUM_COLUMNS`."""
-    return Album(**dict(zip(_ALBUM_FIELDS, row, strict=False)))
+    values = dict(zip(_ALBUM_FIELDS, row, strict=False))
+    values["visibility"] = Visibility(values["visibility"])
+    return Album(**values)
 
 
 def upload_from_row(row: Iterable[Any]) -> Upload:

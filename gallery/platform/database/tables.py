@@ -50,6 +50,8 @@ SORTABLE_TEXT = Text(collation="C")
 
 _TIMESTAMP = DateTime(timezone=True)
 _LIVING = text("deleted_at IS NULL")
+_LIVING_PUBLIC = text("deleted_at IS NULL AND visibility = 'PUBLIC'")
+_VISIBILITIES: Final = "visibility IN ('PRIVATE', 'UNLISTED', 'PUBLIC')"
 UPLOADS_STREAMING: Final = text("transport = 'STREAMED' AND state = 'OPEN'")
 UPLOADS_STAGED: Final = text("transport = 'STAGED'")
 UPLOADS_STAGED_OPEN: Final = text("transport = 'STAGED' AND state = 'OPEN'")
@@ -78,6 +80,10 @@ def _sort_title_column() -> "Column[str]":
     return Column(SORTABLE_TEXT, Computed("lower(title)", persisted=True), nullable=False)
 
 
+def _visibility_column() -> "Column[str]":
+    return Column(Text, server_default=text("'PRIVATE'"), nullable=False)
+
+
 def _path_index(table: str, *, where: TextClause | None = None) -> Index:
     """Finds the row of an object. A hash index: paths are long, and only ever compared as a whole."""
     return Index(f"ix_{table}_storage_path", "storage_path", postgresql_using="hash", postgresql_where=where)
@@ -89,6 +95,7 @@ class ImageRow(_Row, table=True):
     __tablename__ = "images"
     __table_args__ = (
         CheckConstraint("processing IN ('PENDING', 'READY', 'FAILED')", name="processing"),
+        CheckConstraint(_VISIBILITIES, name="visibility"),
         Index("ix_images_owner_checksum", "owner", "checksum", postgresql_where=_LIVING),
         Index(
             "uq_images_owner_checksum",
@@ -99,6 +106,8 @@ class ImageRow(_Row, table=True):
         ),
         _path_index("images", where=_LIVING),
         Index("ix_images_uploaded_at_id", "uploaded_at", "id", postgresql_where=_LIVING),
+        Index("ix_images_public_uploaded_at_id", "uploaded_at", "id", postgresql_where=_LIVING_PUBLIC),
+        Index("ix_images_owner_uploaded_at_id", "owner", "uploaded_at", "id", postgresql_where=_LIVING),
         Index("ix_images_sort_title_id", "sort_title", "id", postgresql_where=_LIVING),
         Index("ix_images_file_size_bytes_id", "file_size_bytes", "id", postgresql_where=_LIVING),
         Index(
@@ -150,6 +159,7 @@ class ImageRow(_Row, table=True):
     deleted_at: datetime | None = Field(default=None, sa_type=_TIMESTAMP)
     version: int = Field(sa_type=Integer)
     is_copy: bool = Field(sa_column=Column(Boolean, server_default=text("false"), nullable=False))
+    visibility: str = Field(sa_column=_visibility_column())
 
 
 class RenditionRow(_Row, table=True):
@@ -208,6 +218,8 @@ class AlbumRow(_Row, table=True):
 
     __tablename__ = "albums"
     __table_args__ = (
+        CheckConstraint(_VISIBILITIES, name="visibility"),
+        Index("ix_albums_owner_id", "owner", "id"),
         Index("ix_albums_sort_title_id", "sort_title", "id"),
         Index("ix_albums_created_at_id", "created_at", "id"),
         Index("ix_albums_updated_at_id", "updated_at", "id"),
@@ -233,6 +245,7 @@ class AlbumRow(_Row, table=True):
     created_at: datetime = Field(sa_type=_TIMESTAMP)
     updated_at: datetime = Field(sa_type=_TIMESTAMP)
     version: int = Field(sa_type=Integer)
+    visibility: str = Field(sa_column=_visibility_column())
 
 
 class AlbumImageRow(_Row, table=True):
@@ -251,6 +264,25 @@ class AlbumImageRow(_Row, table=True):
     added_at: datetime = Field(sa_column=Column(_TIMESTAMP, server_default=text("now()"), nullable=False))
     uploaded_at: datetime = Field(sa_type=_TIMESTAMP)
     """That of the image, as in `ImageTagRow`."""
+    is_offered: bool = Field(sa_column=Column(Boolean, server_default=text("false"), nullable=False))
+    """Whether those with whom the album is shared see the image, however private: its owner put it there, or has the
+    album."""
+
+
+class AlbumShareRow(_Row, table=True):
+    """An album is shared with an account."""
+
+    __tablename__ = "album_shares"
+    __table_args__ = (
+        CheckConstraint("level IN ('VIEW', 'CONTRIBUTE')", name="level"),
+        Index("ix_album_shares_account_id", "account_id"),
+    )
+
+    album_id: UUID = Field(sa_column=_id_column(references="albums.id", primary_key=True))
+    account_id: UUID = Field(sa_column=_id_column(references="accounts.id", primary_key=True))
+    level: str = Field(sa_type=Text)
+    shared_by: UUID = Field(sa_column=_id_column())
+    shared_at: datetime = Field(sa_type=_TIMESTAMP)
 
 
 class EventRow(_Row, table=True):
@@ -404,6 +436,7 @@ TAGS: Final[Table] = metadata.tables["tags"]
 IMAGE_TAGS: Final[Table] = metadata.tables["image_tags"]
 ALBUMS: Final[Table] = metadata.tables["albums"]
 ALBUM_IMAGES: Final[Table] = metadata.tables["album_images"]
+ALBUM_SHARES: Final[Table] = metadata.tables["album_shares"]
 EVENTS: Final[Table] = metadata.tables["events"]
 UPLOADS: Final[Table] = metadata.tables["uploads"]
 CLAIMS: Final[Table] = metadata.tables["idempotency_keys"]

@@ -12,7 +12,7 @@ from sqlalchemy import Select, any_, bindparam, delete, func, select, true
 from sqlalchemy.dialects.postgresql import ARRAY, TEXT, insert
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from gallery.domain.access import Viewer
+from gallery.domain.access import Sight, Viewer
 from gallery.domain.errors import ConflictError, ErrorCode, NotFoundError
 from gallery.domain.events import EntityKind
 from gallery.domain.ids import ImageId, TagId
@@ -25,6 +25,7 @@ from gallery.platform.database.rendered import Rendered, Renderings, render
 from gallery.platform.database.rows import TAG_COLUMNS, tag_from_row, tag_values
 from gallery.platform.database.statements import LeanReading, Transaction, among_ids, containing, ids, unnested, uuids
 from gallery.platform.database.tables import IMAGE_TAGS, IMAGES, TAGS
+from gallery.platform.database.visible import listed_images, visible_tags, visible_to
 
 T = TypeVar("T")
 
@@ -44,13 +45,6 @@ _DETACH: Final = (
     .returning(*_PAIR)
 )
 _COUNTED: Final = unnested(uuids(), "tag_id")
-_IMAGE_COUNT: Final = (
-    select(func.count().label("images")).where(IMAGE_TAGS.c.tag_id == _COUNTED.c.tag_id).lateral("counted")
-)
-_IMAGE_COUNTS: Final = render(
-    select(_COUNTED.c.tag_id, _IMAGE_COUNT.c.images).join_from(_COUNTED, _IMAGE_COUNT, true())
-)
-"""Each from its own range of the index: for many common tags together PostgreSQL would read the whole table."""
 
 
 def _attach() -> Select[tuple[UUID, UUID | None]]:
@@ -116,6 +110,11 @@ class SqlTagRepository:
         message = "Somebody else deleted one of the tags at the same moment. Try again."
         raise ConflictError(ErrorCode.VERSION_CONFLICT, message)
 
+    async def is_seen(self, viewer: Viewer, tag_id: TagId) -> bool:
+        """As the port says."""
+        seen = select(TAGS.c.id).where(TAGS.c.id == tag_id, *visible_tags(viewer.sight))
+        return bool(await self._transaction.rows(seen, visible_to(viewer)))
+
     async def delete(self, tag_id: TagId) -> tuple[ImageId, ...]:
         """As the port says."""
         taken = delete(IMAGE_TAGS).where(IMAGE_TAGS.c.tag_id == tag_id).returning(IMAGE_TAGS.c.image_id)
@@ -141,7 +140,7 @@ class SqlTagRepository:
 
 
 class SqlTagRecords(Generic[T]):
-    """Tags as everybody may see them, as much of them as their shape says."""
+    """Tags as viewers may see them, as much of them as their shape says."""
 
     def __init__(self, engine: AsyncEngine, shape: Shape[T]) -> None:
         self._reading = LeanReading(engine)
@@ -149,7 +148,8 @@ class SqlTagRecords(Generic[T]):
 
     async def get_many(self, viewer: Viewer, tag_ids: Collection[TagId]) -> dict[TagId, T]:
         """As the port says."""
-        rows = await self._reading.rows(_by_ids(self._shape), ids(tag_ids), self._shape.row)
+        values = ids(tag_ids) | visible_to(viewer)
+        rows = await self._reading.rows(_by_ids(self._shape, viewer.sight), values, self._shape.row)
         return {row["id"]: tag for row, tag in zip(rows, self._shape.things(rows), strict=True)}
 
     async def list_page(self, viewer: Viewer, query: TagQuery) -> Page[T]:
@@ -157,9 +157,11 @@ class SqlTagRecords(Generic[T]):
         shape = self._shape
         keyset = Keyset(value=TAGS.c.key, id=TAGS.c.id, descending=False, request=query.page)
         statement = _LISTS.get(
-            (shape, bool(query.text), keyset.form), lambda: keyset.cut(_named(select(*shape.columns), query.text))
+            (shape, viewer.sight, bool(query.text), keyset.form),
+            lambda: keyset.cut(_named(select(*shape.columns).where(*visible_tags(viewer.sight)), query.text)),
         )
-        rows = await self._reading.rows(statement, {**_pattern(query.text), **keyset.values}, shape.row)
+        values = {**_pattern(query.text), **keyset.values, **visible_to(viewer)}
+        rows = await self._reading.rows(statement, values, shape.row)
         return keyset.page(rows, shape.things)
 
     async def by_image(self, viewer: Viewer, image_ids: Collection[ImageId]) -> dict[ImageId, tuple[T, ...]]:
@@ -169,25 +171,38 @@ class SqlTagRecords(Generic[T]):
 
 
 class SqlTagReader(SqlTagRecords[Tag]):
-    """Whole tags as everybody may see them."""
+    """Whole tags as viewers may see them."""
 
     def __init__(self, engine: AsyncEngine) -> None:
         super().__init__(engine, TAGS_WHOLE)
 
     async def count(self, viewer: Viewer, text: str | None) -> int:
         """As the port says."""
-        statement = _LISTS.get(("count", bool(text)), lambda: _named(select(func.count()).select_from(TAGS), text))
-        return await self._reading.count(statement, _pattern(text))
+        statement = _LISTS.get(
+            ("count", viewer.sight, bool(text)),
+            lambda: _named(select(func.count()).select_from(TAGS).where(*visible_tags(viewer.sight)), text),
+        )
+        return await self._reading.count(statement, _pattern(text) | visible_to(viewer))
 
     async def image_counts(self, viewer: Viewer, tag_ids: Collection[TagId]) -> dict[TagId, int]:
         """As the port says."""
-        rows = await self._reading.rows(_IMAGE_COUNTS, ids(tag_ids))
+        rows = await self._reading.rows(_image_counts(viewer.sight), ids(tag_ids) | visible_to(viewer))
         return {tag_id: images for tag_id, images in rows if images}
 
 
+@lru_cache
+def _image_counts(sight: Sight) -> Rendered:
+    """Each from its own range of the index: for many common tags together PostgreSQL would read the whole table."""
+    images = select(func.count().label("images")).where(IMAGE_TAGS.c.tag_id == _COUNTED.c.tag_id)
+    if listed := listed_images(sight):
+        images = images.join_from(IMAGE_TAGS, IMAGES, IMAGES.c.id == IMAGE_TAGS.c.image_id).where(*listed)
+    count = images.lateral("counted")
+    return render(select(_COUNTED.c.tag_id, count.c.images).join_from(_COUNTED, count, true()))
+
+
 @lru_cache(_MOST_SHAPES)
-def _by_ids(shape: Shape[Any]) -> Rendered:
-    return render(select(*shape.columns).where(_IS_AMONG_IDS))
+def _by_ids(shape: Shape[Any], sight: Sight) -> Rendered:
+    return render(select(*shape.columns).where(_IS_AMONG_IDS, *visible_tags(sight)))
 
 
 @lru_cache(_MOST_SHAPES)

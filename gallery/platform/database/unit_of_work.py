@@ -18,6 +18,7 @@ from gallery.platform.database.claims import SqlClaimRepository
 from gallery.platform.database.errors import translated_errors
 from gallery.platform.database.events import SqlEventLog
 from gallery.platform.database.images import SqlImageRepository
+from gallery.platform.database.shares import SqlShareRepository
 from gallery.platform.database.statements import Transaction
 from gallery.platform.database.tags import SqlTagRepository
 from gallery.platform.database.uploads import SqlUploadRepository
@@ -49,6 +50,7 @@ class _Open:
     claims: SqlClaimRepository
     accounts: SqlAccountRepository
     tokens: SqlTokenRepository
+    shares: SqlShareRepository
 
 
 class SqlUnitOfWork:
@@ -106,6 +108,11 @@ class SqlUnitOfWork:
         """The API tokens of the transaction."""
         return self._open.tokens
 
+    @property
+    def shares(self) -> SqlShareRepository:
+        """With whom albums are shared, in the transaction."""
+        return self._open.shares
+
     async def __aenter__(self) -> Self:
         with translated_errors():
             connection = await self._engine.connect()
@@ -122,6 +129,7 @@ class SqlUnitOfWork:
             claims=SqlClaimRepository(transaction),
             accounts=SqlAccountRepository(transaction),
             tokens=SqlTokenRepository(transaction),
+            shares=SqlShareRepository(transaction),
         )
         return self
 

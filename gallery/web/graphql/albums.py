@@ -7,6 +7,7 @@ from typing import Annotated
 import strawberry
 
 from gallery.domain import albums
+from gallery.domain.access import Visibility
 from gallery.domain.errors import NotFoundError
 from gallery.domain.events import EntityKind
 from gallery.domain.idempotency import Snapshot
@@ -23,6 +24,7 @@ from gallery.web.graphql.idempotency import KEY_DESCRIPTION, change_once, once
 from gallery.web.graphql.ids import parse_album_id, parse_image_id, parse_image_ids
 from gallery.web.graphql.pagination import After, Before, Connection, First, Last, Listing
 from gallery.web.graphql.types import Album
+from gallery.web.graphql.uploads import VISIBILITY_DESCRIPTION
 
 
 async def find_album(info: Info, global_id: str) -> Album:
@@ -57,7 +59,7 @@ class AlbumQueries:
         """One album."""
         return await find_album(info, id)
 
-    @strawberry.field(description="The albums of the gallery, newest first unless sorted otherwise.")
+    @strawberry.field(description="The albums that you see, newest first unless sorted otherwise.")
     async def albums(  # noqa: PLR0913, PLR0917  # the arguments of a Relay connection
         self,
         info: Info,
@@ -95,11 +97,17 @@ class CreateAlbumInput:
     image_ids: list[strawberry.ID] | None = strawberry.field(
         default=None, description="Images to put into it, at most 100, in this order."
     )
+    visibility: Visibility | None = strawberry.field(default=None, description=VISIBILITY_DESCRIPTION)
     idempotency_key: str | None = strawberry.field(default=None, description=KEY_DESCRIPTION)
 
     def new(self) -> NewAlbum:
         """The album as the service takes it."""
-        return NewAlbum(title=self.title, description=self.description, image_ids=parse_image_ids(self.image_ids or []))
+        return NewAlbum(
+            title=self.title,
+            description=self.description,
+            image_ids=parse_image_ids(self.image_ids or []),
+            visibility=self.visibility,
+        )
 
 
 @strawberry.input(description="What to change of an album. What is left out stays as it is.")
@@ -117,6 +125,12 @@ class UpdateAlbumInput:
         default=strawberry.UNSET, description="The image to show for the album, one of its own. Null: the first one."
     )
 
+    visibility: Visibility | None = strawberry.field(
+        default=strawberry.UNSET,
+        description="Who is shown the album: its owner and administrators say so. The images in it keep their own. "
+        "Null leaves it as it is.",
+    )
+
     def change(self) -> AlbumChange:
         """The change as the service takes it."""
         cover_id: ImageId | None = None
@@ -127,6 +141,7 @@ class UpdateAlbumInput:
             title=KEEP if self.title is strawberry.UNSET or self.title is None else self.title,
             description=KEEP if self.description is strawberry.UNSET else self.description,
             cover_id=KEEP if self.cover_id is strawberry.UNSET else cover_id,
+            visibility=self.visibility or KEEP,
         )
 
 
@@ -217,11 +232,11 @@ class AlbumMutations:
         )
         return CreateAlbumPayload(album=Album.of(album) if album else None, errors=errors)
 
-    @strawberry.mutation(description="Changes the title, description and cover of an album.")
+    @strawberry.mutation(description="Changes the title, description, cover and visibility of an album.")
     async def update_album(
         self, info: Info, input: Annotated[UpdateAlbumInput, strawberry.argument(description="What to change.")]
     ) -> UpdateAlbumPayload:
-        """Title, description and cover."""
+        """Title, description, cover and visibility."""
         albums, viewer = info.context.use_cases.albums, info.context.viewer
         album, errors = await answer(
             info,

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 import strawberry
 
-from gallery.domain.errors import NotFoundError
+from gallery.domain.access import NOT_YOURS
+from gallery.domain.errors import ForbiddenError, NotFoundError
 from gallery.domain.events import EntityKind
 from gallery.domain.idempotency import Snapshot
 from gallery.services.bulk import BulkResult
@@ -42,5 +43,8 @@ def _result(index: int, global_id: strawberry.ID, done: BulkResult) -> BulkImage
     image = done.images.get(parse_image_id(global_id))
     if image is not None:
         return BulkImageResult(id=global_id, image=Image.of(image), errors=[])
+    if parse_image_id(global_id) in done.refused:
+        refused = ForbiddenError(NOT_YOURS, field=("imageIds", str(index)))
+        return BulkImageResult(id=global_id, image=None, errors=[UserError.of(refused)])
     missing = NotFoundError.of(EntityKind.IMAGE, field=("imageIds", str(index)))
     return BulkImageResult(id=global_id, image=None, errors=[UserError.of(missing)])

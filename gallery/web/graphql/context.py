@@ -18,6 +18,7 @@ from gallery.services.albums import AlbumService
 from gallery.services.authentication import Authenticator
 from gallery.services.idempotency import IdempotencyService
 from gallery.services.images import ImageService
+from gallery.services.shares import ShareService
 from gallery.services.staged_uploads import StagedUploadService
 from gallery.services.sweep import SweepService
 from gallery.services.tags import TagService
@@ -42,6 +43,7 @@ class UseCases:
     images: ImageService
     tags: TagService
     albums: AlbumService
+    shares: ShareService
     uploads: UploadService
     staged_uploads: StagedUploadService
     idempotency: IdempotencyService

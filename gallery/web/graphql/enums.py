@@ -6,11 +6,12 @@ from enum import EnumMeta
 
 import strawberry
 
-from gallery.domain.access import Right, Role, Scope
+from gallery.domain.access import Right, Role, Scope, Visibility
 from gallery.domain.accounts import AccountKind
 from gallery.domain.errors import ErrorCode
 from gallery.domain.images import ContentType, ProcessingState
 from gallery.domain.pages import AlbumSortField, Direction, ImageSortField, TagMode
+from gallery.domain.shares import ShareLevel
 from gallery.domain.uploads import OnDuplicate, UploadState
 from gallery.services.recording import UploadOutcome
 from gallery.services.storage_report import FindingKind
@@ -190,4 +191,21 @@ describe(
     AccountKind,
     "Who stands behind an account.",
     {"PERSON": "Somebody.", "PROGRAM": "Something that runs by itself."},
+)
+describe(
+    Visibility,
+    "Who is shown an image or an album, beside its owner, those with whom it is shared, and administrators.",
+    {
+        "PRIVATE": "Nobody: to everybody else there is no such thing.",
+        "UNLISTED": "Whoever has its id. No list, count or search of others has it, but for those of editors.",
+        "PUBLIC": "Everybody who may look into the gallery.",
+    },
+)
+describe(
+    ShareLevel,
+    "What those with whom an album is shared may do.",
+    {
+        "VIEW": "See the album, and the images that their owners have put into it, however private these are.",
+        "CONTRIBUTE": "The same, and put images of their own into it.",
+    },
 )

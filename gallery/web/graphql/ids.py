@@ -125,6 +125,15 @@ def parse_token_id(value: str, *, field: tuple[str, ...] = ("id",)) -> TokenId:
     return TokenId(_parse(value, "tok", field))
 
 
+def parse_account_id(value: str, *, field: tuple[str, ...] = ("id",)) -> UserId:
+    """The id of an account.
+
+    Raises:
+        InvalidInputError: INVALID_ID if it is no id of an account.
+    """
+    return UserId(_parse(value, "acc", field))
+
+
 def parse_image_ids(values: list[strawberry.ID], *, field: str = "imageIds") -> list[ImageId]:
     """The ids of images.
 

@@ -8,6 +8,7 @@ from typing import Annotated
 import strawberry
 
 from gallery.domain import images
+from gallery.domain.access import Visibility
 from gallery.domain.errors import NotFoundError
 from gallery.domain.events import EntityKind
 from gallery.domain.idempotency import Snapshot
@@ -19,10 +20,11 @@ from gallery.services.changes import KEEP
 from gallery.services.images import ImageChange
 from gallery.services.staging import clean_checksum
 from gallery.services.tags import clean_tag_names
+from gallery.web.graphql.bulk import BulkImageResult, bulk_results, changed_images
 from gallery.web.graphql.context import Info
 from gallery.web.graphql.errors import UserError, answer
 from gallery.web.graphql.idempotency import change_once
-from gallery.web.graphql.ids import parse_album_id, parse_image_id
+from gallery.web.graphql.ids import parse_album_id, parse_image_id, parse_image_ids
 from gallery.web.graphql.pagination import After, Before, Connection, First, Last, Listing
 from gallery.web.graphql.types import Image
 
@@ -118,7 +120,7 @@ class ImageQueries:
         ]
         return await _by_checksums(info, cleaned)
 
-    @strawberry.field(description="The images of the gallery, newest upload first unless sorted otherwise.")
+    @strawberry.field(description="The images that you see, newest upload first unless sorted otherwise.")
     async def images(  # noqa: PLR0913, PLR0917  # the arguments of a Relay connection
         self,
         info: Info,
@@ -167,6 +169,10 @@ class UpdateImageInput:
     description: str | None = strawberry.field(
         default=strawberry.UNSET, description="The new description, up to 10,000 characters. Null removes it."
     )
+    visibility: Visibility | None = strawberry.field(
+        default=strawberry.UNSET,
+        description="Who is shown the image: its owner and administrators say so. Null leaves it as it is.",
+    )
     expected_version: int | None = strawberry.field(
         default=None, description="Refuse the change with VERSION_CONFLICT unless the image is at this version."
     )
@@ -177,6 +183,7 @@ class UpdateImageInput:
             image_id=parse_image_id(self.id),
             title=KEEP if self.title is strawberry.UNSET or self.title is None else self.title,
             description=KEEP if self.description is strawberry.UNSET else self.description,
+            visibility=self.visibility or KEEP,
             expected_version=self.expected_version,
         )
 
@@ -186,6 +193,14 @@ class DeleteImageInput:
     """Deletes an image."""
 
     id: strawberry.ID = strawberry.field(description="The image to delete.")
+
+
+@strawberry.input(description="Who is shown which images.")
+class SetVisibilityInput:
+    """Shows images, or hides them."""
+
+    image_ids: list[strawberry.ID] = strawberry.field(description="The images, at most 100.")
+    visibility: Visibility = strawberry.field(description="Who is shown them.")
 
 
 @strawberry.type(description="The image after a change, or why it was not changed.")
@@ -204,21 +219,48 @@ class DeleteImagePayload:
     errors: list[UserError] = strawberry.field(description="What to put right; empty if the image was deleted.")
 
 
+@strawberry.type(description="What became of each image.")
+class SetVisibilityPayload:
+    """Answer of `setVisibility`."""
+
+    results: list[BulkImageResult] = strawberry.field(description="One for each image, in the order of the input.")
+    errors: list[UserError] = strawberry.field(description="What to put right in the input; then nothing was changed.")
+
+
 @strawberry.type
 class ImageMutations:
     """Root fields that change images."""
 
-    @strawberry.mutation(description="Changes the title and description of an image.")
+    @strawberry.mutation(description="Changes the title, description and visibility of an image.")
     async def update_image(
         self, info: Info, input: Annotated[UpdateImageInput, strawberry.argument(description="What to change.")]
     ) -> UpdateImagePayload:
-        """Title and description."""
+        """Title, description and visibility."""
         images, viewer = info.context.use_cases.images, info.context.viewer
         image, errors = await answer(
             info,
             lambda: change_once(info, input, lambda claim: images.update(viewer, input.change(), claim), _changed),
         )
         return UpdateImagePayload(image=Image.of(image) if image else None, errors=errors)
+
+    @strawberry.mutation(
+        description="Says who is shown images: those of others are refused with FORBIDDEN, but for administrators."
+    )
+    async def set_visibility(
+        self, info: Info, input: Annotated[SetVisibilityInput, strawberry.argument(description="Who is shown what.")]
+    ) -> SetVisibilityPayload:
+        """Many at once."""
+        images, viewer = info.context.use_cases.images, info.context.viewer
+        done, errors = await answer(
+            info,
+            lambda: change_once(
+                info,
+                input,
+                lambda claim: images.set_visibility(viewer, parse_image_ids(input.image_ids), input.visibility, claim),
+                lambda then: changed_images(info, then),
+            ),
+        )
+        return SetVisibilityPayload(results=bulk_results(input.image_ids, done), errors=errors)
 
     @strawberry.mutation(description="Deletes an image with its thumbnails, and takes it out of all albums.")
     async def delete_image(

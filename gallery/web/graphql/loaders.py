@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import TypeVar
 
-from gallery.domain.access import Viewer
+from gallery.domain.access import Viewer, has
 from gallery.domain.ids import AlbumId, ImageId, TagId
 from gallery.domain.images import Image
 from gallery.domain.pages import Page, PageRequest
 from gallery.domain.ports import AlbumReader, ImageReader, TagReader
 from gallery.domain.records import AlbumRecord, ImageRecord, Records, RenditionRecord, TagRecord
+from gallery.domain.shares import AlbumShare
 from gallery.web.graphql.level_loader import LevelLoader
 
 K = TypeVar("K", bound=Hashable)
@@ -99,6 +100,19 @@ class Loaders:
             covers = await albums.cover_ids(viewer, album_ids)
             found = await images.get_many(viewer, set(covers.values()))
             return {album_id: found.get(image_id) for album_id, image_id in covers.items()}
+
+        return LevelLoader(read, None)
+
+    @cached_property
+    def shares_by_album_id(self) -> LevelLoader[AlbumId, tuple[AlbumShare, ...] | None]:
+        """With whom an album is shared, or None if the viewer does not have it."""
+        albums, viewer = self._albums, self._viewer
+
+        async def read(album_ids: list[AlbumId]) -> dict[AlbumId, tuple[AlbumShare, ...] | None]:
+            found = await albums.get_many(viewer, album_ids)
+            own = [id_ for id_, album in found.items() if has(viewer, album)]
+            shares = await albums.shares(viewer, own) if own else {}
+            return {id_: shares.get(id_, ()) for id_ in own}
 
         return LevelLoader(read, None)
 

@@ -9,6 +9,7 @@ from typing import Annotated, Final
 import strawberry
 
 from gallery.domain import images
+from gallery.domain.access import may_list
 from gallery.domain.errors import NotFoundError
 from gallery.domain.events import EntityKind
 from gallery.domain.ids import ImageId
@@ -27,7 +28,7 @@ class ProcessingSubscriptions:
     """Root fields that tell of processed images."""
 
     @strawberry.subscription(
-        description="Images whose `processing` became READY or FAILED, as it happens: all of them, or a single one. "
+        description="Images whose `processing` became READY or FAILED, as it happens: all that you see, or a single one. "
         "A single one is told at once if it is processed already, and nothing follows; NOT_FOUND if there is none. "
         "What happens while the gallery's connection to Valkey is broken is told for single ones alone."
     )
@@ -47,7 +48,8 @@ class ProcessingSubscriptions:
             while True:
                 heard = await watch.next()
                 image = None if heard is None else await _find(info, heard)
-                if image is not None and image.processing is not ProcessingState.PENDING:
+                is_processed = image is not None and image.processing is not ProcessingState.PENDING
+                if image is not None and is_processed and await _is_listed(info, image):
                     yield Image.of(image)
 
 
@@ -71,3 +73,9 @@ async def _until_processed(info: Info, watch: ProcessedImagesWatch, image_id: Im
 async def _find(info: Info, image_id: ImageId) -> images.Image | None:
     found = await info.context.use_cases.image_reader.get_many(info.context.viewer, [image_id])
     return found.get(image_id)
+
+
+async def _is_listed(info: Info, image: images.Image) -> bool:
+    """Whether lists have the image: who listens to all hears of no others."""
+    viewer, reader = info.context.viewer, info.context.use_cases.image_reader
+    return may_list(viewer, image) or image.id in await reader.offered(viewer, [image.id])

@@ -20,6 +20,7 @@ from gallery.web.graphql.processing import ProcessingSubscriptions
 from gallery.web.graphql.progress import ProgressSubscriptions
 from gallery.web.graphql.request import IDEMPOTENCY_HEADER
 from gallery.web.graphql.scalars import SCALARS
+from gallery.web.graphql.shares import ShareMutations
 from gallery.web.graphql.staged_upload_mutations import StagedUploadMutations
 from gallery.web.graphql.staged_uploads import StagedUploadQueries, find_upload
 from gallery.web.graphql.stats import StatsQueries
@@ -72,7 +73,15 @@ class Query(ImageQueries, TagQueries, AlbumQueries, StagedUploadQueries, StatsQu
     description="What can be changed. Several in one operation are done one after the other. A single one with the "
     f"header `{IDEMPOTENCY_HEADER}` is done once, however often it is sent."
 )
-class Mutation(UploadMutations, StagedUploadMutations, ImageMutations, TagMutations, AlbumMutations, AccountMutations):
+class Mutation(
+    UploadMutations,
+    StagedUploadMutations,
+    ImageMutations,
+    TagMutations,
+    AlbumMutations,
+    ShareMutations,
+    AccountMutations,
+):
     """All root fields that write."""
 
 

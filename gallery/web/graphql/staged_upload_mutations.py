@@ -7,6 +7,7 @@ from uuid import UUID
 
 import strawberry
 
+from gallery.domain.access import Visibility
 from gallery.domain.errors import ErrorCode, InvalidInputError
 from gallery.domain.idempotency import Claim, Snapshot
 from gallery.domain.ids import UploadId
@@ -20,7 +21,12 @@ from gallery.web.graphql.idempotency import KEY_DESCRIPTION, change_once, keyed_
 from gallery.web.graphql.ids import parse_album_id, parse_upload_id
 from gallery.web.graphql.scalars import ByteSize
 from gallery.web.graphql.staged_uploads import StagedUpload
-from gallery.web.graphql.uploads import ON_DUPLICATE_DESCRIPTION, UploadImagePayload, uploaded_before
+from gallery.web.graphql.uploads import (
+    ON_DUPLICATE_DESCRIPTION,
+    VISIBILITY_DESCRIPTION,
+    UploadImagePayload,
+    uploaded_before,
+)
 
 
 @strawberry.input(description="A file that you will send to the storage, and what to say of it.")
@@ -47,6 +53,7 @@ class CreateUploadInput:
     on_duplicate: OnDuplicate = strawberry.field(
         default=OnDuplicate.RETURN_EXISTING, description=ON_DUPLICATE_DESCRIPTION
     )
+    visibility: Visibility | None = strawberry.field(default=None, description=VISIBILITY_DESCRIPTION)
     idempotency_key: str | None = strawberry.field(
         default=None,
         description=f"{KEY_DESCRIPTION} If URLs of parts are asked for, those in the answer to a repeat are new, since "
@@ -84,6 +91,7 @@ class CreateUploadInput:
             tag_names=tuple(self.tags or ()),
             album_id=None if self.album_id is None else parse_album_id(self.album_id, field=("albumId",)),
             on_duplicate=self.on_duplicate,
+            visibility=self.visibility,
         )
 
 

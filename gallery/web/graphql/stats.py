@@ -19,7 +19,9 @@ class ContentTypeStats:
     total_size: ByteSize = strawberry.field(description="The size of their files together, in bytes.")
 
 
-@strawberry.type(description="What the gallery holds. May lag behind changes made by others by some seconds.")
+@strawberry.type(
+    description="What the gallery holds, of what you see. May lag behind changes made by others by some seconds."
+)
 class Stats:
     """Counts and sizes."""
 
@@ -52,7 +54,7 @@ class Stats:
 class StatsQueries:
     """The root field for statistics."""
 
-    @strawberry.field(description="What the gallery holds.")
+    @strawberry.field(description="What the gallery holds, of what you see.")
     async def stats(self, info: Info) -> Stats:
         """Kept for some minutes unless something changes."""
         return Stats.of(await info.context.use_cases.image_reader.stats(info.context.viewer))

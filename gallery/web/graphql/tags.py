@@ -46,7 +46,9 @@ class TagQueries:
         """One tag."""
         return await find_tag(info, id)
 
-    @strawberry.field(description="The tags of the gallery, by name without regard to case.")
+    @strawberry.field(
+        description="The tags that you made, and those of images that you see, by name without regard to case."
+    )
     async def tags(  # the arguments of a Relay connection
         self,
         info: Info,

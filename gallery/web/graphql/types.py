@@ -8,10 +8,13 @@ from typing import cast
 
 import strawberry
 
+from gallery.domain import shares
+from gallery.domain.access import Visibility
 from gallery.domain.images import ProcessingState
 from gallery.domain.records import AlbumRecord, ImageRecord, RenditionRecord, TagRecord
+from gallery.domain.shares import ShareLevel
 from gallery.web.graphql.context import Info
-from gallery.web.graphql.ids import album_global_id, image_global_id, tag_global_id
+from gallery.web.graphql.ids import account_global_id, album_global_id, image_global_id, tag_global_id
 from gallery.web.graphql.loaders import Part
 from gallery.web.graphql.node import ID_DESCRIPTION, Node
 from gallery.web.graphql.pagination import After, Before, Connection, First, Last, Listing
@@ -85,6 +88,7 @@ class Image(Node):
     created_at: datetime = shown("created_at", description="When the image was made known to the gallery.")
     updated_at: datetime = shown("updated_at", description="When the image was last changed.")
     version: int = shown("version", description="Counts the changes, for `expectedVersion` of `updateImage`.")
+    visibility: Visibility = shown("visibility", description="Who is shown the image.")
     url: str = computed(
         lambda image, context: original_url(context.base_url, image.record),
         reads=("content_type",),
@@ -106,7 +110,7 @@ class Image(Node):
         """Loaded for all images of the request at once."""
         return [Tag.of(tag) for tag in await info.context.loaders.tags_by_image_id.load(self.record.id)]
 
-    @strawberry.field(description="The albums that hold the image, oldest first.")
+    @strawberry.field(description="The albums that hold the image, of those that you see, oldest first.")
     async def albums(self, info: Info) -> list[Album]:
         """Loaded for all images of the request at once."""
         return [Album.of(album) for album in await info.context.loaders.albums_by_image_id.load(self.record.id)]
@@ -126,12 +130,12 @@ class Tag(Node):
         """The tag as the schema shows it."""
         return cls(record=tag)
 
-    @strawberry.field(description="How many images have the tag.")
+    @strawberry.field(description="How many images have the tag, of those that you see.")
     async def image_count(self, info: Info) -> int:
         """Loaded for all tags of the request at once."""
         return await info.context.loaders.image_count_by_tag_id.load(self.record.id)
 
-    @strawberry.field(description="The images that have the tag, newest upload first.")
+    @strawberry.field(description="The images that have the tag, of those that you see, newest upload first.")
     async def images(
         self, info: Info, first: First = None, after: After = None, last: Last = None, before: Before = None
     ) -> Connection[Image]:
@@ -153,24 +157,27 @@ class Album(Node):
     description: str | None = shown("description", description="What people wrote about the album.")
     created_at: datetime = shown("created_at", description="When the album was made.")
     updated_at: datetime = shown("updated_at", description="When the album, or what is in it, was last changed.")
+    visibility: Visibility = shown(
+        "visibility", description="Who is shown the album. Each image in it has a visibility of its own."
+    )
 
     @classmethod
     def of(cls, album: AlbumRecord) -> Album:
         """The album as the schema shows it."""
         return cls(record=album)
 
-    @strawberry.field(description="The image that stands for the album: the chosen one, else the first; null if empty.")
+    @strawberry.field(description="The image that stands for the album, if you see it: the chosen one, else the first.")
     async def cover(self, info: Info) -> Image | None:
         """Loaded for all albums of the request at once."""
         cover = await info.context.loaders.cover_by_album_id.load(self.record.id)
         return Image.of(cover) if cover else None
 
-    @strawberry.field(description="How many images the album holds.")
+    @strawberry.field(description="How many images the album holds, of those that you see.")
     async def image_count(self, info: Info) -> int:
         """Loaded for all albums of the request at once."""
         return await info.context.loaders.image_count_by_album_id.load(self.record.id)
 
-    @strawberry.field(description="The images of the album, in its order.")
+    @strawberry.field(description="The images of the album that you see, in its order.")
     async def images(
         self, info: Info, first: First = None, after: After = None, last: Last = None, before: Before = None
     ) -> Connection[Image]:
@@ -180,3 +187,31 @@ class Album(Node):
         part = Part(self.record.id, listing.page_request(first, after, last, before))
         page = await loaders.images_by_album.load(part)
         return listing.connection(page, Image.of, lambda: loaders.image_count_by_album_id.load(self.record.id))
+
+    @strawberry.field(
+        description="With whom the album is shared, by name; null for everybody but its owner and administrators."
+    )
+    async def shares(self, info: Info) -> list[AlbumShare] | None:
+        """Loaded for all albums of the request at once."""
+        shares = await info.context.loaders.shares_by_album_id.load(self.record.id)
+        return None if shares is None else list(map(AlbumShare.of, shares))
+
+
+@strawberry.type(description="That an album is shared with an account.")
+class AlbumShare:
+    """A share, as those who have the album see it."""
+
+    account_id: strawberry.ID = strawberry.field(description="The account.")
+    account_name: str = strawberry.field(description="The name of the account.")
+    level: ShareLevel = strawberry.field(description="What the account may do with the album.")
+    shared_at: datetime = strawberry.field(description="Since when it is.")
+
+    @classmethod
+    def of(cls, share: shares.AlbumShare) -> AlbumShare:
+        """The share as the schema shows it."""
+        return cls(
+            account_id=account_global_id(share.account_id),
+            account_name=share.account_name,
+            level=share.level,
+            shared_at=share.shared_at,
+        )

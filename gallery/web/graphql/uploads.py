@@ -8,6 +8,7 @@ from typing import Annotated, Final
 
 import strawberry
 
+from gallery.domain.access import Visibility
 from gallery.domain.idempotency import Claim
 from gallery.domain.ids import ImageId
 from gallery.domain.ports import IncomingFile
@@ -25,6 +26,9 @@ from gallery.web.graphql.scalars import Upload
 from gallery.web.graphql.types import Image
 
 ON_DUPLICATE_DESCRIPTION: Final = "What becomes of a file of which you have an image already."
+VISIBILITY_DESCRIPTION: Final = (
+    "Who is shown it. By default what the gallery is set to, which is PRIVATE unless somebody has chosen otherwise."
+)
 
 
 @strawberry.input(description="A file to upload, and what to say of it.")
@@ -43,6 +47,7 @@ class UploadImageInput:
     on_duplicate: OnDuplicate = strawberry.field(
         default=OnDuplicate.RETURN_EXISTING, description=ON_DUPLICATE_DESCRIPTION
     )
+    visibility: Visibility | None = strawberry.field(default=None, description=VISIBILITY_DESCRIPTION)
     idempotency_key: str | None = strawberry.field(default=None, description=KEY_DESCRIPTION)
     progress_id: str | None = strawberry.field(default=None, description=PROGRESS_ID_DESCRIPTION)
 
@@ -55,6 +60,7 @@ class UploadImageInput:
             tag_names=self.tags or (),
             album_id=None if self.album_id is None else parse_album_id(self.album_id, field=("albumId",)),
             on_duplicate=self.on_duplicate,
+            visibility=self.visibility,
         )
 
 
@@ -72,6 +78,7 @@ class UploadImagesInput:
     on_duplicate: OnDuplicate = strawberry.field(
         default=OnDuplicate.RETURN_EXISTING, description=ON_DUPLICATE_DESCRIPTION
     )
+    visibility: Visibility | None = strawberry.field(default=None, description=VISIBILITY_DESCRIPTION)
     idempotency_key: str | None = strawberry.field(
         default=None, description=f"{KEY_DESCRIPTION} A repeat sends the same files at the same places of the list."
     )
@@ -87,6 +94,7 @@ class UploadImagesInput:
             tag_names=self.tags or (),
             album_id=None if self.album_id is None else parse_album_id(self.album_id, field=("albumId",)),
             on_duplicate=self.on_duplicate,
+            visibility=self.visibility,
         )
 
 

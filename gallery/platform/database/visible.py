@@ -1,0 +1,85 @@
+"""What viewers are shown, as conditions: the one place that says in SQL what `may_list` and `may_see` say.
+
+There are three forms of each, by `Sight`; who sees everything has none, so that statements for administrators are as if
+nobody had secrets. The viewer is a parameter: see `visible_to`.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from sqlalchemy import ColumnElement, Exists, Uuid, bindparam, exists, or_, select, union_all
+from sqlalchemy.sql.selectable import FromClause
+
+from gallery.domain.access import Sight, Viewer, Visibility
+from gallery.platform.database.tables import ALBUM_IMAGES, ALBUM_SHARES, ALBUMS, IMAGE_TAGS, IMAGES, TAGS
+
+Conditions = tuple[ColumnElement[bool], ...]
+"""All of which must be true; none if there is nothing to ask."""
+
+VIEWER: Final = "viewer_id"
+"""The parameter of all conditions here."""
+
+_VIEWER: Final = bindparam(VIEWER, type_=Uuid)
+
+
+def visible_to(viewer: Viewer) -> dict[str, Any]:
+    """The values of the parameters of conditions. A statement for who sees everything has none of them."""
+    return {VIEWER: viewer.id}
+
+
+def listed_images(sight: Sight) -> Conditions:
+    """Images that lists have."""
+    return _if_anything_is_hidden(sight, _is_listed(IMAGES, sight), is_offered())
+
+
+def found_images(sight: Sight) -> Conditions:
+    """Images that are found by their ids."""
+    return _if_anything_is_hidden(sight, _is_found(IMAGES), is_offered())
+
+
+def listed_albums(sight: Sight) -> Conditions:
+    """Albums that lists have."""
+    return _if_anything_is_hidden(sight, _is_listed(ALBUMS, sight), is_shared())
+
+
+def found_albums(sight: Sight) -> Conditions:
+    """Albums that are found by their ids."""
+    return _if_anything_is_hidden(sight, _is_found(ALBUMS), is_shared())
+
+
+def visible_tags(sight: Sight) -> Conditions:
+    """Tags that the viewer made, or that lists have an image with."""
+    is_used = exists().where(
+        IMAGE_TAGS.c.tag_id == TAGS.c.id, IMAGES.c.id == IMAGE_TAGS.c.image_id, *listed_images(sight)
+    )
+    return _if_anything_is_hidden(sight, TAGS.c.owner == _VIEWER, is_used.correlate(TAGS))
+
+
+def is_offered() -> Exists:
+    """Whether an album of the viewer, or one that is shared with them, shows an image that its owner put there."""
+    place, own, shared = ALBUM_IMAGES.alias("place"), ALBUMS.alias("own"), ALBUM_SHARES.alias("shared")
+    albums = union_all(
+        select(own.c.id).where(own.c.owner == _VIEWER), select(shared.c.album_id).where(shared.c.account_id == _VIEWER)
+    )
+    return exists().where(place.c.image_id == IMAGES.c.id, place.c.is_offered, place.c.album_id.in_(albums))
+
+
+def is_shared() -> Exists:
+    """Whether an album is shared with the viewer."""
+    return exists().where(ALBUM_SHARES.c.album_id == ALBUMS.c.id, ALBUM_SHARES.c.account_id == _VIEWER)
+
+
+def _is_listed(things: FromClause, sight: Sight) -> ColumnElement[bool]:
+    shown = things.c.visibility == Visibility.PUBLIC.value
+    if sight is Sight.UNLISTED:
+        shown = things.c.visibility != Visibility.PRIVATE.value
+    return or_(shown, things.c.owner == _VIEWER)
+
+
+def _is_found(things: FromClause) -> ColumnElement[bool]:
+    return or_(things.c.visibility != Visibility.PRIVATE.value, things.c.owner == _VIEWER)
+
+
+def _if_anything_is_hidden(sight: Sight, *reasons: ColumnElement[bool]) -> Conditions:
+    return () if sight is Sight.EVERYTHING else (or_(*reasons),)
