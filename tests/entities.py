@@ -35,6 +35,11 @@ NOBODY = Viewer(id=UserId(UUID("00000000-0000-7000-8000-0000000000ff")), rights=
 _EDGES_PX = {RenditionSize.SMALL: 320, RenditionSize.MEDIUM: 960, RenditionSize.LARGE: 2048}
 
 
+def a_viewer(role: Role = Role.VIEWER) -> Viewer:
+    """Somebody of a role, whom nobody else is."""
+    return Viewer(id=new_user_id(), rights=role.rights)
+
+
 def after(minutes: float) -> datetime:
     """So many minutes after noon."""
     return NOON + timedelta(minutes=minutes)

@@ -26,6 +26,7 @@ TABLES = {
     "image_tags",
     "albums",
     "album_images",
+    "album_shares",
     "events",
     "uploads",
     "idempotency_keys",

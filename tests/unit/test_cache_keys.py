@@ -21,7 +21,8 @@ from gallery.domain.pages import (
     TagQuery,
 )
 from gallery.platform.cache import keys
-from gallery.platform.cache.keys import DROPPED_BY, dropped_by
+from gallery.platform.cache.keys import DROPPED_BY, Slot, dropped_by
+from tests.entities import ADA, BOB, a_viewer
 
 A, B, C = (UUID(int=number) for number in (0xA, 0xB, 0xC))
 
@@ -56,6 +57,7 @@ def test_an_event_drops_the_slots_of_what_its_payload_lists() -> None:
         "generation:albums",
         keys.image_albums(ImageId(B)).key,
         keys.image_albums(ImageId(C)).key,
+        "generation:sight",
     ]
 
 
@@ -129,3 +131,31 @@ def test_a_list_of_images_belongs_to_the_generations_of_its_filter() -> None:
     assert keys.image_count(ImageFilter()).generations == (images,)
     assert keys.image_count(ImageFilter(tag_names=("sea",))).generations == (images, tagged)
     assert keys.image_count(ImageFilter(album_id=AlbumId(A))).generations == (images, album)
+
+
+def test_what_one_viewer_is_shown_lies_apart_and_ends_when_sight_changes() -> None:
+    slot = keys.album_count(None)
+    reader, other = a_viewer(), a_viewer()
+
+    assert keys.seen_by(ADA, slot) == keys.seen_by(BOB, slot) == slot
+    own = keys.seen_by(reader, slot, keys.STATS)
+    assert own == Slot(f"{slot.key}:{reader.scope}", ("generation:albums", keys.STATS, "generation:sight"))
+    assert len({own.key, keys.seen_by(other, slot).key, slot.key}) == 3
+    assert keys.image_offered(reader, ImageId(A)).key != keys.image_offered(other, ImageId(A)).key
+    assert keys.album_shared(reader, AlbumId(A)).key != keys.album_shared(other, AlbumId(A)).key
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        EventKind.IMAGE_VISIBILITY_CHANGED,
+        EventKind.ALBUM_VISIBILITY_CHANGED,
+        EventKind.ALBUM_SHARED,
+        EventKind.ALBUM_UNSHARED,
+        EventKind.ALBUM_IMAGES_ADDED,
+        EventKind.ALBUM_IMAGES_REMOVED,
+        EventKind.ALBUM_DELETED,
+    ],
+)
+def test_whatever_changes_who_is_shown_what_ends_what_is_kept_for_one(kind: EventKind) -> None:
+    assert "generation:sight" in dropped_by([event(kind, A, image_ids=[])])

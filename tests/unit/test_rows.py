@@ -89,6 +89,7 @@ def test_what_is_said_of_an_upload_is_kept_as_json() -> None:
         "tag_names": [],
         "album_id": None,
         "on_duplicate": "RETURN_EXISTING",
+        "visibility": None,
     }
     assert values.pop("announced") == {
         "filename": "harbour.jpg",

@@ -28,7 +28,7 @@ class ProcessingSubscriptions:
     """Root fields that tell of processed images."""
 
     @strawberry.subscription(
-        description="Images whose `processing` became READY or FAILED, as it happens: all that you see, or a single one. "
+        description="Images whose `processing` became READY or FAILED, as it happens: all you see, or a single one. "
         "A single one is told at once if it is processed already, and nothing follows; NOT_FOUND if there is none. "
         "What happens while the gallery's connection to Valkey is broken is told for single ones alone."
     )

@@ -11,12 +11,22 @@ from gallery.domain.access import (
     Right,
     Role,
     Scope,
+    Sight,
     Viewer,
+    Visibility,
+    has,
+    may_change,
+    may_list,
+    may_see,
+    may_show,
     require,
+    require_any,
+    require_change,
+    require_show,
     rights_of,
 )
 from gallery.domain.errors import ErrorCode, ForbiddenError
-from tests.entities import ADA, BOB
+from tests.entities import ADA, BOB, a_viewer, an_album, an_image
 
 
 @pytest.mark.parametrize("right", Right)
@@ -95,3 +105,92 @@ def test_viewers_who_may_do_different_things_are_told_apart() -> None:
 
     assert reader.scope == f"{ADA.id.hex}:read"
     assert len({viewer.scope for viewer in (ADA, reader, BOB, ANONYMOUS)}) == 4
+
+
+PRIVATE, UNLISTED, PUBLIC = Visibility
+SEEN_OF_OTHERS = {
+    Role.VIEWER: ({PUBLIC}, {UNLISTED, PUBLIC}),
+    Role.CONTRIBUTOR: ({PUBLIC}, {UNLISTED, PUBLIC}),
+    Role.EDITOR: ({UNLISTED, PUBLIC}, {UNLISTED, PUBLIC}),
+    Role.ADMINISTRATOR: (set(Visibility), set(Visibility)),
+}
+"""Of which visibilities lists have what belongs to others, and of which it is found by its id."""
+
+
+@pytest.mark.parametrize("visibility", Visibility)
+@pytest.mark.parametrize("role", Role)
+def test_what_belongs_to_others_is_shown_by_its_visibility(role: Role, visibility: Visibility) -> None:
+    viewer, thing = a_viewer(role), an_image(visibility=visibility)
+    listed, seen = SEEN_OF_OTHERS[role]
+
+    assert may_list(viewer, thing) is (visibility in listed)
+    assert may_see(viewer, thing) is (visibility in seen)
+    assert viewer.sight.visibilities == listed
+
+
+@pytest.mark.parametrize("visibility", Visibility)
+@pytest.mark.parametrize("role", Role)
+@pytest.mark.parametrize("is_shared", [False, True])
+def test_ones_own_and_what_is_shared_with_one_is_always_shown(
+    role: Role, visibility: Visibility, *, is_shared: bool
+) -> None:
+    viewer = a_viewer(role)
+    thing = an_album(visibility=visibility, **({} if is_shared else {"owner": viewer.id}))
+
+    assert may_list(viewer, thing, is_shared=is_shared)
+    assert may_see(viewer, thing, is_shared=is_shared)
+
+
+@pytest.mark.parametrize("visibility", Visibility)
+@pytest.mark.parametrize("role", Role)
+@pytest.mark.parametrize("is_shared", [False, True])
+@pytest.mark.parametrize("is_own", [False, True])
+def test_owners_editors_who_see_it_and_administrators_change_a_thing(
+    role: Role, visibility: Visibility, *, is_shared: bool, is_own: bool
+) -> None:
+    viewer = a_viewer(role)
+    thing = an_image(visibility=visibility, **({"owner": viewer.id} if is_own else {}))
+    expected = {
+        Role.VIEWER: False,
+        Role.CONTRIBUTOR: is_own,
+        Role.EDITOR: is_own or is_shared or visibility is not PRIVATE,
+        Role.ADMINISTRATOR: True,
+    }[role]
+
+    assert may_change(viewer, thing, is_shared=is_shared) is expected
+    if expected:
+        require_change(viewer, thing, is_shared=is_shared)
+    else:
+        with pytest.raises(ForbiddenError):
+            require_change(viewer, thing, is_shared=is_shared)
+
+
+@pytest.mark.parametrize("role", Role)
+@pytest.mark.parametrize("is_own", [False, True])
+def test_owners_and_administrators_say_to_whom_a_thing_is_shown(role: Role, *, is_own: bool) -> None:
+    viewer = a_viewer(role)
+    thing = an_album(visibility=PUBLIC, **({"owner": viewer.id} if is_own else {}))
+    expected = role is Role.ADMINISTRATOR or (is_own and role is not Role.VIEWER)
+
+    assert has(viewer, thing) is (is_own or role is Role.ADMINISTRATOR)
+    assert may_show(viewer, thing) is expected
+    if expected:
+        require_show(viewer, thing)
+    else:
+        with pytest.raises(ForbiddenError, match="says to whom it is shown"):
+            require_show(viewer, thing)
+
+
+def test_scopes_hold_the_sight_of_a_role_as_well() -> None:
+    reading = Viewer(id=ADA.id, rights=rights_of(Role.ADMINISTRATOR, [Scope.READ]))
+
+    assert reading.sight is Sight.PUBLIC
+    assert not may_see(reading, an_image(owner=BOB.id))
+
+
+def test_one_of_several_rights_is_enough_and_the_first_is_named_if_all_are_missing() -> None:
+    editor = Viewer(id=ADA.id, rights=frozenset({Right.EDIT}))
+
+    require_any(editor, Right.CONTRIBUTE, Right.EDIT)
+    with pytest.raises(ForbiddenError, match="the right to contribute is missing"):
+        require_any(editor, Right.CONTRIBUTE, Right.READ)

@@ -12,16 +12,18 @@ from typing import Any, get_type_hints
 import pytest
 
 import gallery.services
-from gallery.domain.access import Right, Viewer
+from gallery.domain.access import Right, Viewer, Visibility
 from gallery.domain.errors import ForbiddenError
 from gallery.domain.idempotency import Claim
 from gallery.domain.ids import AlbumId, ImageId, TagId, TokenId, UploadId
 from gallery.domain.images import ContentType
+from gallery.domain.shares import ShareLevel
 from gallery.domain.uploads import Announcement, Draft
 from gallery.services.albums import AlbumChange, NewAlbum
 from gallery.services.idempotency import FileChecksum, KeyedRequest, Work
 from gallery.services.images import ImageChange
 from gallery.services.imports import FileToImport, ImportOptions, Progress
+from gallery.services.shares import Person
 from gallery.services.tokens import NewToken
 from gallery.services.uploads import NewImage
 from tests.entities import ADA, NOBODY, NOON, a_claim, a_staged_upload, a_tag, a_token, an_account, an_album, an_image
@@ -34,21 +36,28 @@ ANNOUNCED = Announcement(filename="harbour.jpg", file_size_bytes=12, content_typ
 UPLOAD = a_staged_upload(announced=ANNOUNCED)
 CLAIM = a_claim("key-2")
 ACCOUNT = an_account("ada", id=ADA.id)
+GUEST = an_account("guest")
 TOKEN, _ = a_token(ACCOUNT)
 
-NEEDED = {
+EITHER = (Right.CONTRIBUTE, Right.EDIT)
+"""The first is enough for one's own things, the second for all that one sees."""
+
+NEEDED: dict[str, Right | tuple[Right, ...]] = {
     "AccountService.own": Right.READ,
     "AlbumService.add_images": Right.CONTRIBUTE,
     "AlbumService.create": Right.CONTRIBUTE,
-    "AlbumService.delete": Right.EDIT,
+    "AlbumService.delete": EITHER,
     "AlbumService.remove_images": Right.CONTRIBUTE,
-    "AlbumService.update": Right.EDIT,
+    "AlbumService.update": EITHER,
     "IdempotencyService.complete": Right.CONTRIBUTE,
     "IdempotencyService.once": Right.CONTRIBUTE,
     "IdempotencyService.once_with_file": Right.CONTRIBUTE,
-    "ImageService.delete": Right.EDIT,
-    "ImageService.update": Right.EDIT,
+    "ImageService.delete": EITHER,
+    "ImageService.set_visibility": Right.CONTRIBUTE,
+    "ImageService.update": EITHER,
     "ImportService.run": Right.CONTRIBUTE,
+    "ShareService.share": Right.CONTRIBUTE,
+    "ShareService.unshare": Right.CONTRIBUTE,
     "StagedUploadService.abort": Right.CONTRIBUTE,
     "StagedUploadService.complete": Right.CONTRIBUTE,
     "StagedUploadService.create": Right.CONTRIBUTE,
@@ -98,6 +107,12 @@ def public_methods() -> Iterator[tuple[str, type, str]]:
                 yield f"{service.__name__}.{name}", service, name
 
 
+def needed(service: type, name: str) -> tuple[Right, ...]:
+    """The rights of which one is needed."""
+    found = NEEDED[f"{service.__name__}.{name}"]
+    return (found,) if isinstance(found, Right) else found
+
+
 USE_CASES = [(service, name) for path, service, name in public_methods() if path not in OF_THE_GALLERY_ITSELF]
 
 
@@ -136,6 +151,7 @@ def arguments(service: type, name: str, file: MemoryIncomingFile) -> dict[str, o
         str: TOKEN.prefix if name == "revoke_by_prefix" else "Sand",
         timedelta: timedelta(hours=1),
     }
+    examples |= {Visibility: Visibility.PUBLIC, Person: Person(name=GUEST.name), ShareLevel: ShareLevel.VIEW}
     hints = get_type_hints(getattr(service, name))
     return {parameter: examples[hint] for parameter, hint in hints.items() if parameter not in {"viewer", "return"}}
 
@@ -153,7 +169,7 @@ def full_gallery(gallery: MemoryGallery) -> None:
     gallery.holds(IMAGE, TAG, ALBUM)
     gallery.put_tags(IMAGE, TAG)
     gallery.tables.uploads[UPLOAD.id] = UPLOAD
-    gallery.tables.accounts[ACCOUNT.id] = ACCOUNT
+    gallery.tables.accounts |= {ACCOUNT.id: ACCOUNT, GUEST.id: GUEST}
     gallery.tables.tokens[TOKEN.id] = TOKEN
     gallery.tables.claims[CLAIM.owner, CLAIM.key] = CLAIM
     gallery.storage.multipart_uploads["multipart-1"] = MemoryMultipartUpload(
@@ -182,19 +198,21 @@ async def test_a_viewer_without_rights_is_refused_before_anything_is_touched(
 @pytest.mark.parametrize(("service", "name"), USE_CASES)
 async def test_every_other_right_is_not_enough(gallery: MemoryGallery, service: type, name: str) -> None:
     full_gallery(gallery)
-    needed = NEEDED[f"{service.__name__}.{name}"]
-    viewer = Viewer(id=ADA.id, rights=frozenset(Right) - {needed})
+    rights = needed(service, name)
+    viewer = Viewer(id=ADA.id, rights=frozenset(Right) - set(rights))
 
     with gallery.refuses(ForbiddenError) as refusal:
         await bound(gallery, service, name)(viewer=viewer, **arguments(service, name, MemoryIncomingFile([b"a"])))
 
-    assert refusal.value.message == f"You may not do this: the right to {needed.value} is missing."
+    assert refusal.value.message == f"You may not do this: the right to {rights[0].value} is missing."
 
 
-@pytest.mark.parametrize(("service", "name"), USE_CASES)
-async def test_the_needed_right_alone_is_enough(gallery: MemoryGallery, service: type, name: str) -> None:
+@pytest.mark.parametrize(
+    ("service", "name", "right"), [(*use_case, right) for use_case in USE_CASES for right in needed(*use_case)]
+)
+async def test_the_needed_right_alone_is_enough(gallery: MemoryGallery, service: type, name: str, right: Right) -> None:
     full_gallery(gallery)
-    viewer = Viewer(id=ADA.id, rights=frozenset({NEEDED[f"{service.__name__}.{name}"]}))
+    viewer = Viewer(id=ADA.id, rights=frozenset({right}))
 
     await bound(gallery, service, name)(viewer=viewer, **arguments(service, name, MemoryIncomingFile([b"a"])))
 
