@@ -21,7 +21,7 @@ from gallery.domain.ids import AlbumId, ImageId
 from gallery.domain.pages import AlbumQuery, AlbumSortField, Direction, Page
 from gallery.platform.database.image_lists import LIVING
 from gallery.platform.database.keyset import Keyset
-from gallery.platform.database.records import ALBUMS_WHOLE, Shape
+from gallery.platform.database.records import ALBUMS_WHOLE, Shape, second_by_first
 from gallery.platform.database.rendered import Rendered, Renderings, render
 from gallery.platform.database.rows import ALBUM_COLUMNS, album_from_row, album_values
 from gallery.platform.database.statements import LeanReading, Transaction, among_ids, containing, ids, unnested, uuids
@@ -168,8 +168,8 @@ class SqlAlbumRecords(Generic[T]):
 
     async def get_many(self, viewer: Viewer, album_ids: Collection[AlbumId]) -> dict[AlbumId, T]:
         """As the port says."""
-        rows = await self._reading.rows(_by_ids(self._shape), ids(album_ids), self._shape.row)
-        return {row["id"]: album for row, album in zip(rows, self._shape.things(rows), strict=True)}
+        shape = self._shape
+        return await self._reading.by_ids(_by_ids(shape), album_ids, shape.by_id, shape.row)
 
     async def list_page(self, viewer: Viewer, query: AlbumQuery) -> Page[T]:
         """As the port says."""
@@ -190,7 +190,7 @@ class SqlAlbumRecords(Generic[T]):
     async def by_image(self, viewer: Viewer, image_ids: Collection[ImageId]) -> dict[ImageId, tuple[T, ...]]:
         """As the port says."""
         shape = self._shape
-        return shape.by("image_id", await self._reading.rows(_by_image(shape), ids(image_ids), shape.row))
+        return await self._reading.by_ids(_by_image(shape), image_ids, shape.by_image, shape.row)
 
 
 class SqlAlbumReader(SqlAlbumRecords[Album]):
@@ -206,13 +206,11 @@ class SqlAlbumReader(SqlAlbumRecords[Album]):
 
     async def image_counts(self, viewer: Viewer, album_ids: Collection[AlbumId]) -> dict[AlbumId, int]:
         """As the port says."""
-        rows = await self._reading.rows(_IMAGE_COUNTS, ids(album_ids))
-        return {album_id: images for album_id, images in rows}  # noqa: C416  # dict() takes a row for a mapping
+        return await self._reading.by_ids(_IMAGE_COUNTS, album_ids, second_by_first)
 
     async def cover_ids(self, viewer: Viewer, album_ids: Collection[AlbumId]) -> dict[AlbumId, ImageId]:
         """As the port says."""
-        rows = await self._reading.rows(_COVERS, ids(album_ids))
-        return {album_id: image_id for album_id, image_id in rows if image_id is not None}
+        return await self._reading.by_ids(_COVERS, album_ids, second_by_first)
 
 
 @lru_cache(_MOST_SHAPES)

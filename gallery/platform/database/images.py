@@ -191,8 +191,8 @@ class SqlImageRecords(Generic[I, R]):
 
     async def get_many(self, viewer: Viewer, image_ids: Collection[ImageId]) -> dict[ImageId, I]:
         """As the port says."""
-        rows = await self._reading.rows(_by_ids(self._image), ids(image_ids), self._image.row)
-        return {row["id"]: image for row, image in zip(rows, self._image.things(rows), strict=True)}
+        shape = self._image
+        return await self._reading.by_ids(_by_ids(shape), image_ids, shape.by_id, shape.row)
 
     async def list_page(self, viewer: Viewer, query: ImageQuery) -> Page[I]:
         """As the port says."""
@@ -208,7 +208,7 @@ class SqlImageRecords(Generic[I, R]):
     async def renditions(self, viewer: Viewer, image_ids: Collection[ImageId]) -> dict[ImageId, tuple[R, ...]]:
         """As the port says."""
         shape = self._rendition
-        return shape.by("image_id", await self._reading.rows(_renditions(shape), ids(image_ids), shape.row))
+        return await self._reading.by_ids(_renditions(shape), image_ids, shape.by_image, shape.row)
 
     async def pages_by_album(
         self, viewer: Viewer, album_ids: Collection[AlbumId], page: PageRequest
