@@ -7,7 +7,7 @@ it answers, so what is asked for within a turn of the event loop is read by whoe
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Hashable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Hashable
 from typing import Any, Final, Generic, TypeVar
 from uuid import UUID
 
@@ -17,7 +17,7 @@ V = TypeVar("V")
 _MOST_IDS: Final = 200
 """How many ids are read together, unless somebody asks for more alone: few enough to be there soon."""
 
-Read = Callable[[Collection[K]], Awaitable[Mapping[K, V]]]
+Read = Callable[[Collection[K]], Awaitable[dict[K, V]]]
 """Reads what there is of each id."""
 
 
@@ -28,16 +28,21 @@ class _Joint(Generic[K, V]):
 
     def __init__(self, ids: Collection[K]) -> None:
         self.ids = set(ids)
-        self._waiters: list[asyncio.Future[Mapping[K, V] | None]] = []
+        self._waiters: list[asyncio.Future[dict[K, V] | None]] = []
 
-    def joined(self, ids: Collection[K]) -> asyncio.Future[Mapping[K, V] | None]:
+    def joined(self, ids: Collection[K]) -> asyncio.Future[dict[K, V] | None]:
         """What is read for these ids too; None if nobody reads it after all."""
         self.ids.update(ids)
-        waiter: asyncio.Future[Mapping[K, V] | None] = asyncio.get_running_loop().create_future()
+        waiter: asyncio.Future[dict[K, V] | None] = asyncio.get_running_loop().create_future()
         self._waiters.append(waiter)
         return waiter
 
-    def end(self, found: Mapping[K, V] | None, error: Exception | None) -> None:
+    @property
+    def is_shared(self) -> bool:
+        """Whether anybody has joined."""
+        return bool(self._waiters)
+
+    def end(self, found: dict[K, V] | None, error: Exception | None) -> None:
         """Wakes all who wait."""
         for waiter in self._waiters:
             if waiter.done():
@@ -63,29 +68,23 @@ class JointReads:
         Raises:
             Exception: what the read raised, for all who joined it.
         """
-        while (joint := self._open(same, len(ids))) is not None:
+        gathering = self._gathering
+        while (joint := gathering.get(same)) is not None and len(joint.ids) + len(ids) <= _MOST_IDS:
             found = await joint.joined(ids)
             if found is not None:
                 return {id_: found[id_] for id_ in ids if id_ in found}
-        joint = self._gathering[same] = _Joint(ids)
+        joint = gathering[same] = _Joint(ids)
         found, failure = None, None
         try:
-            await asyncio.sleep(0)
-            self._close(same, joint)
+            try:
+                await asyncio.sleep(0)
+            finally:
+                if gathering.get(same) is joint:
+                    del gathering[same]
             found = await read(joint.ids)
         except Exception as error:
             failure = error
             raise
         finally:
-            self._close(same, joint)
             joint.end(found, failure)
-        return dict(found) if len(joint.ids) == len(ids) else {id_: found[id_] for id_ in ids if id_ in found}
-
-    def _open(self, same: Hashable, count: int) -> _Joint[Any, Any] | None:
-        """A read that so many ids may join."""
-        joint = self._gathering.get(same)
-        return joint if joint is not None and len(joint.ids) + count <= _MOST_IDS else None
-
-    def _close(self, same: Hashable, joint: _Joint[Any, Any]) -> None:
-        if self._gathering.get(same) is joint:
-            del self._gathering[same]
+        return {id_: found[id_] for id_ in ids if id_ in found} if joint.is_shared else found
