@@ -21,6 +21,7 @@ from graphql.execution.executor import Executor, invalid_return_type_error
 from graphql.pyutils import is_iterable
 from graphql.pyutils.is_awaitable import is_async_iterable, is_awaitable
 
+from gallery.compiler.declarations import EXTENSION, InstanceOf
 from gallery.compiler.plan import Kind, Level
 from gallery.compiler.run import At, Pending, Run, abandon, frozen
 
@@ -164,13 +165,19 @@ def _merged(run: Run, drained: tuple[list[Any], Pending], _at: At) -> list[Any]:
 
 
 def _object(level: Level, type_: GraphQLObjectType, body: Complete, run: Run, value: Any, at: At) -> Any:
-    if type_.is_type_of is not None:
+    if type_.is_type_of is not None and not _is_declared(type_, value):
         is_type = type_.is_type_of(value, run.info(level.field, at))
         checked = partial(_checked, level, type_, body, value)
         if is_awaitable(is_type):
             return run.park(level, is_type, at, checked)
         return checked(run, is_type, at)
     return body(run, value, at)
+
+
+def _is_declared(type_: GraphQLObjectType, value: Any) -> bool:
+    """Whether objects of the class of the value are declared to be of the type."""
+    declared = type_.extensions.get(EXTENSION)
+    return isinstance(declared, InstanceOf) and type(value) is declared.python_type
 
 
 def _checked(  # noqa: PLR0913, PLR0917

@@ -21,6 +21,8 @@ from graphql import (
 from graphql.execution.collect_fields import FieldDetailsList
 from graphql.pyutils import Path
 
+from gallery.compiler.arguments import PlainArgument, plain_arguments
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -101,7 +103,12 @@ class FieldPlan:
         """Where the document asks for it."""
         return [detail.node for detail in self.details]
 
-    @property
+    @cached_property
+    def plain_arguments(self) -> tuple[PlainArgument, ...] | None:
+        """The arguments, if there is nothing to be coerced."""
+        return plain_arguments(self.definition, self.details[0].node)
+
+    @cached_property
     def has_arguments(self) -> bool:
         """Whether arguments must be coerced before it is resolved."""
         return bool(self.definition.args or self.details[0].node.arguments)

@@ -9,11 +9,12 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from graphql import GraphQLError, GraphQLResolveInfo, located_error
-from graphql.execution.values import VariableValues, get_argument_values
+from graphql.execution.values import VariableValues
 from graphql.pyutils.gather_with_cancel import gather_with_cancel
 from graphql.pyutils.is_awaitable import is_awaitable
 from graphql.type.definition import GraphQLResolveInfoHelpers
 
+from gallery.compiler.arguments import argument_values
 from gallery.compiler.background import settle_in_background
 from gallery.compiler.errors import Errors, Position
 from gallery.compiler.info import ResolveInfo
@@ -92,7 +93,7 @@ class Run:
         """The arguments of a field by name. Those that nobody can change are coerced once."""
         found = self._arguments.get(field.number)
         if found is None:
-            found = get_argument_values(field.definition, field.details[0].node, self.variables)
+            found = argument_values(field, self.variables)
             if all(isinstance(value, _SHAREABLE) for value in found.values()):
                 self._arguments[field.number] = found
         return found

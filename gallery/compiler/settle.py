@@ -110,27 +110,44 @@ class Settling:
                 awaitable.close()
 
     def _start(self, work: Coroutine[Any, Any, None], level: Level, entries: Entries) -> asyncio.Task[None]:
-        task = asyncio.ensure_future(work)
+        task = asyncio.get_running_loop().create_task(work)
         self._live[task] = level, entries
         return task
 
     async def _join(self, tasks: list[asyncio.Task[None]]) -> None:
         """Waits for tasks. If one fails or this is cancelled, none is left running."""
-        waiting = set(tasks)
         try:
-            while waiting:
-                done, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_EXCEPTION)
-                for task in done - self._cancelled:
+            await self._ended(tasks)
+            for task in tasks:
+                if task.done() and task not in self._cancelled:
                     task.result()
         except BaseException:
-            for task in waiting:
-                self._cancel(task)
+            for task in tasks:
+                if not task.done():
+                    self._cancel(task)
             await asyncio.gather(*tasks, return_exceptions=True)
             raise
         finally:
             for task in tasks:
                 del self._live[task]
                 self._cancelled.discard(task)
+
+
+    def _ended(self, tasks: list[asyncio.Task[None]]) -> asyncio.Future[None]:
+        """What is there once all tasks have ended, or one has failed: `asyncio.wait` with less to do."""
+        over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        left = len(tasks)
+
+        def end(task: asyncio.Task[None]) -> None:
+            nonlocal left
+            left -= 1
+            has_failed = not task.cancelled() and task.exception() is not None and task not in self._cancelled
+            if (has_failed or not left) and not over.done():
+                over.set_result(None)
+
+        for task in tasks:
+            task.add_done_callback(end)
+        return over
 
 
 async def _resolve(run: Run, field: FieldPlan, queued: list[Queued]) -> Sequence[Any]:

@@ -23,7 +23,7 @@ from gallery.domain.pages import AlbumQuery, AlbumSortField, Direction, Page
 from gallery.domain.shares import AlbumShare
 from gallery.platform.database.image_lists import LIVING
 from gallery.platform.database.keyset import Keyset
-from gallery.platform.database.records import ALBUMS_WHOLE, Shape
+from gallery.platform.database.records import ALBUMS_WHOLE, Shape, second_by_first
 from gallery.platform.database.rendered import Rendered, Renderings, render
 from gallery.platform.database.rows import ALBUM_COLUMNS, album_from_row, album_values
 from gallery.platform.database.shares import SHARES, share_from_row
@@ -183,9 +183,9 @@ class SqlAlbumRecords(Generic[T]):
 
     async def get_many(self, viewer: Viewer, album_ids: Collection[AlbumId]) -> dict[AlbumId, T]:
         """As the port says."""
-        values = ids(album_ids) | visible_to(viewer)
-        rows = await self._reading.rows(_by_ids(self._shape, viewer.sight), values, self._shape.row)
-        return {row["id"]: album for row, album in zip(rows, self._shape.things(rows), strict=True)}
+        shape = self._shape
+        statement, values = _by_ids(shape, viewer.sight), visible_to(viewer)
+        return await self._reading.by_ids(statement, album_ids, shape.by_id, shape.row, values)
 
     async def list_page(self, viewer: Viewer, query: AlbumQuery) -> Page[T]:
         """As the port says."""
@@ -207,8 +207,8 @@ class SqlAlbumRecords(Generic[T]):
     async def by_image(self, viewer: Viewer, image_ids: Collection[ImageId]) -> dict[ImageId, tuple[T, ...]]:
         """As the port says."""
         shape = self._shape
-        values = ids(image_ids) | visible_to(viewer)
-        return shape.by("image_id", await self._reading.rows(_by_image(shape, viewer.sight), values, shape.row))
+        statement, values = _by_image(shape, viewer.sight), visible_to(viewer)
+        return await self._reading.by_ids(statement, image_ids, shape.by_image, shape.row, values)
 
 
 class SqlAlbumReader(SqlAlbumRecords[Album]):
@@ -228,13 +228,12 @@ class SqlAlbumReader(SqlAlbumRecords[Album]):
 
     async def image_counts(self, viewer: Viewer, album_ids: Collection[AlbumId]) -> dict[AlbumId, int]:
         """As the port says."""
-        rows = await self._reading.rows(_image_counts(viewer.sight), ids(album_ids) | visible_to(viewer))
-        return {album_id: images for album_id, images in rows}  # noqa: C416  # dict() takes a row for a mapping
+        statement, values = _image_counts(viewer.sight), visible_to(viewer)
+        return await self._reading.by_ids(statement, album_ids, second_by_first, values=values)
 
     async def cover_ids(self, viewer: Viewer, album_ids: Collection[AlbumId]) -> dict[AlbumId, ImageId]:
         """As the port says."""
-        rows = await self._reading.rows(_covers(viewer.sight), ids(album_ids) | visible_to(viewer))
-        return {album_id: image_id for album_id, image_id in rows if image_id is not None}
+        return await self._reading.by_ids(_covers(viewer.sight), album_ids, second_by_first, values=visible_to(viewer))
 
     async def shared(self, viewer: Viewer, album_ids: Collection[AlbumId]) -> set[AlbumId]:
         """As the port says."""

@@ -178,9 +178,9 @@ class SqlImageRecords(Generic[I, R]):
 
     async def get_many(self, viewer: Viewer, image_ids: Collection[ImageId]) -> dict[ImageId, I]:
         """As the port says."""
-        values = ids(image_ids) | visible_to(viewer)
-        rows = await self._reading.rows(_by_ids(self._image, viewer.sight), values, self._image.row)
-        return {row["id"]: image for row, image in zip(rows, self._image.things(rows), strict=True)}
+        shape = self._image
+        statement, values = _by_ids(shape, viewer.sight), visible_to(viewer)
+        return await self._reading.by_ids(statement, image_ids, shape.by_id, shape.row, values)
 
     async def list_page(self, viewer: Viewer, query: ImageQuery) -> Page[I]:
         """As the port says."""
@@ -196,7 +196,7 @@ class SqlImageRecords(Generic[I, R]):
     async def renditions(self, viewer: Viewer, image_ids: Collection[ImageId]) -> dict[ImageId, tuple[R, ...]]:
         """As the port says."""
         shape = self._rendition
-        return shape.by("image_id", await self._reading.rows(_renditions(shape), ids(image_ids), shape.row))
+        return await self._reading.by_ids(_renditions(shape), image_ids, shape.by_image, shape.row)
 
     async def pages_by_album(
         self, viewer: Viewer, album_ids: Collection[AlbumId], page: PageRequest

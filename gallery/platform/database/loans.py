@@ -44,9 +44,9 @@ class Loan:
     ends_at: float
     prepared: dict[tuple[str, type[asyncpg.Record]], Prepared] = field(default_factory=dict)
 
-    async def fetch(self, sql: str, arguments: Sequence[Any], record_class: type[R]) -> list[R]:
+    def fetch(self, sql: str, arguments: Sequence[Any], record_class: type[R]) -> Coroutine[Any, Any, list[R]]:
         """The rows of a statement. If it comes often, PostgreSQL makes one plan for all values."""
-        rows: list[R] = await self.driver.fetch(sql, *arguments, record_class=record_class)
+        rows: Coroutine[Any, Any, list[R]] = self.driver.fetch(sql, *arguments, record_class=record_class)
         return rows
 
     async def fetch_planned_anew(self, sql: str, arguments: Sequence[Any], record_class: type[R]) -> list[R]:

@@ -54,6 +54,10 @@ class Shape(Generic[T]):
         """What the rows stand for."""
         return cast("tuple[T, ...]", tuple(rows)) if self.thing is None else tuple(map(self.thing, rows))
 
+    def by_id(self, rows: Sequence[asyncpg.Record]) -> dict[Any, T]:
+        """The same by their ids, the column `id`."""
+        return {row["id"]: thing for row, thing in zip(rows, self.things(rows), strict=True)}
+
     def by(self, column: str, rows: Sequence[asyncpg.Record]) -> dict[Any, tuple[T, ...]]:
         """The same by the values of a column, after which the rows are sorted: one of these, or the next after them."""
         names = [each.name for each in self.columns]
@@ -62,6 +66,10 @@ class Shape(Generic[T]):
         if self.thing is None:
             return {value: cast("tuple[T, ...]", tuple(own)) for value, own in groups}
         return {value: tuple(map(self.thing, own)) for value, own in groups}
+
+    def by_image(self, rows: Sequence[asyncpg.Record]) -> dict[Any, tuple[T, ...]]:
+        """The same by the images that they belong to."""
+        return self.by("image_id", rows)
 
 
 IMAGES_WHOLE: Final[Shape[Image]] = Shape(IMAGE_COLUMNS, asyncpg.Record, image_from_row)
@@ -92,6 +100,11 @@ def tags_with(fields: frozenset[str]) -> Shape[TagRecord]:
 def albums_with(fields: frozenset[str]) -> Shape[AlbumRecord]:
     """Albums with these fields."""
     return _shape("AlbumRow", ALBUM_COLUMNS, fields | {"id"})
+
+
+def second_by_first(rows: Iterable[asyncpg.Record]) -> dict[Any, Any]:
+    """The second column of rows by their first, but for those in which it is null or zero."""
+    return {first: second for first, second in rows if second}
 
 
 def _shape(name: str, columns: Columns, fields: frozenset[str]) -> Shape[Any]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Any, Final, TypeVar
 from uuid import UUID
 
 import asyncpg
@@ -24,6 +24,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from gallery.platform.database.engine import single_statements
 from gallery.platform.database.errors import translated_errors
+from gallery.platform.database.joint_reads import JointReads
 from gallery.platform.database.lending import Lender
 from gallery.platform.database.rendered import Rendered
 
@@ -35,6 +36,9 @@ IDS = "ids"
 
 
 _NO_VALUES: Final[Mapping[str, Any]] = {}
+
+K = TypeVar("K", bound=UUID)
+V = TypeVar("V")
 
 
 class Transaction:
@@ -78,6 +82,7 @@ class LeanReading:
 
     def __init__(self, engine: AsyncEngine) -> None:
         self._lender = Lender(engine)
+        self._joint = JointReads()
 
     async def rows(
         self,
@@ -90,6 +95,24 @@ class LeanReading:
             return await self._lender.fetch(
                 statement.sql, statement.arguments(values), row, is_planned_anew=statement.is_planned_anew
             )
+
+    async def by_ids(  # a statement, its values, and what becomes of its rows
+        self,
+        statement: Rendered,
+        id_values: Collection[K],
+        told: Callable[[Sequence[asyncpg.Record]], dict[K, V]],
+        row: type[asyncpg.Record] = asyncpg.Record,
+        values: Mapping[str, Any] = _NO_VALUES,
+    ) -> dict[K, V]:
+        """What the rows tell of each of `ids`; one statement answers all who ask for the same at the same moment.
+
+        `values` are those of the other parameters, hashable. The same statement and values make the same of their rows.
+        """
+
+        async def read(joint: Collection[K]) -> dict[K, V]:
+            return told(await self.rows(statement, {**values, IDS: list(joint)}, row))
+
+        return await self._joint.read((statement, *values.values()), id_values, read)
 
     async def count(self, statement: Rendered, values: Mapping[str, Any] = _NO_VALUES) -> int:
         """The number that the statement answers."""

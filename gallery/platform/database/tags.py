@@ -20,7 +20,7 @@ from gallery.domain.pages import Page, TagQuery
 from gallery.domain.tags import Tag, tag_key
 from gallery.platform.database.image_lists import LIVING
 from gallery.platform.database.keyset import Keyset
-from gallery.platform.database.records import TAGS_WHOLE, Shape
+from gallery.platform.database.records import TAGS_WHOLE, Shape, second_by_first
 from gallery.platform.database.rendered import Rendered, Renderings, render
 from gallery.platform.database.rows import TAG_COLUMNS, tag_from_row, tag_values
 from gallery.platform.database.statements import LeanReading, Transaction, among_ids, containing, ids, unnested, uuids
@@ -148,9 +148,9 @@ class SqlTagRecords(Generic[T]):
 
     async def get_many(self, viewer: Viewer, tag_ids: Collection[TagId]) -> dict[TagId, T]:
         """As the port says."""
-        values = ids(tag_ids) | visible_to(viewer)
-        rows = await self._reading.rows(_by_ids(self._shape, viewer.sight), values, self._shape.row)
-        return {row["id"]: tag for row, tag in zip(rows, self._shape.things(rows), strict=True)}
+        shape = self._shape
+        statement, values = _by_ids(shape, viewer.sight), visible_to(viewer)
+        return await self._reading.by_ids(statement, tag_ids, shape.by_id, shape.row, values)
 
     async def list_page(self, viewer: Viewer, query: TagQuery) -> Page[T]:
         """As the port says."""
@@ -167,7 +167,7 @@ class SqlTagRecords(Generic[T]):
     async def by_image(self, viewer: Viewer, image_ids: Collection[ImageId]) -> dict[ImageId, tuple[T, ...]]:
         """As the port says."""
         shape = self._shape
-        return shape.by("image_id", await self._reading.rows(_by_image(shape), ids(image_ids), shape.row))
+        return await self._reading.by_ids(_by_image(shape), image_ids, shape.by_image, shape.row)
 
 
 class SqlTagReader(SqlTagRecords[Tag]):
@@ -186,8 +186,8 @@ class SqlTagReader(SqlTagRecords[Tag]):
 
     async def image_counts(self, viewer: Viewer, tag_ids: Collection[TagId]) -> dict[TagId, int]:
         """As the port says."""
-        rows = await self._reading.rows(_image_counts(viewer.sight), ids(tag_ids) | visible_to(viewer))
-        return {tag_id: images for tag_id, images in rows if images}
+        statement, values = _image_counts(viewer.sight), visible_to(viewer)
+        return await self._reading.by_ids(statement, tag_ids, second_by_first, values=values)
 
 
 @lru_cache

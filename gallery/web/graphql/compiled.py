@@ -154,11 +154,13 @@ def _converter(
 ) -> Callable[[Mapping[str, Any], strawberry.Info[Any, Any]], dict[str, Any]]:
     """Makes Python arguments of GraphQL ones; at once if all that are given need nothing to be done."""
     name_of, registry = schema.config.name_converter.from_argument, schema.schema_converter.scalar_registry
-    plain = {name_of(one): one.python_name for one in field.arguments if _inner(one.type) in _AS_THEY_ARE}
+    plain = {name_of(one) for one in field.arguments if _inner(one.type) in _AS_THEY_ARE}
+    nullable = {name_of(one) for one in field.arguments if type(one.type) is StrawberryOptional}
+    python_names = {name_of(one): one.python_name for one in field.arguments}
 
     def convert(arguments: Mapping[str, Any], info: strawberry.Info[Any, Any]) -> dict[str, Any]:
-        if arguments.keys() <= plain.keys():
-            return {plain[name]: value for name, value in arguments.items()}
+        if all(name in plain or (value is None and name in nullable) for name, value in arguments.items()):
+            return {python_names[name]: value for name, value in arguments.items()}
         return convert_arguments(
             dict(arguments), field.arguments, scalar_registry=registry, config=schema.config, info=info
         )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
-from functools import cached_property
 
 import strawberry
 
@@ -24,6 +23,7 @@ from gallery.services.sweep import SweepService
 from gallery.services.tags import TagService
 from gallery.services.tokens import TokenService
 from gallery.services.uploads import UploadService
+from gallery.web.graphql.lazily import made_once
 from gallery.web.graphql.loaders import Loaders
 
 
@@ -94,7 +94,7 @@ class Context:
         require(self.viewer, Right.READ)
         return self.loaders_of_own
 
-    @cached_property
+    @made_once
     def loaders_of_own(self) -> Loaders:
         """The same for what the viewer has made by an earlier request, and may see as they did then."""
         cases = self.use_cases

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Hashable, Iterable, Mapping, Sequence
-from functools import cached_property
 from typing import Generic, TypeVar
 
 from aiodataloader import DataLoader
+
+from gallery.web.graphql.lazily import made_once
 
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
@@ -85,7 +86,7 @@ class LevelLoader(Generic[K, V]):
         """Who is reading a key, if anybody is."""
         return next((read for read in self._reads if key in read.values), None)
 
-    @cached_property
+    @made_once
     def _one_by_one(self) -> DataLoader[K, V]:
         return DataLoader(self.load_level, cache=False)  # what was read is remembered here
 

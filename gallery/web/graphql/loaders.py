@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Collection, Hashable, Mapping
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import partial
 from typing import TypeVar
 
 from gallery.domain.access import Viewer, has
@@ -14,6 +14,7 @@ from gallery.domain.pages import Page, PageRequest
 from gallery.domain.ports import AlbumReader, ImageReader, TagReader
 from gallery.domain.records import AlbumRecord, ImageRecord, Records, RenditionRecord, TagRecord
 from gallery.domain.shares import AlbumShare
+from gallery.web.graphql.lazily import made_once
 from gallery.web.graphql.level_loader import LevelLoader
 
 K = TypeVar("K", bound=Hashable)
@@ -46,52 +47,52 @@ class Loaders:
         self._tags = tags
         self._albums = albums
 
-    @cached_property
+    @made_once
     def image_by_id(self) -> LevelLoader[ImageId, ImageRecord | None]:
         """An image, or None if there is no such image."""
         return self._loader(self._records.images.get_many, None)
 
-    @cached_property
+    @made_once
     def whole_image_by_id(self) -> LevelLoader[ImageId, Image | None]:
         """The same with all fields, for those who do more with it than to show it."""
         return self._loader(self._images.get_many, None)
 
-    @cached_property
+    @made_once
     def tag_by_id(self) -> LevelLoader[TagId, TagRecord | None]:
         """A tag, or None if there is no such tag."""
         return self._loader(self._records.tags.get_many, None)
 
-    @cached_property
+    @made_once
     def album_by_id(self) -> LevelLoader[AlbumId, AlbumRecord | None]:
         """An album, or None if there is no such album."""
         return self._loader(self._records.albums.get_many, None)
 
-    @cached_property
+    @made_once
     def renditions_by_image_id(self) -> LevelLoader[ImageId, tuple[RenditionRecord, ...]]:
         """The renditions of an image, smallest first."""
         return self._loader(self._records.images.renditions, ())
 
-    @cached_property
+    @made_once
     def tags_by_image_id(self) -> LevelLoader[ImageId, tuple[TagRecord, ...]]:
         """The tags of an image, by name."""
         return self._loader(self._records.tags.by_image, ())
 
-    @cached_property
+    @made_once
     def albums_by_image_id(self) -> LevelLoader[ImageId, tuple[AlbumRecord, ...]]:
         """The albums that hold an image, oldest first."""
         return self._loader(self._records.albums.by_image, ())
 
-    @cached_property
+    @made_once
     def image_count_by_tag_id(self) -> LevelLoader[TagId, int]:
         """How many images have a tag."""
         return self._loader(self._tags.image_counts, 0)
 
-    @cached_property
+    @made_once
     def image_count_by_album_id(self) -> LevelLoader[AlbumId, int]:
         """How many images an album holds."""
         return self._loader(self._albums.image_counts, 0)
 
-    @cached_property
+    @made_once
     def cover_by_album_id(self) -> LevelLoader[AlbumId, ImageRecord | None]:
         """The cover of an album, or None if the album is empty."""
         albums, images, viewer = self._albums, self._records.images, self._viewer
@@ -103,7 +104,7 @@ class Loaders:
 
         return LevelLoader(read, None)
 
-    @cached_property
+    @made_once
     def shares_by_album_id(self) -> LevelLoader[AlbumId, tuple[AlbumShare, ...] | None]:
         """With whom an album is shared, or None if the viewer does not have it."""
         albums, viewer = self._albums, self._viewer
@@ -116,13 +117,13 @@ class Loaders:
 
         return LevelLoader(read, None)
 
-    @cached_property
+    @made_once
     def images_by_album(self) -> LevelLoader[Part, Page[ImageRecord]]:
         """A part of an album, in its order."""
         images, viewer = self._records.images, self._viewer
         return _page_loader(lambda ids, page: images.pages_by_album(viewer, [AlbumId(id_) for id_ in ids], page))
 
-    @cached_property
+    @made_once
     def images_by_tag(self) -> LevelLoader[Part, Page[ImageRecord]]:
         """A part of the images of a tag, newest upload first."""
         images, viewer = self._records.images, self._viewer
