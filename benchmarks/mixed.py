@@ -1,6 +1,7 @@
 """Reads with some writes among them: 200 nested images, nine of ten requests read one, the tenth gives one a new title.
 
-    python -m benchmarks mixed [--peers mercurius-jit-cache mercurius-jit] [--gallery no-cache cached responses]
+    python -m benchmarks mixed [--peers mercurius-jit-dropping mercurius-jit-cache mercurius-jit]
+                               [--gallery no-cache cached responses]
                                [--connections 16] [--rounds 5] [--seconds 2] [--images 10000] [--json FILE]
 
 Each server has images of its own, for it hears only of its own writes. A read that begins after a write was answered
@@ -170,7 +171,7 @@ def options_of(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     """The options, from the command line by default."""
     options = parser(__doc__, rounds=5)
     for name, choices, default in (
-        ("peers", PEERS, ["mercurius-jit-cache"]),
+        ("peers", PEERS, ["mercurius-jit-dropping", "mercurius-jit-cache"]),
         ("gallery", GALLERIES, ["cached", "responses"]),
     ):
         help_ = f"any of {', '.join(choices)} ({' '.join(default)})"

@@ -32,8 +32,16 @@ const STATEMENTS = {
   tag: "SELECT id FROM tags WHERE key = $1",
   tagged: `SELECT ${IMAGE} FROM images i JOIN image_tags it ON it.image_id = i.id
     WHERE it.tag_id = $1 AND i.deleted_at IS NULL ORDER BY it.uploaded_at DESC, it.image_id DESC LIMIT $2`,
-  update: `UPDATE images i SET title = $2, version = version + 1, updated_at = now()
-    WHERE id = $1 AND deleted_at IS NULL RETURNING ${IMAGE}`,
+  // One statement is one transaction. The event has all that the gallery keeps of one, but for a hash that is computed.
+  update: `WITH changed AS (
+      UPDATE images i SET title = $2, version = version + 1, updated_at = now() WHERE id = $1 AND deleted_at IS NULL
+      RETURNING ${IMAGE}, i.owner, i.updated_at, old.title AS before
+    ), recorded AS (
+      INSERT INTO events (id, entity, entity_id, kind, actor, occurred_at, payload, previous_hash, hash)
+      SELECT gen_random_uuid(), 'image', id, 'image.updated', owner, updated_at,
+        jsonb_build_object('title', jsonb_build_object('from', before, 'to', title)), NULL, ''::bytea
+      FROM changed
+    ) SELECT * FROM changed`,
   renditions: "SELECT image_id AS parent, size, width_px AS width, height_px AS height FROM renditions WHERE image_id = ANY($1)",
   tags: `SELECT it.image_id AS parent, t.id, t.name FROM image_tags it JOIN tags t ON t.id = it.tag_id
     WHERE it.image_id = ANY($1) ORDER BY t.key`,

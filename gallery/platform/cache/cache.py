@@ -47,7 +47,7 @@ class Cache:
 
     def __init__(self, valkey: Valkey, settings: CacheSettings, metrics: CacheMetrics) -> None:
         self.valkey = valkey
-        self._entries = Entries(valkey.client)
+        self._entries = Entries(valkey.commands)
         self._loads = Loads(valkey, self._entries, Lifetimes(settings), metrics)
         self._drops: set[asyncio.Task[None]] = set()
         self.metrics = metrics

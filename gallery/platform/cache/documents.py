@@ -39,13 +39,17 @@ class ValkeyDocumentStore:
         """As the port says."""
         await self._local.keep(sha256, document)
         try:
-            await self._valkey.call(lambda: self._valkey.client.set(_key(sha256), document, ex=LIFETIME_SECONDS))
+            await self._valkey.call(
+                lambda: self._valkey.commands.run("SET", _key(sha256), document, "EX", LIFETIME_SECONDS)
+            )
         except CacheUnavailableError as error:
             log.debug("a persisted query is known to this process alone: %r", error)
 
     async def _find_in_valkey(self, sha256: str) -> str | None:
         try:
-            content = await self._valkey.call(lambda: self._valkey.client.getex(_key(sha256), ex=LIFETIME_SECONDS))
+            content = await self._valkey.call(
+                lambda: self._valkey.commands.run("GETEX", _key(sha256), "EX", LIFETIME_SECONDS)
+            )
         except CacheUnavailableError as error:
             log.debug("persisted queries of other processes are not known: %r", error)
             return None

@@ -39,7 +39,6 @@ class DropListener:
     def __init__(
         self, client: Redis, drops: Drops, *, on_lost: Callable[[], None], on_back: Callable[[], None]
     ) -> None:
-        self._client = client
         self._drops = drops
         self._on_lost = on_lost
         self._on_back = on_back
@@ -168,7 +167,7 @@ class DropListener:
             told = b"%b %d %b" % (position.epoch, position.number, self.name.encode())
             try:
                 async with Patience(_CALL_SECONDS):
-                    await self._client.publish(f"{self._drops.channel}:{writer.decode()}", told)
+                    await self._drops.tell(writer.decode(), told)
             except Exception as error:  # noqa: BLE001  # a client parsing garbage raises anything; the writer waits
                 log.debug("a writer is not told that its drop was heard of: %r", error)
 

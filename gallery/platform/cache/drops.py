@@ -14,6 +14,7 @@ from typing import Final
 from redis.asyncio import Redis
 
 from gallery.platform.cache.channels import channel_of
+from gallery.platform.cache.pipelining import Commands, Part
 
 PREFIX: Final = "gallery:"
 STATE: Final = f"{PREFIX}drops"
@@ -102,17 +103,17 @@ class Drop:
 class Drops:
     """The order of drops in one Valkey. Every method is one round trip."""
 
-    def __init__(self, client: Redis) -> None:
-        self._client = client
+    def __init__(self, client: Redis, commands: Commands) -> None:
+        self._commands = commands
         self.channel = channel_of(client, f"{PREFIX}drops")
         """A message for every drop: its position and its writer, then a line for every key."""
-        self._drop = client.register_script(_DROP)
-        self._renew = client.register_script(_RENEW)
+        self._drop = commands.script(_DROP)
+        self._renew = commands.script(_RENEW)
 
     async def drop(self, keys: Collection[str], writer: str) -> Drop:
         """Removes keys, and tells every process that listens, at the same moment."""
         told = "".join(f"\n{key}" for key in keys)
-        arguments: list[str | int] = [fresh_epoch(), writer, self.channel, told, int(HOLDER_SECONDS * 1000)]
+        arguments: list[Part] = [fresh_epoch(), writer, self.channel, told, int(HOLDER_SECONDS * 1000)]
         answer = await self._drop([STATE, *(PREFIX + key for key in keys)], arguments)
         if not isinstance(answer, list) or len(answer) < 3:  # noqa: PLR2004  # without holders
             message = "Valkey does not say that keys were removed"
@@ -131,9 +132,13 @@ class Drops:
         epoch, number = answer
         return Position.of(epoch, number)
 
+    async def tell(self, writer: str, message: bytes) -> None:
+        """Sends a message to the process of this name alone."""
+        await self._commands.run("PUBLISH", f"{self.channel}:{writer}", message)
+
     async def release(self, name: str) -> None:
         """Gives the lease of a process back, so that nobody waits for it."""
-        await self._client.hdel(STATE, f"lease:{name}")
+        await self._commands.run("HDEL", STATE, f"lease:{name}")
 
 
 def fresh_epoch() -> str:

@@ -15,10 +15,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from redis.asyncio import Redis
-
 from gallery.platform.cache.codec import FORMAT
 from gallery.platform.cache.keys import EVERYTHING, Slot
+from gallery.platform.cache.pipelining import Commands, Part
 from gallery.platform.cache.valkey import PREFIX
 
 LEASE_SECONDS: Final = 1.0
@@ -28,6 +27,19 @@ _GENERATION_SECONDS = 7 * 24 * 3600
 """Keeps generations of things that are gone from staying for ever. Losing one costs a read, not correctness."""
 
 _VALUE, _LEASE = b"=", b"?"
+
+_BEGIN = """
+for i = 2, #ARGV do
+  if ARGV[i] ~= '' then redis.call('SET', KEYS[i - 1], ARGV[i], 'NX', 'EX', ARGV[1]) end
+end
+local found = {}
+for i = 1, #KEYS, 1000 do
+  for _, content in ipairs(redis.call('MGET', unpack(KEYS, i, math.min(i + 999, #KEYS)))) do
+    found[#found + 1] = content
+  end
+end
+return found
+"""
 
 _TAKE_LEASES = """
 local found = {}
@@ -101,17 +113,18 @@ class Fill:
 class Entries:
     """The slots of one Valkey. Every method is one round trip, unless a generation has to be begun."""
 
-    def __init__(self, client: Redis) -> None:
-        self._client = client
-        self._take = client.register_script(_TAKE_LEASES)
-        self._renew = client.register_script(_RENEW_LEASES)
-        self._fill = client.register_script(_FILL)
+    def __init__(self, commands: Commands) -> None:
+        self._commands = commands
+        self._begin_generations = commands.script(_BEGIN)
+        self._take = commands.script(_TAKE_LEASES)
+        self._renew = commands.script(_RENEW_LEASES)
+        self._fill = commands.script(_FILL)
 
     async def read(self, slots: Sequence[Slot]) -> list[Entry]:
         """What lies in the slots, in their order, all at the same moment."""
         generations = list(dict.fromkeys([EVERYTHING, *(name for slot in slots for name in slot.generations)]))
         names = [PREFIX + name for name in (*generations, *(slot.key for slot in slots))]
-        contents = _contents(await self._client.mget(names), len(names))
+        contents = _contents(await self._commands.run("MGET", *names), len(names))
         if None in contents[: len(generations)]:
             contents = await self._begin(names, contents[: len(generations)])
         numbers = dict(zip(generations, map(_known, contents), strict=False))
@@ -136,7 +149,7 @@ class Entries:
 
     async def fill(self, fills: Sequence[Fill], lease: bytes) -> int:
         """Replaces leases by values; answers with how many leases were still there."""
-        arguments: list[bytes | int] = []
+        arguments: list[Part] = []
         for fill in fills:
             content = b"" if fill.value is None else fill.entry.stamp + _VALUE + fill.value
             milliseconds = 0 if fill.value is None else max(1, int(fill.lifetime_seconds * 1000))
@@ -145,16 +158,12 @@ class Entries:
 
     async def discard(self, entries: Sequence[Entry]) -> None:
         """Removes what cannot be read."""
-        await self._client.unlink(*(entry.key for entry in entries))
+        await self._commands.run("UNLINK", *(entry.key for entry in entries))
 
     async def _begin(self, names: Sequence[str], generations: Sequence[bytes | None]) -> list[bytes | None]:
         """Gives numbers to generations that have none, and reads again."""
-        async with self._client.pipeline(transaction=True) as transaction:
-            for name, number in zip(names, generations, strict=False):
-                if number is None:
-                    transaction.set(name, secrets.token_urlsafe(9), nx=True, ex=_GENERATION_SECONDS)
-            transaction.mget(names)
-            return _contents((await transaction.execute())[-1], len(names))
+        numbers = [secrets.token_urlsafe(9) if number is None else "" for number in generations]
+        return _contents(await self._begin_generations(names, [_GENERATION_SECONDS, *numbers]), len(names))
 
 
 def _stamp(slot: Slot, numbers: Mapping[str, bytes]) -> bytes:

@@ -43,7 +43,7 @@ class CachedResponses:
     def __init__(self, cache: Cache, settings: CacheSettings) -> None:
         self._valkey = cache.valkey
         self._listener = cache.valkey.listener
-        self._store = ResponseStore(cache.valkey.client)
+        self._store = ResponseStore(cache.valkey.commands)
         self._has_memory = settings.responses_max_bytes > 0
         self._memory = ResponseMemory(settings.responses_max_bytes)
         self._settings = settings

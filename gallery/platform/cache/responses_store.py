@@ -15,11 +15,10 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Final
 
-from redis.asyncio import Redis
-
 from gallery.domain.response_ports import KeptResponse
 from gallery.platform.cache.codec import FORMAT
 from gallery.platform.cache.drops import PREFIX, STATE, STATE_SCRIPT, Position, fresh_epoch
+from gallery.platform.cache.pipelining import Commands, Part
 from gallery.platform.cache.responses_memory import REFRESH_SHARE, Entry
 
 LEASE_SECONDS: Final = 2.0
@@ -95,12 +94,12 @@ class Seen:
 class ResponseStore:
     """The answers in one Valkey. Every method is one round trip."""
 
-    def __init__(self, client: Redis) -> None:
-        self._client = client
-        self._read = client.register_script(_READ)
-        self._look = client.register_script(_LOOK)
-        self._replace = client.register_script(_REPLACE)
-        self._fill = client.register_script(_FILL)
+    def __init__(self, commands: Commands) -> None:
+        self._commands = commands
+        self._read = commands.script(_READ)
+        self._look = commands.script(_LOOK)
+        self._replace = commands.script(_REPLACE)
+        self._fill = commands.script(_FILL)
 
     async def look(self, keys: Collection[bytes]) -> tuple[Position, dict[bytes, Entry]]:
         """Which answers lie there, and how far the order of drops was then."""
@@ -126,18 +125,19 @@ class ResponseStore:
     async def claim(self, key: bytes, seen: Seen) -> bytes | None:
         """Claims the place of something that is wrong, unless somebody else did."""
         claim = _claim()
-        arguments: list[bytes | int] = [seen.claim or b"", claim + _WANTED, _milliseconds(LEASE_SECONDS)]
+        arguments: list[Part] = [seen.claim or b"", claim + _WANTED, _milliseconds(LEASE_SECONDS)]
         return claim if await self._replace([_name(key)], arguments) else None
 
     async def may_refresh(self, key: bytes) -> bool:
         """Whether the one who asks is to make an answer anew that is still right."""
-        return bool(await self._client.set(_name(key) + ":refresh", b"", nx=True, px=_milliseconds(REFRESH_SECONDS)))
+        name = _name(key) + ":refresh"
+        return bool(await self._commands.run("SET", name, b"", "NX", "PX", _milliseconds(REFRESH_SECONDS)))
 
     async def fill(self, key: bytes, claim: bytes, entry: Entry) -> bool:
         """Puts an answer in its place, or that it was asked for once; answers whether that was still claimed."""
         lifetime_seconds = entry.expires_at - time.monotonic()
         sighting = _SIGHTED + secrets.token_bytes(_TOKEN_BYTES)
-        arguments: list[bytes | int] = [claim, _encoded(entry), max(1, _milliseconds(lifetime_seconds)), sighting]
+        arguments: list[Part] = [claim, _encoded(entry), max(1, _milliseconds(lifetime_seconds)), sighting]
         return bool(await self._fill([_name(key)], arguments))
 
     async def give_back(self, key: bytes, claim: bytes) -> None:

@@ -23,6 +23,7 @@ from gallery.platform.cache.drops import HOLDER_SECONDS, PREFIX, Drop, Drops
 from gallery.platform.cache.keys import EVERYTHING
 from gallery.platform.cache.metrics import CacheMetrics
 from gallery.platform.cache.patience import Patience
+from gallery.platform.cache.pipelining import Commands
 from gallery.settings import CacheSettings
 
 log = logging.getLogger(__name__)
@@ -62,7 +63,8 @@ class Valkey:
 
     def __init__(self, client: Redis, timeout_seconds: float, metrics: CacheMetrics) -> None:
         self.client = client
-        self._drops = Drops(client)
+        self.commands = Commands(client)
+        self._drops = Drops(client, self.commands)
         self.listener = DropListener(client, self._drops, on_lost=self._forget, on_back=self._wake)
         self.on_lost: Callable[[], None] = _nothing
         """Called when drops of other processes may be missed."""
@@ -151,6 +153,7 @@ class Valkey:
             await self._restore()
         self._suspended = True
         await self.listener.close()
+        self.commands.close()
         await self.client.aclose()
 
     async def _insist(self, keys: Collection[str], patience: Patience) -> Drop:
@@ -184,7 +187,7 @@ class Valkey:
         self.on_lost()
 
     async def _ping(self) -> None:
-        if not await self.client.ping():
+        if not await self.commands.run("PING"):
             message = "Valkey answers a PING with something else"
             raise ValueError(message)
 

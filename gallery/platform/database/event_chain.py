@@ -22,10 +22,16 @@ def chain_hash(values: Mapping[str, Any], previous_hash: bytes | None) -> bytes:
 
     Ids and hashes are hexadecimal, times in UTC to the microsecond (RFC 3339).
     """
-    fields = {name: _canonical(values[name]) for name in HASHED_FIELDS}
-    fields["previous_hash"] = None if previous_hash is None else previous_hash.hex()
+    previous = b"null" if previous_hash is None else b'"%b"' % previous_hash.hex().encode()
+    return hashlib.sha256(chain_head(values) + previous + b"}").digest()
+
+
+def chain_head(values: Mapping[str, Any]) -> bytes:
+    """That JSON up to the previous hash, which comes last: PostgreSQL can add it, who knows the end of the chain."""
+    fields: dict[str, object] = {name: _canonical(values[name]) for name in HASHED_FIELDS}
+    fields["previous_hash"] = None
     text = json.dumps(fields, ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False)
-    return hashlib.sha256(text.encode()).digest()
+    return text.removesuffix("null}").encode()
 
 
 def _canonical(value: object) -> object:

@@ -7,7 +7,21 @@ from functools import lru_cache
 from typing import Any, Final, Generic, TypeVar
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, and_, any_, bindparam, case, delete, exists, func, insert, select, update
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Select,
+    and_,
+    any_,
+    bindparam,
+    case,
+    delete,
+    exists,
+    func,
+    insert,
+    select,
+    update,
+)
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.dialects.postgresql import ARRAY, TEXT, distinct_on
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -19,6 +33,7 @@ from gallery.domain.ids import AlbumId, ImageId, TagId, UserId
 from gallery.domain.images import ContentType, Image, Rendition, RenditionSize
 from gallery.domain.pages import ContentTypeStats, GalleryStats, ImageFilter, ImageQuery, Page, PageRequest
 from gallery.domain.tags import tag_key
+from gallery.platform.database.events import lock_key
 from gallery.platform.database.image_lists import (
     LIVING,
     NO_TAG,
@@ -53,8 +68,24 @@ P = TypeVar("P", bound=UUID)
 _MOST_SHAPES: Final = 256
 _LISTS: Final = Renderings()
 _IS_AMONG_IDS: Final = among_ids(IMAGES.c.id)
-_LOCKED_BY_IDS: Final = (
+_LOCKED_BY_IDS: Final = render(
     select(*IMAGE_COLUMNS).where(_IS_AMONG_IDS, LIVING).order_by(IMAGES.c.id).with_for_update(key_share=True)
+)
+_SAVED: Final = (
+    update(IMAGES)
+    .where(IMAGES.c.id == bindparam("saved_id", type_=IMAGES.c.id.type), LIVING)
+    .values(
+        {
+            column: bindparam(f"new_{column.name}", type_=column.type)
+            for column in IMAGE_COLUMNS
+            if column is not IMAGES.c.id
+        }
+    )
+    .returning(IMAGES.c.id)
+)
+_SAVE: Final = render(_SAVED)
+_SAVE_AND_LOCK_CHAIN: Final = render(
+    select(func.pg_advisory_xact_lock(bindparam("chain", type_=BigInteger))).select_from(_SAVED.cte("saved"))
 )
 _FIRST_OF_THE_SAME: Final = (IMAGES.c.is_copy, IMAGES.c.uploaded_at, IMAGES.c.id)
 """Sorts images of the same bytes: the one that is no copy, then copies by age."""
@@ -123,8 +154,8 @@ class SqlImageRepository:
 
     async def get_many(self, image_ids: Collection[ImageId]) -> dict[ImageId, Image]:
         """As the port says. Others may still refer to the images and read them."""
-        rows = await self._transaction.rows(_LOCKED_BY_IDS, ids(image_ids))
-        return {row.id: image_from_row(row) for row in rows}
+        rows = await self._transaction.fetch(_LOCKED_BY_IDS, ids(image_ids))
+        return {row["id"]: image_from_row(row) for row in rows}
 
     async def find_by_checksum(self, owner: UserId, checksum: str) -> Image | None:
         """As the port says. Until the transaction ends nobody changes or deletes the image; others may find it too."""
@@ -145,12 +176,21 @@ class SqlImageRepository:
         Raises:
             NotFoundError: if there is no such image.
         """
-        values = image_values(image)
-        if not await self._transaction.run(update(IMAGES).where(IMAGES.c.id == image.id, LIVING), values):
+        values = {f"new_{name}": value for name, value in image_values(image).items()} | {"saved_id": image.id}
+        if image.deleted_at is None:
+            await self._save_what_lives(image.id, values)
+        elif not await self._transaction.fetch(_SAVE, values):
             raise NotFoundError.of(EntityKind.IMAGE)
-        if image.deleted_at is not None:
+        else:
             for leave in _LEAVE:
                 await self._transaction.run(leave, ids([image.id]))
+
+    async def _save_what_lives(self, image_id: ImageId, values: dict[str, Any]) -> None:
+        """Locks the chain of the image's events, too: whoever saves an image records why, and spares a round trip."""
+        chain = lock_key(image_id)
+        if not await self._transaction.fetch(_SAVE_AND_LOCK_CHAIN, {**values, "chain": chain}):
+            raise NotFoundError.of(EntityKind.IMAGE)
+        self._transaction.locks.add(chain)
 
     async def replace_renditions(self, image_id: ImageId, renditions: Sequence[Rendition]) -> None:
         """As the port says.

@@ -1,4 +1,4 @@
-"""Sends statements that stand alone on connections on loan.
+"""Sends statements that stand alone on connections on loan, and lends connections to transactions.
 
 What SQLAlchemy does around a statement (a greenlet to check a connection out, a cursor, a result, the return) takes
 several times the processor time of the statement itself. Whoever sends a statement on a loan finds a connection that
@@ -21,6 +21,11 @@ _LONGEST_LOAN_SECONDS: Final = 60.0
 
 _ENDS_OF_SESSIONS: Final = ("08", "57P")
 """The classes of errors after which a connection is of no use. (PostgreSQL 18, appendix A.)"""
+
+
+def ends_session(error: asyncpg.PostgresError) -> bool:
+    """Whether the connection is of no use after this answer."""
+    return (error.sqlstate or "").startswith(_ENDS_OF_SESSIONS)
 
 
 class Lender:
@@ -47,7 +52,7 @@ class Lender:
             fetch = loan.fetch_planned_anew if is_planned_anew else loan.fetch
             rows = await fetch(sql, arguments, record_class)
         except asyncpg.PostgresError as error:
-            await (loan.drop() if (error.sqlstate or "").startswith(_ENDS_OF_SESSIONS) else loan.give_back())
+            await (loan.drop() if ends_session(error) else loan.give_back())
             raise
         except BaseException:  # nobody knows what is still on its way
             await loan.drop()
@@ -55,6 +60,16 @@ class Lender:
         if not loan.pool.keep(loan):
             await loan.give_back()
         return rows
+
+    async def loan(self) -> Loan:
+        """A connection for a transaction, which stands in line as all who wait; to be given back or dropped."""
+        pool = lending_pool(self._engine)
+        while pool.idle:
+            loan = pool.idle.pop()
+            if not loan.driver.is_closed():
+                return loan
+            await loan.drop()
+        return await self._check_out()
 
     async def _wait(self, pool: LendingPool) -> Loan:
         """A loan that comes back, or a new one as soon as the pool has room for it."""

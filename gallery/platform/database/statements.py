@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Any, Final, TypeVar
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from typing import Any, Final, TypeVar, cast
 from uuid import UUID
 
 import asyncpg
 from sqlalchemy import (
     BindParameter,
     ColumnElement,
+    Connection,
     Executable,
     Row,
     TableValuedAlias,
@@ -20,13 +21,17 @@ from sqlalchemy import (
     func,
 )
 from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.dialects.postgresql.asyncpg import AsyncAdapt_asyncpg_connection
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from gallery.platform.database.engine import single_statements
 from gallery.platform.database.errors import translated_errors
 from gallery.platform.database.joint_reads import JointReads
-from gallery.platform.database.lending import Lender
+from gallery.platform.database.lending import Lender, ends_session
+from gallery.platform.database.loans import Loan
 from gallery.platform.database.rendered import Rendered
+
+T = TypeVar("T")
 
 Parameters = Mapping[str, Any] | Sequence[Mapping[str, Any]]
 """Values by the names of a statement's parameters; a sequence of them for many rows."""
@@ -36,29 +41,119 @@ IDS = "ids"
 
 
 _NO_VALUES: Final[Mapping[str, Any]] = {}
+_NOT_DURABLE: Final = Rendered(sql="SET LOCAL synchronous_commit = off", names=(), constants={})
 
 K = TypeVar("K", bound=UUID)
 V = TypeVar("V")
 
 
 class Transaction:
-    """The transaction of a unit of work.
+    """The transaction of a unit of work, on a connection on loan. PostgreSQL hears of it with the first statement.
 
-    Its methods raise UnavailableError, ConflictError and NotFoundError as `translated_errors` says.
+    What is written often is rendered, and sent by `fetch` to the driver; everything else goes by way of SQLAlchemy, in
+    the same transaction. Methods raise UnavailableError, ConflictError and NotFoundError as `translated_errors` says.
     """
 
-    def __init__(self, connection: AsyncConnection) -> None:
-        self._connection = connection
+    def __init__(self, loan: Loan) -> None:
+        self._loan = loan
+        self._is_broken = False
+        self._is_over = False
+        self.locks: set[int] = set()
+        """The keys of the advisory locks that are known to be held until the end."""
+        self._sync.begin()
+
+    @property
+    def connection(self) -> AsyncConnection:
+        """The connection of SQLAlchemy, for what is no statement of the gallery's."""
+        return self._loan.connection
 
     async def rows(self, statement: Executable, parameters: Parameters | None = None) -> Sequence[Row[Any]]:
         """What the statement answers."""
         with translated_errors():
-            return (await self._connection.execute(statement, parameters)).all()
+            return (await self._open.connection.execute(statement, parameters)).all()
 
     async def run(self, statement: Executable, parameters: Parameters | None = None) -> int:
         """How many rows the statement changed; of no meaning for many rows at once."""
         with translated_errors():
-            return (await self._connection.execute(statement, parameters)).rowcount
+            return (await self._open.connection.execute(statement, parameters)).rowcount
+
+    async def fetch(self, statement: Rendered, values: Mapping[str, Any]) -> list[asyncpg.Record]:
+        """What a rendered statement answers, in rows of the driver."""
+        loan, arguments = self._open, statement.arguments(values)
+        for watcher in loan.pool.watchers:
+            watcher(statement.sql, arguments)
+        with translated_errors():
+            await self._begin()
+            return await self._on_driver(loan.driver.fetch(statement.sql, *arguments))
+
+    async def commit(self, *, durable: bool) -> None:
+        """Commits what was done; what is not durable may be lost if the database crashes."""
+        if not durable:
+            await self.fetch(_NOT_DURABLE, _NO_VALUES)
+        self._is_over = True
+        with translated_errors():
+            if (begun := self._adapted._transaction) is not None:  # noqa: SLF001  # as in `_begin`
+                await self._on_driver(self._adapted._call_and_discard(begun.commit))  # noqa: SLF001
+            self._sync.commit()  # has nothing left to send
+
+    async def end(self) -> None:
+        """Undoes what was not committed, and gives the connection back; one of which nobody knows what it does, goes.
+
+        Raises:
+            UnavailableError: if the database is gone, which undoes it then.
+        """
+        self._is_over = True
+        with translated_errors():
+            try:
+                await self._undo()
+            except BaseException:
+                self._is_broken = True
+                raise
+            finally:
+                await (self._loan.drop() if self._is_broken else self._loan.give_back())
+
+    @property
+    def _open(self) -> Loan:
+        """The connection, which is somebody else's once the transaction is over."""
+        if self._is_over:
+            message = "The transaction is closed."
+            raise RuntimeError(message)
+        return self._loan
+
+    @property
+    def _sync(self) -> Connection:
+        """What keeps SQLAlchemy's books of the connection. It needs no greenlet as long as it sends nothing."""
+        connection = self.connection.sync_connection
+        assert connection is not None  # noqa: S101  # it is open as long as it is on loan
+        return connection
+
+    @property
+    def _adapted(self) -> AsyncAdapt_asyncpg_connection:
+        """What SQLAlchemy takes for the connection of the driver: it knows whether a transaction has begun."""
+        return cast("AsyncAdapt_asyncpg_connection", self._sync.connection.dbapi_connection)
+
+    async def _undo(self) -> None:
+        if self._is_broken or self.connection.invalidated or self._loan.driver.is_closed():
+            self._is_broken = True
+            return
+        if (begun := self._adapted._transaction) is not None:  # noqa: SLF001  # as in `_begin`
+            await self._adapted._call_and_discard(begun.rollback)  # noqa: SLF001
+        self._sync.rollback()  # has nothing left to send
+
+    async def _begin(self) -> None:
+        """Begins as SQLAlchemy does before its first statement, which then finds the transaction begun."""
+        if self._adapted._transaction is None:  # noqa: SLF001  # has no public name
+            await self._on_driver(self._adapted._start_transaction())  # type: ignore[no-untyped-call]  # noqa: SLF001
+
+    async def _on_driver(self, work: Awaitable[T]) -> T:
+        try:
+            return await work
+        except asyncpg.PostgresError as error:
+            self._is_broken |= ends_session(error)
+            raise
+        except BaseException:  # nobody knows what is still on its way
+            self._is_broken = True
+            raise
 
 
 class Reading:

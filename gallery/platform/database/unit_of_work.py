@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
@@ -18,6 +19,7 @@ from gallery.platform.database.claims import SqlClaimRepository
 from gallery.platform.database.errors import translated_errors
 from gallery.platform.database.events import SqlEventLog
 from gallery.platform.database.images import SqlImageRepository
+from gallery.platform.database.lending import Lender
 from gallery.platform.database.shares import SqlShareRepository
 from gallery.platform.database.statements import Transaction
 from gallery.platform.database.tags import SqlTagRepository
@@ -40,7 +42,7 @@ def sql_units_of_work(engine: AsyncEngine, *, jobs: JobQueueFactory, on_commit: 
 class _Open:
     """What there is while the transaction is open."""
 
-    connection: AsyncConnection
+    transaction: Transaction
     images: SqlImageRepository
     tags: SqlTagRepository
     albums: SqlAlbumRepository
@@ -57,7 +59,7 @@ class SqlUnitOfWork:
     """As the port says; used once. Nothing can be read or written outside of `async with`, or after the commit."""
 
     def __init__(self, engine: AsyncEngine, *, jobs: JobQueueFactory, on_commit: CommitListener) -> None:
-        self._engine = engine
+        self._lender = Lender(engine)
         self._jobs = jobs
         self._on_commit = on_commit
         self._state: _Open | None = None
@@ -115,16 +117,14 @@ class SqlUnitOfWork:
 
     async def __aenter__(self) -> Self:
         with translated_errors():
-            connection = await self._engine.connect()
-        await connection.begin()
-        transaction = Transaction(connection)
+            transaction = Transaction(await self._lender.loan())
         self._state = _Open(
-            connection=connection,
+            transaction=transaction,
             images=SqlImageRepository(transaction),
             tags=SqlTagRepository(transaction),
             albums=SqlAlbumRepository(transaction),
             events=SqlEventLog(transaction),
-            jobs=self._jobs(connection),
+            jobs=self._jobs(transaction.connection),
             uploads=SqlUploadRepository(transaction),
             claims=SqlClaimRepository(transaction),
             accounts=SqlAccountRepository(transaction),
@@ -138,7 +138,7 @@ class SqlUnitOfWork:
     ) -> None:
         state, self._state = self._state, None
         if state is not None:
-            await _closed(state.connection)
+            await _ended(state.transaction)
         elif self._finishing is not None:
             await asyncio.wait([self._finishing])  # the caller was cancelled while it committed
 
@@ -157,15 +157,12 @@ class SqlUnitOfWork:
     async def _finish(self, state: _Open, *, durable: bool) -> None:
         told = tuple(state.events.appended)
         try:
-            with translated_errors():
-                if not durable:
-                    await state.connection.exec_driver_sql("SET LOCAL synchronous_commit = off")
-                await state.connection.commit()
+            await state.transaction.commit(durable=durable)
         except UnavailableError:
             await self._on_commit(told)  # its answer was lost: it may have committed
             raise
         finally:
-            await _closed(state.connection)
+            await _ended(state.transaction)
         await self._on_commit(told)
 
     @property
@@ -176,10 +173,7 @@ class SqlUnitOfWork:
         return self._state
 
 
-async def _closed(connection: AsyncConnection) -> None:
+async def _ended(transaction: Transaction) -> None:
     """Gives the connection back, undoing what was not committed, even if the caller is cancelled meanwhile."""
-    try:
-        with translated_errors():
-            await asyncio.shield(asyncio.ensure_future(connection.close()))
-    except UnavailableError:
-        pass  # the server undoes what a lost connection did not commit
+    with suppress(UnavailableError):  # the server undoes what a lost connection did not commit
+        await asyncio.shield(asyncio.ensure_future(transaction.end()))
