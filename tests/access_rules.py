@@ -122,11 +122,15 @@ SHOWN = [
     ),
     _shown("Image", "tags albums", _TAGGED + " { results { image { @ } } }", CONTRIBUTE | READ),
     _shown("Thumbnails", "small medium large", "image(id: $image) { thumbnails { @ } }", READ),
-    _shown("Thumbnails", "small medium large", _TAGGED + " { results { image { thumbnails { @ } } } }", CONTRIBUTE | READ),
+    _shown(
+        "Thumbnails", "small medium large", _TAGGED + " { results { image { thumbnails { @ } } } }", CONTRIBUTE | READ
+    ),
     _shown("Thumbnail", "url width height fileSize", "image(id: $image) { thumbnails { small { @ } } }", READ),
     _shown("ImageConnection", "edges nodes pageInfo totalCount", "images(first: 1) { @ }", READ),
     _shown("ImageEdge", "node cursor", "images(first: 1) { edges { @ } }", READ),
-    _shown("PageInfo", "hasNextPage hasPreviousPage startCursor endCursor", "images(first: 1) { pageInfo { @ } }", READ),
+    _shown(
+        "PageInfo", "hasNextPage hasPreviousPage startCursor endCursor", "images(first: 1) { pageInfo { @ } }", READ
+    ),
     _shown("Tag", "id name createdAt imageCount images", "tag(id: $tag) { @ }", READ),
     _shown("Tag", "id name createdAt", "createTag(input: {name: $word}) { tag { @ } }", CONTRIBUTE),
     _shown("Tag", "imageCount images", "createTag(input: {name: $word}) { tag { @ } }", CONTRIBUTE | READ),

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from string import Template
 from typing import Any, Final
 from uuid import uuid4
@@ -110,6 +111,8 @@ class People:
     gallery: LiveGallery
     database: Database
     accounts: dict[str, Account] = field(default_factory=dict)
+    things: dict[str, dict[str, str]] = field(default_factory=dict)
+    """What was made last for each owner, by placeholder."""
     secrets: dict[str, str] = field(default_factory=dict)
 
     async def settle(self, asker: Asker) -> None:
@@ -129,10 +132,13 @@ class People:
         if asker.role is not None:
             self.secrets[name] = secret
 
-    async def answer(self, asker: Asker, document: str, *, owner: str) -> Answer:
-        """What the asker is told when the things in the document belong to this account."""
+    async def answer(self, asker: Asker, document: str, *, owner: str, fresh: bool) -> Answer:
+        """What the asker is told when the things in the document belong to this account.
+
+        They are made anew if they are to be fresh, as for what may change them.
+        """
         things = Things(self.gallery, self.database, self.accounts[owner])
-        filled = await things.filled(document)
+        filled = await things.filled(document, {} if fresh else self.things.setdefault(owner, {}))
         secret = self.secrets.get(asker.name)
         headers = {} if secret is None else {"Authorization": f"Bearer {secret}"}
         if filled.startswith("subscription"):
@@ -169,9 +175,16 @@ class Answer:
         return NOTHING if _is_nothing(self.data) else OK
 
     def shows(self, type_: str, field_name: str) -> bool:
-        """Whether the field of such an object is there."""
+        """Whether the field of such an object is there, be it null."""
+        return not self.codes and any(field_name in found for found in self._of_type(type_))
+
+    def betrays(self, type_: str, field_name: str) -> bool:
+        """Whether something of the field is there, be there errors or not."""
+        return any(found.get(field_name) is not None for found in self._of_type(type_))
+
+    def _of_type(self, type_: str) -> Iterator[dict[str, Any]]:
         names = _names_of(type_)
-        return any(found.get("__typename") in names and field_name in found for found in _objects(self.data))
+        return (found for found in _objects(self.data) if found.get("__typename") in names)
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,19 +195,18 @@ class Things:
     database: Database
     owner: Account
 
-    async def filled(self, document: str) -> str:
-        """The document with ids of new things in it."""
+    async def filled(self, document: str, made: dict[str, str]) -> str:
+        """The document with ids of things in it: of those that were made, and of new ones, which are added to them."""
         wanted = set(_PLACEHOLDER.findall(document)) - {"file"}
-        made: dict[str, str] = {}
         for name in sorted(wanted):
-            if name not in made:
+            if name not in made or name == "word":
                 made |= await MAKERS[name](self)
         return Template(document).safe_substitute({name: json.dumps(value) for name, value in made.items()})
 
     async def images(self) -> dict[str, str]:
         """An image that is ready, its tag, and the album that holds it."""
         owner = self.owner.id
-        image = an_image(owner=owner, processing=ProcessingState.READY)
+        image = an_image(owner=owner, processing=ProcessingState.READY, uploaded_at=datetime.now(UTC))
         album, tag = an_album(owner=owner), a_tag(f"tag {uuid4().hex}", owner=owner)
         async with self.database.work() as work:
             await work.images.add(image)
@@ -215,13 +227,10 @@ class Things:
         """An upload whose only part has arrived."""
         service = self.gallery.container.use_cases.staged_uploads
         viewer = Viewer(id=self.owner.id, rights=frozenset(Right))
-        announced = Announcement(
-            filename="a.jpg", file_size_bytes=len(_PHOTOGRAPH), content_type=ContentType.JPEG
-        )
+        announced = Announcement(filename="a.jpg", file_size_bytes=len(_PHOTOGRAPH), content_type=ContentType.JPEG)
         upload = await service.create(viewer, announced, Draft(), None)
         (part,) = await service.part_urls(viewer, upload.id, [1])
-        async with httpx.AsyncClient() as client:
-            (await client.put(part.url, content=_PHOTOGRAPH)).raise_for_status()
+        (await self.gallery.api.http.put(part.url, content=_PHOTOGRAPH)).raise_for_status()
         return {"upload": upload_global_id(upload.id)}
 
     async def token(self) -> dict[str, str]:
@@ -321,7 +330,7 @@ async def _first_of_stream(client: httpx.AsyncClient, document: str, headers: Ma
     raise AssertionError(message)
 
 
-async def _data_lines(response: httpx.Response) -> AsyncIterator[str]:
+async def _data_lines(response: httpx.Response) -> AsyncGenerator[str]:
     async for line in response.aiter_lines():
         if line.startswith("data: "):
             yield line.removeprefix("data: ")
