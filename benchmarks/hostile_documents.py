@@ -37,10 +37,25 @@ def _spreads(first: int, end: int) -> str:
     return " ".join(f"...F{number}" for number in range(first, end))
 
 
+def _chain(fragments: int) -> str:
+    """Fragments that each spread the next one."""
+    return " ".join(f"fragment F{number} on Query {{ ...F{number + 1} }}" for number in range(fragments)) + (
+        f" fragment F{fragments} on Query {{ __typename }}"
+    )
+
+
 ACCEPTED: Final[Mapping[str, str]] = {
     "fragments that double": "{ ...F0 } " + _bomb("#", "Query", 30),
-    "fields that double": "{ images { nodes { ...F0 } } } " + _bomb("tags { images { nodes { # } } }", "Image", 20),
-    "aliases": f"{{ {_repeated('a#: __typename', 1600)} }}",
+    "fields that double": "{ images { nodes { ...F0 } } } " + _bomb("tags { images { nodes { # } } }", "Image", 5),
+    "aliases": f"{{ {_repeated('a#: __typename', 500)} }}",
+    "directives": f"{{ {_repeated('a#: __typename @include(if: true) @skip(if: false)', 50)} }}",
+    "chain of fragments": f"{{ ...F0 }} {_chain(150)}",
+    "types of types": "{ __schema { types { fields { type "
+    + "{ name ofType " * 14
+    + "{ name }"
+    + " }" * 14
+    + " } } } }",
+    "lists of items": f"{{ {_repeated('a#: nodes(ids: [' + '1 ' * 30 + ']) { id }', 100)} }}",
     "long string": '{ node(id: "' + "a" * 200_000 + '") { id } }',
     "long comment": "{ __typename } #" + "a" * 200_000,
     "commas": "{ __typename " + "," * 200_000 + " }",
@@ -51,6 +66,13 @@ ACCEPTED: Final[Mapping[str, str]] = {
 
 REFUSED: Final[Mapping[str, tuple[str, str]]] = {
     "same field": ("DOCUMENT_TOO_COMPLEX", "{ " + "stats { imageCount } " * 1_200 + "}"),
+    "many aliases": ("DOCUMENT_TOO_COMPLEX", f"{{ {_repeated('a#: __typename', 1600)} }}"),
+    "many root fields": ("DOCUMENT_TOO_COMPLEX", f"{{ {_repeated('a#: stats { imageCount }', 400)} }}"),
+    "many items": ("DOCUMENT_TOO_COMPLEX", "{ nodes(ids: [" + "1 " * 4_900 + "]) { id } }"),
+    "deeper than it looks": (
+        "DOCUMENT_TOO_COMPLEX",
+        "{ images { nodes { ...F0 } } } " + _bomb("tags { images { nodes { # } } }", "Image", 20),
+    ),
     "same names": ("DOCUMENT_TOO_COMPLEX", f"{{ {_repeated('x: image(id: #) { id }', 450)} }}"),
     "mesh of fragments": ("DOCUMENT_TOO_COMPLEX", "{ ...F0 } " + _mesh(60)),
     "many fragments": (
@@ -66,8 +88,9 @@ REFUSED: Final[Mapping[str, tuple[str, str]]] = {
         "GRAPHQL_VALIDATION_FAILED",
         f"{{ ...F0 }} {_repeated('fragment F# on Query { ...G }', 600)}",
     ),
-    "directives": ("GRAPHQL_VALIDATION_FAILED", "{ __typename " + "@skip(if: false) " * 600 + "}"),
-    "unknown directives": ("GRAPHQL_VALIDATION_FAILED", "{ __typename " + "@a " * 2_400 + "}"),
+    "flood of directives": ("DOCUMENT_TOO_COMPLEX", "{ __typename " + "@skip(if: false) " * 600 + "}"),
+    "flood of unknown ones": ("DOCUMENT_TOO_COMPLEX", "{ __typename " + "@a " * 2_400 + "}"),
+    "unknown directives": ("GRAPHQL_VALIDATION_FAILED", "{ __typename " + "@a " * 100 + "}"),
     "unknown fields": ("GRAPHQL_VALIDATION_FAILED", f"{{ {_repeated('f#', 4_900)} }}"),
     "unknown arguments": (
         "GRAPHQL_VALIDATION_FAILED",
@@ -83,7 +106,15 @@ REFUSED: Final[Mapping[str, tuple[str, str]]] = {
         f"{{ __typename }} {_repeated('fragment F# on Query { __typename }', 700)}",
     ),
     "long number": ("GRAPHQL_VALIDATION_FAILED", "{ images(first: " + "9" * 200_000 + ") { nodes { id } } }"),
-    "wrong values": ("GRAPHQL_VALIDATION_FAILED", "{ images(first: [" + "{} " * 2_400 + "]) { nodes { id } } }"),
+    "wrong values": ("GRAPHQL_VALIDATION_FAILED", "{ images(first: [" + "{} " * 1_000 + "]) { nodes { id } } }"),
+    "long numbers": (
+        "GRAPHQL_VALIDATION_FAILED",
+        f"{{ {_repeated('a#: images(first: ' + '9' * 4_000 + ') { totalCount }', 60)} }}",
+    ),
+    "circles in the schema": (
+        "GRAPHQL_VALIDATION_FAILED",
+        '{ __type(name: "Image") { ' + "fields { type { ofType { " * 5 + "name" + " } } }" * 5 + " } }",
+    ),
     "schema again and again": (
         "GRAPHQL_VALIDATION_FAILED",
         f"{{ __schema {{ {_repeated('a#: types { fields { name } }', 500)} }} }}",

@@ -10,6 +10,7 @@ from datetime import timedelta
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from gallery.domain.access import Visibility
+from gallery.domain.budgets import Allowance, Budget
 from gallery.domain.document_ports import DocumentStore
 from gallery.domain.events import Event
 from gallery.domain.images import RenditionSize
@@ -18,8 +19,10 @@ from gallery.domain.ports import AlbumReader, ImageReader, TagReader, UnitOfWork
 from gallery.domain.processing_ports import ProcessedImages
 from gallery.domain.records import Records, RecordsOf
 from gallery.domain.upload_ports import ProgressBoard
+from gallery.platform.budgets import LocalBudget
 from gallery.platform.cache import Cache, CachedAlbumReader, CachedImageReader, CachedResponses, CachedTagReader
 from gallery.platform.cache import connect as connect_cache
+from gallery.platform.cache.budgets import ValkeyBudget
 from gallery.platform.cache.documents import ValkeyDocumentStore
 from gallery.platform.cache.processed import connect_processed_images
 from gallery.platform.cache.progress import connect_progress
@@ -75,6 +78,7 @@ from gallery.services.uploads import UploadLimits, UploadService
 from gallery.services.vouching import Vouching
 from gallery.settings import Settings
 from gallery.settings_auth import AuthMode
+from gallery.settings_limits import Throttling
 from gallery.web.graphql.context import UseCases
 from gallery.web.metrics import Counting
 
@@ -102,6 +106,7 @@ class Container:
     counting: Counting | None
     documents: DocumentStore
     responses: CachedResponses | None
+    budget: Budget | None
 
 
 @asynccontextmanager
@@ -113,6 +118,7 @@ async def open_container(settings: Settings, others: OtherProcesses | None = Non
             connect_storages(settings.storage) as storages,
             _connected_cache(settings) as cache,
             _kept_responses(settings, cache) as responses,
+            _budget(settings, cache) as budget,
             connect_progress(settings.cache) as progress,
             connect_processed_images(settings.cache) as processed,
         ):
@@ -123,6 +129,7 @@ async def open_container(settings: Settings, others: OtherProcesses | None = Non
                 responses=responses,
                 progress=progress,
                 processed=processed,
+                budget=budget,
             )
             yield _wire(settings, services, others)
     finally:
@@ -162,6 +169,24 @@ async def _kept_responses(settings: Settings, cache: Cache | None) -> AsyncItera
         await responses.settle()
 
 
+@asynccontextmanager
+async def _budget(settings: Settings, cache: Cache | None) -> AsyncIterator[Budget | None]:
+    limits = settings.graphql
+    is_open = settings.auth.mode.is_open
+    if limits.throttling is Throttling.OFF or (limits.throttling is Throttling.AUTO and is_open):
+        yield None
+        return
+    allowance = Allowance(points=limits.cost_bucket, points_per_second=limits.cost_refill_per_second)
+    if cache is None:
+        yield LocalBudget(allowance)
+        return
+    budget = ValkeyBudget(cache, allowance)
+    try:
+        yield budget
+    finally:
+        await budget.settle()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Services:
     """What the gallery is connected to."""
@@ -172,6 +197,7 @@ class _Services:
     responses: CachedResponses | None
     progress: ProgressBoard
     processed: ProcessedImages
+    budget: Budget | None
 
 
 def _wire(settings: Settings, services: _Services, others: OtherProcesses | None) -> Container:
@@ -204,6 +230,7 @@ def _wire(settings: Settings, services: _Services, others: OtherProcesses | None
         counting=None if metrics is None else Counting(metrics=metrics, page=_metrics_page(metrics, services, others)),
         documents=LocalDocumentStore() if cache is None else ValkeyDocumentStore(cache),
         responses=services.responses,
+        budget=services.budget,
     )
 
 

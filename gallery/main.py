@@ -119,5 +119,6 @@ def _parts(container: Container, stopping: asyncio.Event) -> WebParts:
         counting=container.counting,
         documents=container.documents,
         responses=container.responses,
+        budget=container.budget,
         stopping=stopping,
     )

@@ -6,11 +6,12 @@ from typing import Self
 
 from pydantic import Field, model_validator
 
-from gallery.settings_types import File, Section
+from gallery.settings_limits import LimitSettings
+from gallery.settings_types import File
 
 
-class GraphQLSettings(Section):
-    """How operations may be sent."""
+class GraphQLSettings(LimitSettings):
+    """How operations may be sent, and within which limits."""
 
     connection_init_timeout_seconds: float = Field(default=10, gt=0)
     """How long a client that opened a WebSocket may take to send `connection_init`, in seconds."""

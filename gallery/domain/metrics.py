@@ -31,6 +31,32 @@ class OperationOutcome(StrEnum):
     """Nobody waits for the answer any more."""
 
 
+@unique
+class TurnedAway(StrEnum):
+    """Why an operation was not executed, or not to its end, because of what it costs."""
+
+    VARIABLES = "variables"
+    """Its variables are over a limit."""
+    COST = "cost"
+    """It costs more than any operation may."""
+    THROTTLED = "throttled"
+    """Who asks has asked for too much in a short time."""
+    DEADLINE = "deadline"
+    """It took too long."""
+
+
+class CostMetrics(Protocol):
+    """Counts what operations cost."""
+
+    def priced(self, kind: str, points: int) -> None:
+        """An operation was executed that was priced at so many points; `kind` is query, mutation or subscription."""
+        ...
+
+    def turned_away(self, reason: TurnedAway) -> None:
+        """An operation was refused, or cancelled."""
+        ...
+
+
 class UploadMetrics(Protocol):
     """Counts files."""
 
@@ -39,7 +65,7 @@ class UploadMetrics(Protocol):
         ...
 
 
-class WebMetrics(Protocol):
+class WebMetrics(CostMetrics, Protocol):
     """Counts requests."""
 
     def request(self, method: str, route: str, status: str, seconds: float) -> None:
@@ -103,6 +129,12 @@ class NoMetrics:
         """As the port says."""
 
     def operation(self, kind: str, outcome: OperationOutcome, seconds: float) -> None:
+        """As the port says."""
+
+    def priced(self, kind: str, points: int) -> None:
+        """As the port says."""
+
+    def turned_away(self, reason: TurnedAway) -> None:
         """As the port says."""
 
     def receiving(self, received_bytes: Callable[[], int]) -> AbstractContextManager[None]:  # noqa: ARG002

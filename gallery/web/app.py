@@ -14,6 +14,7 @@ from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from gallery.domain.budgets import Budget
 from gallery.domain.document_ports import DocumentStore
 from gallery.domain.metrics import NO_METRICS
 from gallery.domain.ports import ObjectStorage
@@ -24,6 +25,7 @@ from gallery.web.base_url import base_url_for
 from gallery.web.compression import Codings, compressed
 from gallery.web.graphiql import graphiql_assets
 from gallery.web.graphql.context import UseCases
+from gallery.web.graphql.cost import Costs
 from gallery.web.graphql.endpoint import GraphQLEndpoint
 from gallery.web.graphql.kept import ResponseKeeper
 from gallery.web.graphql.persisted import OperationSource
@@ -46,8 +48,8 @@ class WebParts:
     """What the web application is made of.
 
     `checks` say how each dependency is, by its name. Without `counting` nothing is counted, without `documents` there
-    are no persisted queries, without `responses` no answer is kept. Setting `stopping` makes the gallery unready, so
-    that a load balancer sends it nothing new before it stops.
+    are no persisted queries, without `responses` no answer is kept, without `budget` nobody is throttled. Setting
+    `stopping` makes the gallery unready, so that a load balancer sends it nothing new before it stops.
     """
 
     use_cases: UseCases
@@ -57,6 +59,7 @@ class WebParts:
     counting: Counting | None = None
     documents: DocumentStore | None = None
     responses: ResponseCache | None = None
+    budget: Budget | None = None
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
 
 
@@ -70,8 +73,9 @@ def create_web_app(parts: WebParts) -> Starlette:
     base_url = base_url_for(parts.settings.server)
     authentication = authentication_of(parts)
     metrics = NO_METRICS if parts.counting is None else parts.counting.metrics
-    operations = OperationSource(schema, _told_documents(parts), trusted)
+    operations = OperationSource(schema, _told_documents(parts), trusted, parts.settings.graphql)
     keeper = _keeper(parts)
+    costs = Costs(parts.settings.graphql, parts.budget, metrics)
     graphql = GraphQLEndpoint(
         schema,
         parts.use_cases,
@@ -83,6 +87,7 @@ def create_web_app(parts: WebParts) -> Starlette:
         metrics=metrics,
         operations=operations,
         keeper=keeper,
+        costs=costs,
     )
     sockets = WebSocketEndpoint(
         schema=schema,
@@ -94,6 +99,7 @@ def create_web_app(parts: WebParts) -> Starlette:
         limits=_socket_limits(parts.settings),
         stopping=parts.stopping,
         metrics=metrics,
+        costs=costs,
     )
 
     @asynccontextmanager

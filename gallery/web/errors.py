@@ -37,6 +37,11 @@ class RequestCode(StrEnum):
     GRAPHQL_PARSE_FAILED = "GRAPHQL_PARSE_FAILED"
     GRAPHQL_VALIDATION_FAILED = "GRAPHQL_VALIDATION_FAILED"
     DOCUMENT_TOO_COMPLEX = "DOCUMENT_TOO_COMPLEX"
+    VARIABLES_TOO_COMPLEX = "VARIABLES_TOO_COMPLEX"
+    COST_LIMIT_EXCEEDED = "COST_LIMIT_EXCEEDED"
+    THROTTLED = "THROTTLED"
+    DEADLINE_EXCEEDED = "DEADLINE_EXCEEDED"
+    TOO_MANY_ERRORS = "TOO_MANY_ERRORS"
     TOO_MANY_DOCUMENTS = "TOO_MANY_DOCUMENTS"
     BAD_USER_INPUT = "BAD_USER_INPUT"
     OPERATION_NAME_REQUIRED = "OPERATION_NAME_REQUIRED"
@@ -59,6 +64,8 @@ class RequestError(Exception):
         self.status = status
         self.headers: Mapping[str, str] = {}
         """What the answer has in its headers beyond those of every refusal."""
+        self.extensions: Mapping[str, object] = {}
+        """What the error has in its extensions beyond its code and the id of the request."""
 
 
 class BusyError(RequestError):
@@ -83,5 +90,6 @@ class AbortedResponseError(Exception):
 
 def error_body(error: GalleryError | RequestError, request_id: str) -> dict[str, Any]:
     """What a client is told of a request that failed as a whole: the shape of a GraphQL response, on every address."""
-    extensions = {"code": error.code.value, "requestId": request_id}
+    more = error.extensions if isinstance(error, RequestError) else {}
+    extensions = {**more, "code": error.code.value, "requestId": request_id}
     return {"errors": [{"message": error.message, "extensions": extensions}]}

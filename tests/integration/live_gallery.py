@@ -16,6 +16,7 @@ from gallery.container import Container, open_container
 from gallery.platform.cache.keys import EVERYTHING
 from gallery.settings import AddressingStyle, CacheSettings, DatabaseSettings, Settings, StorageSettings, UploadSettings
 from gallery.settings_auth import AuthMode, AuthSettings
+from gallery.settings_graphql import GraphQLSettings
 from gallery.web.app import WebParts, create_web_app
 from tests.e2e.api import Api
 from tests.e2e.places import Place
@@ -73,7 +74,7 @@ class LiveGallery:
 
 @asynccontextmanager
 async def live_gallery(
-    place: Place, *, mode: AuthMode = AuthMode.LOCAL, **uploads: object
+    place: Place, *, mode: AuthMode = AuthMode.LOCAL, graphql: GraphQLSettings | None = None, **uploads: object
 ) -> AsyncIterator[LiveGallery]:
     """A gallery without a worker, so that there are no objects but originals."""
     access = place.objects.access
@@ -82,6 +83,7 @@ async def live_gallery(
         database=DatabaseSettings(url=SecretStr(place.database_url)),
         cache=CacheSettings(url=SecretStr(place.cache_url), timeout_seconds=2),  # a busy machine is no slow Valkey
         uploads=UploadSettings.model_validate(uploads),
+        graphql=graphql or GraphQLSettings(),
         storage=StorageSettings(
             endpoint_url=HttpUrl(access.endpoint_url),
             bucket=place.objects.bucket,
@@ -102,6 +104,7 @@ async def live_gallery(
                 counting=container.counting,
                 documents=container.documents,
                 responses=container.responses,
+                budget=container.budget,
             )
         )
         listener.app = web

@@ -240,6 +240,36 @@ async def test_who_goes_away_does_not_take_the_read_from_the_others(
     assert first.cancelled()
 
 
+async def test_a_read_that_nobody_waits_for_any_more_is_cancelled_and_gives_its_lease_back(
+    two_processes: tuple[Process, Process, Image],
+) -> None:
+    one, other, image = two_processes
+    first, _ = await one.begin("image", image)
+    second = asyncio.ensure_future(one.read("image", image))
+    await eventually(lambda: one.cache.metrics.hits == 1)
+    third = asyncio.ensure_future(other.read("image", image))
+    for task in (first, second):
+        task.cancel()
+
+    assert await third == ["Old"]
+    assert await one.read("image", image) == ["Old"]
+    await one.cache.settle()
+    assert first.cancelled()
+    assert second.cancelled()
+    assert one.gallery.reads == [("images", [image.id])]
+    assert other.gallery.reads == [("images", [image.id])]
+
+
+async def test_who_comes_while_a_read_is_given_up_reads_anew(two_processes: tuple[Process, Process, Image]) -> None:
+    process, _, image = two_processes
+    first, _ = await process.begin("image", image)
+    first.cancel()
+    await asyncio.sleep(0)
+
+    assert await process.read("image", image) == ["Old"]
+    assert process.gallery.reads == [("images", [image.id])] * 2
+
+
 async def test_a_failed_read_gives_its_lease_back(two_processes: tuple[Process, Process, Image], valkey: Redis) -> None:
     one, other, image = two_processes
     first, pause = await one.begin("image", image)

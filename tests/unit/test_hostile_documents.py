@@ -12,15 +12,16 @@ from benchmarks.hostile_documents import ACCEPTED, REFUSED
 from gallery.web.graphql.execution import prepare
 from gallery.web.graphql.schema import schema
 from gallery.web.graphql.validation import (
-    MOST_CHARACTERS,
+    DEFAULT_LIMITS,
     MOST_COMMENTS,
     MOST_ERRORS,
-    MOST_INTROSPECTED_LISTS,
-    MOST_TOKENS,
     RefusedDocumentError,
     cut_tokens,
     parsed,
 )
+
+MOST_TOKENS, MOST_CHARACTERS = DEFAULT_LIMITS.max_tokens, DEFAULT_LIMITS.max_document_characters
+MOST_INTROSPECTED_LISTS = DEFAULT_LIMITS.max_introspected_lists
 
 
 def codes_of(document: str) -> list[str]:

@@ -10,7 +10,7 @@ import pytest
 from graphql import ExecutionResult, GraphQLError, OperationType
 
 from gallery.domain.access import LOCAL_ADMINISTRATOR
-from gallery.domain.metrics import OperationOutcome
+from gallery.domain.metrics import OperationOutcome, TurnedAway
 from gallery.web.body import ClientDisconnectedError
 from gallery.web.errors import RequestCode, RequestError
 from gallery.web.graphql.context import Context
@@ -35,6 +35,12 @@ class MemoryOperations:
     def operation(self, kind: str, outcome: OperationOutcome, seconds: float) -> None:
         assert seconds >= 0
         self.ended.append((kind, outcome))
+
+    def priced(self, kind: str, points: int) -> None:
+        raise AssertionError((kind, points))
+
+    def turned_away(self, reason: TurnedAway) -> None:
+        raise AssertionError(reason)
 
     def receiving(self, received_bytes: Callable[[], int]) -> AbstractContextManager[None]:
         raise AssertionError(received_bytes)

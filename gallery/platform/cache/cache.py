@@ -147,7 +147,8 @@ class Cache:
                 reads[key] = read
                 entries[key] = seen.leased.pop(key)
                 self.metrics.hits_by_kind[kind.name] += 1
-        loaded = {key: await asyncio.shield(read) for key, read in reads.items()}
+        with self._loads.waiting(set(reads.values())):
+            loaded = {key: await asyncio.shield(read) for key, read in reads.items()}
         return {key: loaded[key][entry.key] for key, entry in entries.items() if entry.key in loaded[key]}
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
-from contextlib import suppress
+from collections import Counter
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from typing import Any, TypeVar
 
 from gallery.platform.cache.entries import LEASE_SECONDS, Entries, Entry, Fill
@@ -27,7 +28,7 @@ _RENEW_SECONDS = LEASE_SECONDS / 4
 class Loads:
     """The reads that are going on, by their leases.
 
-    A read does not end with the request that began it, since others may wait for it.
+    A read does not end with the request that began it, since others may wait for it. Once nobody does it is cancelled.
     """
 
     def __init__(self, valkey: Valkey, entries: Entries, lifetimes: Lifetimes, metrics: CacheMetrics) -> None:
@@ -37,6 +38,7 @@ class Loads:
         self._metrics = metrics
         self._reads: dict[bytes, asyncio.Task[Loaded[Any]]] = {}
         self._filling: set[asyncio.Task[None]] = set()
+        self._waiting: Counter[asyncio.Task[Loaded[Any]]] = Counter()
 
     def begin(
         self, kind: Kind[V], leased: Mapping[K, Entry], lease: bytes, load: Load[K, V]
@@ -54,8 +56,22 @@ class Loads:
         return reading
 
     def find(self, entry: Entry) -> asyncio.Task[Loaded[Any]] | None:
-        """The read of this process that will fill the entry; None if another process leased it."""
-        return None if entry.lease is None else self._reads.get(entry.lease)
+        """The read of this process that will fill the entry; None if another process leased it, or it is given up."""
+        found = None if entry.lease is None else self._reads.get(entry.lease)
+        return None if found is None or found.cancelling() else found
+
+    @contextmanager
+    def waiting(self, reads: Collection[asyncio.Task[Loaded[Any]]]) -> Iterator[None]:
+        """Waits for reads, all at once. Who leaves last takes those with them that are not done."""
+        self._waiting.update(reads)
+        try:
+            yield
+        finally:
+            self._waiting.subtract(reads)
+            for read in reads:
+                if self._waiting[read] <= 0:
+                    del self._waiting[read]
+                    read.cancel()
 
     async def settle(self) -> None:
         """Waits until everything that is being read is filled."""

@@ -9,11 +9,13 @@ from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Histogram
 
-from gallery.domain.metrics import OperationOutcome
+from gallery.domain.metrics import OperationOutcome, TurnedAway
 from gallery.domain.uploads import Transport
 
 _SECONDS: Final = (0.005, 0.025, 0.1, 0.25, 1, 2.5, 10, 60, 600)
 """From a query that the cache answers to an upload of gigabytes."""
+_POINTS: Final = (0, 1, 10, 50, 100, 500, 1_000, 5_000, 20_000)
+"""From a query of scalars to the most that one may cost."""
 
 
 class PrometheusMetrics:
@@ -35,6 +37,19 @@ class PrometheusMetrics:
             buckets=_SECONDS,
             registry=registry,
         )
+        self._prices = Histogram(
+            "gallery_graphql_operation_price_points",
+            "How many points GraphQL operations that were executed were priced at.",
+            ("type",),
+            buckets=_POINTS,
+            registry=registry,
+        )
+        self._turned_away = Counter(
+            "gallery_graphql_operations_turned_away",
+            "GraphQL operations that were refused or cancelled because of what they cost, by the reason.",
+            ("reason",),
+            registry=registry,
+        )
         self._files = Counter(
             "gallery_upload_files",
             "Files that were taken (CREATED, EXISTING), or refused with the code of an error.",
@@ -49,6 +64,7 @@ class PrometheusMetrics:
         )
         self._requests_of = cache(self._requests.labels)  # finding one by its labels costs as much as counting
         self._operations_of = cache(self._operations.labels)
+        self._prices_of = cache(self._prices.labels)
         self._finished_bytes = 0
         self._receiving: set[Callable[[], int]] = set()
 
@@ -59,6 +75,14 @@ class PrometheusMetrics:
     def operation(self, kind: str, outcome: OperationOutcome, seconds: float) -> None:
         """As the port says."""
         self._operations_of(kind, outcome.value).observe(seconds)
+
+    def priced(self, kind: str, points: int) -> None:
+        """As the port says."""
+        self._prices_of(kind).observe(points)
+
+    def turned_away(self, reason: TurnedAway) -> None:
+        """As the port says."""
+        self._turned_away.labels(reason.value).inc()
 
     def file(self, transport: Transport, outcome: str, *, size_bytes: int = 0) -> None:
         """As the port says."""

@@ -13,9 +13,11 @@ from typing import Final
 import strawberry
 
 from gallery.compiler import Segmented
+from gallery.settings_limits import LimitSettings
 from gallery.web.errors import BusyError, RequestCode
 from gallery.web.graphql.execution import PreparedOperation, prepare
 from gallery.web.graphql.leaving import SOMEBODY, Presence
+from gallery.web.graphql.validation import DEFAULT_LIMITS
 
 KEPT_BYTES: Final = 32 * 1024 * 1024
 """What all documents that are kept may take. An ordinary one takes some hundred kilobytes."""
@@ -45,8 +47,15 @@ class Documents:
     that left while they waited, and no more than `waiting_max` different documents wait.
     """
 
-    def __init__(self, schema: strawberry.Schema, kept_bytes: int = KEPT_BYTES, waiting_max: int = WAITING_MAX) -> None:
+    def __init__(
+        self,
+        schema: strawberry.Schema,
+        kept_bytes: int = KEPT_BYTES,
+        waiting_max: int = WAITING_MAX,
+        limits: LimitSettings = DEFAULT_LIMITS,
+    ) -> None:
         self._schema = schema
+        self._limits = limits
         self._known: Segmented[_Key, PreparedOperation] = Segmented(kept_bytes)
         self._waiting: Counter[_Key] = Counter()
         self._waiting_max = waiting_max
@@ -65,7 +74,7 @@ class Documents:
             RefusedDocumentError: as `prepare` of `execution.py`.
         """
         key = query, operation_name
-        return self._known.get(key) or self._kept(prepare(self._schema, query, operation_name), key)
+        return self._known.get(key) or self._kept(prepare(self._schema, query, operation_name, self._limits), key)
 
     async def prepare_beside(
         self, query: str, operation_name: str | None, presence: Presence = SOMEBODY
@@ -104,7 +113,7 @@ class Documents:
                 del self._waiting[key]
 
     async def _prepare_in_thread(self, key: _Key) -> PreparedOperation:
-        work = partial(prepare, self._schema, *key)
+        work = partial(prepare, self._schema, *key, self._limits)
         return self._kept(await asyncio.get_running_loop().run_in_executor(self._thread, work), key)
 
     def _kept(self, operation: PreparedOperation, key: _Key) -> PreparedOperation:

@@ -31,6 +31,7 @@ from gallery.web.graphiql.page import graphiql_page
 from gallery.web.graphql.admission import admit, admit_stranger, while_known
 from gallery.web.graphql.answers import Answer, MethodNotAllowedError, refusal, response_of, with_error
 from gallery.web.graphql.context import Context, UseCases
+from gallery.web.graphql.cost import COST_HEADER, Bill, Costs
 from gallery.web.graphql.execution import (
     PreparedOperation,
     format_result,
@@ -102,6 +103,7 @@ class GraphQLEndpoint:
         metrics: WebMetrics = NO_METRICS,
         operations: OperationSource | None = None,
         keeper: ResponseKeeper | None = None,
+        costs: Costs | None = None,
     ) -> None:
         self._schema = schema
         self._operations = operations or OperationSource(schema)
@@ -113,6 +115,7 @@ class GraphQLEndpoint:
         self._stopping = stopping or asyncio.Event()
         self._metrics = metrics
         self._keeper = keeper
+        self._costs = costs or Costs()
         self._mutations: set[asyncio.Task[ExecutionResult]] = set()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -207,26 +210,43 @@ class GraphQLEndpoint:
         try:
             parameters, operation = await self._operations.prepare(parameters, _presence(exchange))
             admit(exchange.viewer, operation)
+            bill = self._costs.bill(operation, parameters.variables, exchange.viewer, _address(exchange))
         except RefusedDocumentError as refused:
             measured.refused()
             result = ExecutionResult(None, refused.errors)
-            return _answer(exchange, result, format_result(result, exchange.request_id))
+            return _answer(exchange, result, self._formatted(result, exchange))
         measured.is_a(operation.kind)
         _check_method(exchange, operation.kind)
+        await self._costs.pay(bill)
         context = self._context(exchange, idempotency_key=key_in(exchange.request.headers, operation))
         if operation.kind is OperationType.SUBSCRIPTION:
             results = while_known(
                 run_subscription(self._schema, operation, parameters.variables, context),
                 partial(self._authentication.viewer_of, Credentials.of(exchange.request)),
             )
-            return _Subscription(results=_encoded(results, context, measured))
+            self._costs.executed(bill, None)
+            return _Subscription(results=_encoded(results, context, measured, self._costs.limits.max_errors))
         ended = await self._run(exchange, operation, parameters.variables, context)
         if isinstance(ended, Response):
             measured.found()
+            self._costs.found(bill)
             return ended
         measured.ended(ended, context)
-        content = format_result(ended, exchange.request_id)
-        return _answer(exchange, ended, await first_answer(context, parameters, operation, content))
+        content = await first_answer(context, parameters, operation, self._formatted(ended, exchange))
+        return _answer(exchange, ended, self._with_cost(exchange, bill, ended, content))
+
+    def _formatted(self, result: ExecutionResult, exchange: _Exchange) -> dict[str, Any]:
+        return format_result(result, exchange.request_id, self._costs.limits.max_errors)
+
+    def _with_cost(
+        self, exchange: _Exchange, bill: Bill, result: ExecutionResult, content: dict[str, Any]
+    ) -> dict[str, Any]:
+        """The answer, with what it has cost if the request wants to know: then it is none that is kept."""
+        is_told = asked_of(exchange.request.scope) is None and COST_HEADER in exchange.request.headers
+        self._costs.executed(bill, result.data, is_told=is_told)
+        if not is_told:
+            return content
+        return {**content, "extensions": {**content.get("extensions", {}), "cost": self._costs.told(bill)}}
 
     def _context(self, exchange: _Exchange, *, idempotency_key: str | None) -> Context:
         return Context(
@@ -247,7 +267,7 @@ class GraphQLEndpoint:
             mutation.add_done_callback(self._mutations.discard)
             return await asyncio.shield(mutation)
         async with _presence(exchange):
-            return await self._read(exchange, operation, variables, context)
+            return await self._costs.in_time(self._read(exchange, operation, variables, context))
 
     async def _read(
         self, exchange: _Exchange, operation: PreparedOperation, variables: dict[str, Any], context: Context
@@ -274,14 +294,19 @@ def _presence(exchange: _Exchange) -> Presence:
     return WhileSomebodyWaits(exchange.body) if exchange.body.is_complete else SOMEBODY
 
 
+def _address(exchange: _Exchange) -> str:
+    client = exchange.request.scope.get("client")
+    return client[0] if client else ""
+
+
 async def _encoded(
-    results: AsyncGenerator[ExecutionResult], context: Context, measured: MeasuredOperation
+    results: AsyncGenerator[ExecutionResult], context: Context, measured: MeasuredOperation, most_errors: int
 ) -> AsyncGenerator[bytes]:
     with measured:
         async with aclosing(results):
             async for result in results:
                 measured.ended(result, context)
-                yield orjson.dumps(format_result(result, context.request_id))
+                yield orjson.dumps(format_result(result, context.request_id, most_errors))
 
 
 def _check_method(exchange: _Exchange, kind: OperationType) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, TypeVar
 
 import strawberry
@@ -69,6 +69,16 @@ def format_error(error: GraphQLError, request_id: str) -> dict[str, Any]:
         formatted["path"] = error.path
     formatted["extensions"] = {**extensions, "requestId": request_id}
     return formatted
+
+
+def format_errors(errors: Sequence[GraphQLError], request_id: str, most: int) -> list[dict[str, Any]]:
+    """The top-level errors of a response. Where there are more than may be told, the last says how many."""
+    told = [format_error(error, request_id) for error in errors[:most]]
+    if len(errors) > most:
+        message = f"{len(errors) - most:,} more errors are not told."
+        code = RequestCode.TOO_MANY_ERRORS.value
+        told.append({"message": message, "extensions": {"code": code, "requestId": request_id}})
+    return told
 
 
 def with_code(error: GraphQLError, code: RequestCode) -> GraphQLError:

@@ -33,10 +33,19 @@ from graphql import (
 )
 from strawberry.execution import optimized_is_awaitable
 
+from gallery.settings_limits import LimitSettings
 from gallery.web.errors import RequestCode
 from gallery.web.graphql.context import Context
-from gallery.web.graphql.errors import format_error, with_code
-from gallery.web.graphql.validation import RefusedDocumentError, cut_tokens, parsed, require_valid
+from gallery.web.graphql.errors import format_errors, with_code
+from gallery.web.graphql.pricing import Price, price_of
+from gallery.web.graphql.validation import (
+    DEFAULT_LIMITS,
+    RefusedDocumentError,
+    cut_tokens,
+    parsed,
+    require_valid,
+    too_complex,
+)
 
 _TOKEN_BYTES: Final = 600
 """About what graphql-core makes of a token, at most: a field of one letter."""
@@ -59,26 +68,34 @@ class PreparedOperation:
 
     `__typename`, which does nothing, is none.
     """
+    price: Price
 
 
-def prepare(schema: strawberry.Schema, query: str, operation_name: str | None) -> PreparedOperation:
+def prepare(
+    schema: strawberry.Schema, query: str, operation_name: str | None, limits: LimitSettings = DEFAULT_LIMITS
+) -> PreparedOperation:
     """A valid document, ready to be executed.
 
     Raises:
         RefusedDocumentError: with GRAPHQL_PARSE_FAILED, OPERATION_NAME_REQUIRED, OPERATION_NOT_FOUND,
             GRAPHQL_VALIDATION_FAILED, or DOCUMENT_TOO_COMPLEX.
     """
-    document = parsed(query)
+    document = parsed(query, limits)
     token_count = cut_tokens(document)
     operation = _select(document, operation_name)
-    require_valid(schema, document)
+    require_valid(schema, document, limits)
+    root_fields = tuple(dict.fromkeys(_response_names(_root_fields(document, operation.selection_set))))
+    if len(root_fields) > (most := limits.max_root_fields):
+        message = f"The operation has {len(root_fields):,} fields at the outermost level; at most {most:,} are taken."
+        raise too_complex(message, "rootFields", most)
     return PreparedOperation(
         document=document,
         text_hash=sha256(query.encode("utf-8", "surrogatepass")).digest(),
         size_bytes=getsizeof(query) + _TOKEN_BYTES * token_count,
         name=operation_name,
         kind=operation.operation,
-        root_fields=tuple(dict.fromkeys(_response_names(_root_fields(document, operation.selection_set)))),
+        root_fields=root_fields,
+        price=price_of(schema._schema, document, operation),  # noqa: SLF001  # has no public name
     )
 
 
@@ -160,11 +177,13 @@ def is_request_error(result: ExecutionResult) -> bool:
     return result.data is None and all(error.path is None for error in result.errors or ())
 
 
-def format_result(result: ExecutionResult, request_id: str) -> dict[str, Any]:
+def format_result(
+    result: ExecutionResult, request_id: str, most_errors: int = DEFAULT_LIMITS.max_errors
+) -> dict[str, Any]:
     """The answer. It has no `data` if nothing was executed."""
     answer: dict[str, Any] = {}
     if result.errors:
-        answer["errors"] = [format_error(error, request_id) for error in result.errors]
+        answer["errors"] = format_errors(result.errors, request_id, most_errors)
     if not is_request_error(result):
         answer["data"] = result.data
     return answer

@@ -13,6 +13,7 @@ from gallery.domain.metrics import OperationOutcome, WebMetrics
 from gallery.web.body import ClientDisconnectedError
 from gallery.web.errors import RequestError
 from gallery.web.graphql.context import Context
+from gallery.web.graphql.deadline import DeadlineExceededError
 from gallery.web.graphql.execution import is_request_error
 
 UNKNOWN: Final = "unknown"
@@ -71,6 +72,8 @@ def _of_failure(error: BaseException) -> OperationOutcome:
     match error:
         case ClientDisconnectedError() | asyncio.CancelledError():
             return OperationOutcome.ABORTED
+        case DeadlineExceededError():
+            return OperationOutcome.ERRORS
         case RequestError():
             return OperationOutcome.REFUSED
     return OperationOutcome.ERRORS

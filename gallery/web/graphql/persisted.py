@@ -15,6 +15,7 @@ import strawberry
 from graphql import GraphQLError
 
 from gallery.domain.document_ports import DocumentStore
+from gallery.settings_limits import LimitSettings
 from gallery.web.errors import RequestCode, RequestError
 from gallery.web.graphql.compiled import CompiledOperations
 from gallery.web.graphql.documents import Documents
@@ -23,7 +24,7 @@ from gallery.web.graphql.execution import PreparedOperation
 from gallery.web.graphql.leaving import SOMEBODY, Presence
 from gallery.web.graphql.request import PERSISTED_QUERY, Parameters
 from gallery.web.graphql.trusted import NO_TRUSTED_DOCUMENTS, TrustedDocuments, sha256_of
-from gallery.web.graphql.validation import RefusedDocumentError
+from gallery.web.graphql.validation import DEFAULT_LIMITS, RefusedDocumentError
 
 KEPT_MAX_CHARACTERS: Final = 32 * 1024
 """How long a document may be to be kept. Longer ones are executed whenever they are sent."""
@@ -47,9 +48,10 @@ class OperationSource:
         schema: strawberry.Schema,
         store: DocumentStore | None = None,
         trusted: TrustedDocuments = NO_TRUSTED_DOCUMENTS,
+        limits: LimitSettings = DEFAULT_LIMITS,
     ) -> None:
         self.executor = CompiledOperations(schema, in_thread=True)
-        self._documents = Documents(schema)
+        self._documents = Documents(schema, limits=limits)
         self._store = store
         self._trusted = trusted
 

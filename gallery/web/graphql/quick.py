@@ -23,6 +23,7 @@ from gallery.domain.metrics import OperationOutcome, WebMetrics
 from gallery.web.again import MISSED, Ready, take_offer
 from gallery.web.authentication import Authentication, UnauthenticatedError
 from gallery.web.errors import RequestError
+from gallery.web.graphql.cost import COST_HEADER
 from gallery.web.graphql.kept import Asked, ResponseKeeper, note
 from gallery.web.graphql.kept_again import KeptAgain
 from gallery.web.graphql.negotiation import MediaType, wish
@@ -42,7 +43,7 @@ _OVERHEAD_BYTES: Final = 500
 
 _TELLING: Final = tuple(name.lower().encode() for name in ("Accept", "Content-Type", "Content-Encoding", *CSRF_HEADERS))
 """The fields that say what kind of request it is."""
-_FORBIDDING: Final = frozenset({b"expect", IDEMPOTENCY_HEADER.lower().encode()})
+_FORBIDDING: Final = frozenset({b"expect", IDEMPOTENCY_HEADER.lower().encode(), COST_HEADER.lower().encode()})
 """The fields of requests that are none of those whose answers are kept."""
 _READ: Final = frozenset({*_TELLING, b"accept-encoding", b"if-none-match"})
 

@@ -16,6 +16,7 @@ import strawberry
 from graphql import GraphQLError
 
 from gallery.settings_graphql import GraphQLSettings
+from gallery.settings_limits import LimitSettings
 from gallery.web.graphql.validation import RefusedDocumentError, parsed, require_valid
 
 _VARIABLE: Final = "GALLERY_GRAPHQL__TRUSTED_DOCUMENTS"
@@ -55,7 +56,9 @@ def trusted_documents(settings: GraphQLSettings, schema: strawberry.Schema) -> T
     if settings.trusted_documents is None:
         return NO_TRUSTED_DOCUMENTS
     documents = _read(settings.trusted_documents)
-    problems = [problem for id_, document in documents.items() for problem in _problems(schema, id_, document)]
+    problems = [
+        problem for id_, document in documents.items() for problem in _problems(schema, id_, document, settings)
+    ]
     if problems:
         raise TrustedDocumentsError("\n".join(f"{settings.trusted_documents}: {problem}" for problem in problems))
     return TrustedDocuments(documents, exclusive=settings.only_trusted)
@@ -81,20 +84,20 @@ def _read(manifest: Path) -> dict[str, str]:
     return content
 
 
-def _problems(schema: strawberry.Schema, document_id: str, document: str) -> Iterator[str]:
+def _problems(schema: strawberry.Schema, document_id: str, document: str, limits: LimitSettings) -> Iterator[str]:
     """What is wrong with a document, in a line each."""
     if not document_id:
         yield "a document has an empty id."
     if document_id.startswith(_SHA256) and document_id != _SHA256 + sha256_of(document):
         yield f'"{document_id}" is not the SHA-256 of its document.'
-    for error in _errors(schema, document):
+    for error in _errors(schema, document, limits):
         line = f" (line {error.locations[0].line})" if error.locations else ""
         yield f'"{document_id}" is not valid{line}: {error.message}'
 
 
-def _errors(schema: strawberry.Schema, document: str) -> list[GraphQLError]:
+def _errors(schema: strawberry.Schema, document: str, limits: LimitSettings) -> list[GraphQLError]:
     try:
-        require_valid(schema, parsed(document))
+        require_valid(schema, parsed(document, limits), limits)
     except RefusedDocumentError as refused:
         return refused.errors
     return []

@@ -6,7 +6,8 @@ other, and writes what is wrong out anew with each error: some kilobytes could s
 
 from __future__ import annotations
 
-from typing import Any, Final
+from functools import cache
+from typing import Any, ClassVar, Final
 
 import strawberry
 from graphql import (
@@ -24,17 +25,15 @@ from graphql import (
     validate,
 )
 
+from gallery.settings_limits import LimitSettings
 from gallery.web.errors import RequestCode
 from gallery.web.graphql.errors import with_code
+from gallery.web.graphql.shape import first_excess
 
-MOST_TOKENS: Final = 5_000
-"""How many names, values and signs a document may have: that is more than a thousand fields."""
-MOST_CHARACTERS: Final = 256 * 1024
+DEFAULT_LIMITS: Final = LimitSettings()
 MOST_COMMENTS: Final = 2_000
 MOST_ERRORS: Final = 5
 """After how many errors a document is not looked at any further."""
-MOST_INTROSPECTED_LISTS: Final = 12
-"""The query of graphql-js, which tools send, has ten."""
 _COMPARISONS: Final = 25_000
 """What graphql-core may spend on comparing fields that are answered under the same name: about 50 ms."""
 
@@ -64,6 +63,8 @@ class _BoundedIntrospection(ValidationRule):
     An alias for every list, within others that have one, would have the whole schema told a thousand times.
     """
 
+    most_lists: ClassVar[int]
+
     def __init__(self, context: ValidationContext) -> None:
         super().__init__(context)
         self._lists = 0
@@ -73,44 +74,51 @@ class _BoundedIntrospection(ValidationRule):
         if parent is None or not parent.name.startswith("__") or not is_list_type(get_nullable_type(type_)):
             return
         self._lists += 1
-        if self._lists == MOST_INTROSPECTED_LISTS + 1:
-            message = f"The document asks for more than {MOST_INTROSPECTED_LISTS} lists of the schema."
+        if self._lists == self.most_lists + 1:
+            message = f"The document asks for more than {self.most_lists} lists of the schema."
             self.report_error(GraphQLError(message, node))
 
 
-_RULES: Final[list[type[ASTValidationRule]]] = [
-    _BoundedIntrospection,
-    *(_BoundedComparison if rule is OverlappingFieldsCanBeMergedRule else rule for rule in specified_rules),
-]
+@cache
+def _rules(most_introspected_lists: int) -> list[type[ASTValidationRule]]:
+    bounded = type("BoundedIntrospection", (_BoundedIntrospection,), {"most_lists": most_introspected_lists})
+    specified = [_BoundedComparison if rule is OverlappingFieldsCanBeMergedRule else rule for rule in specified_rules]
+    return [bounded, *specified]
 
 
-def parsed(query: str) -> DocumentNode:
+def parsed(query: str, limits: LimitSettings = DEFAULT_LIMITS) -> DocumentNode:
     """The document.
 
     Raises:
         RefusedDocumentError: GRAPHQL_PARSE_FAILED, or DOCUMENT_TOO_COMPLEX if it is too long.
     """
-    if len(query) > MOST_CHARACTERS:
-        message = f"The document has {len(query):,} characters; at most {MOST_CHARACTERS:,} are taken."
-        raise _too_complex(message)
+    most = limits.max_document_characters
+    if len(query) > most:
+        message = f"The document has {len(query):,} characters; at most {most:,} are taken."
+        raise too_complex(message, "characters", most)
     try:
-        return parse(query, max_lexical_tokens=MOST_TOKENS, max_comments=MOST_COMMENTS)
+        return parse(query, max_lexical_tokens=limits.max_tokens, max_comments=MOST_COMMENTS)
     except GraphQLError as error:
         if "Parsing aborted" in error.message:
-            raise _too_complex(error.message) from error
+            raise too_complex(error.message) from error
         raise RefusedDocumentError([with_code(error, RequestCode.GRAPHQL_PARSE_FAILED)]) from error
 
 
-def require_valid(schema: strawberry.Schema, document: DocumentNode) -> None:
+def require_valid(schema: strawberry.Schema, document: DocumentNode, limits: LimitSettings = DEFAULT_LIMITS) -> None:
     """Passes a document that suits the schema.
 
     Raises:
-        RefusedDocumentError: GRAPHQL_VALIDATION_FAILED, or DOCUMENT_TOO_COMPLEX if that takes too long to find out.
+        RefusedDocumentError: GRAPHQL_VALIDATION_FAILED, or DOCUMENT_TOO_COMPLEX if it is over one of the limits, or if
+            it takes too long to find out whether it is valid.
     """
-    errors = validate(schema._schema, document, _RULES, MOST_ERRORS)  # noqa: SLF001  # has no public name
+    excess = first_excess(document, limits)
+    if excess is not None:
+        raise too_complex(excess.message, excess.limit, excess.maximum)
+    rules = _rules(limits.max_introspected_lists)
+    errors = validate(schema._schema, document, rules, MOST_ERRORS)  # noqa: SLF001  # has no public name
     if errors and errors[-1].message == _ABORTED:
         message = "The document has too many fields or fragments that are answered under the same names."
-        raise _too_complex(message)
+        raise too_complex(message)
     if errors:
         raise RefusedDocumentError([with_code(error, RequestCode.GRAPHQL_VALIDATION_FAILED) for error in errors])
 
@@ -130,5 +138,7 @@ def cut_tokens(document: DocumentNode) -> int:
     return count
 
 
-def _too_complex(message: str) -> RefusedDocumentError:
-    return RefusedDocumentError([with_code(GraphQLError(message), RequestCode.DOCUMENT_TOO_COMPLEX)])
+def too_complex(message: str, limit: str | None = None, maximum: int | None = None) -> RefusedDocumentError:
+    """The refusal of a document that is over a limit, which is told by name and value if there is one of a number."""
+    told = None if limit is None else {"limit": limit, "maximum": maximum}
+    return RefusedDocumentError([with_code(GraphQLError(message, extensions=told), RequestCode.DOCUMENT_TOO_COMPLEX)])

@@ -24,6 +24,8 @@ from gallery.web.authentication import Authentication, Credentials, Unauthentica
 from gallery.web.errors import InternalError, RequestCode, RequestError, error_body
 from gallery.web.graphql.admission import admit, while_known
 from gallery.web.graphql.context import Context, UseCases
+from gallery.web.graphql.cost import Bill, Costs
+from gallery.web.graphql.deadline import DeadlineExceededError
 from gallery.web.graphql.execution import PreparedOperation, format_result, run_subscription
 from gallery.web.graphql.idempotency import first_answer
 from gallery.web.graphql.measuring import MeasuredOperation
@@ -100,6 +102,7 @@ class WebSocketEndpoint:
     limits: Limits
     stopping: asyncio.Event
     metrics: WebMetrics = NO_METRICS
+    costs: Costs = field(default_factory=Costs)
     _mutations: set[asyncio.Task[Answer]] = field(default_factory=set, init=False)
 
     async def settle(self) -> None:
@@ -145,6 +148,9 @@ class WebSocketEndpoint:
                 async with aclosing(self._executed(peer, parameters, measured)) as answers:
                     async for answer in answers:
                         yield answer
+            except DeadlineExceededError as error:
+                measured.failed()
+                yield error_body(error, request_id)
             except (RequestError, UnavailableError) as error:
                 measured.refused()
                 yield error_body(error, request_id)
@@ -165,27 +171,42 @@ class WebSocketEndpoint:
         try:
             parameters, operation = await self.operations.prepare(parameters)
             admit(context.viewer, operation)
+            bill = self.costs.bill(operation, parameters.variables, context.viewer, _address(peer))
         except RefusedDocumentError as refused:
             measured.refused()
-            yield format_result(ExecutionResult(None, refused.errors), context.request_id)
+            yield self._formatted(ExecutionResult(None, refused.errors), context)
             return
         measured.is_a(operation.kind)
+        await self.costs.pay(bill)
         if operation.kind is OperationType.SUBSCRIPTION:
+            self.costs.executed(bill, None)
             telling = run_subscription(self.schema, operation, parameters.variables, context)
             async with aclosing(while_known(telling, peer.viewer)) as results:
                 async for result in results:
                     measured.ended(result, context)
-                    yield format_result(result, context.request_id)
+                    yield self._formatted(result, context)
             return
-        answering = self._answer(operation, parameters, context, measured)
-        yield await (answering if operation.kind is OperationType.QUERY else self._finished(answering))
+        answering = self._answer(operation, parameters, context, measured, bill)
+        if operation.kind is OperationType.QUERY:
+            yield await self.costs.in_time(answering)
+        else:
+            yield await self._finished(answering)
 
     async def _answer(
-        self, operation: PreparedOperation, parameters: Parameters, context: Context, measured: MeasuredOperation
+        self,
+        operation: PreparedOperation,
+        parameters: Parameters,
+        context: Context,
+        measured: MeasuredOperation,
+        bill: Bill,
     ) -> Answer:
         result = await self.operations.executor.run(operation, parameters.variables, context)
         measured.ended(result, context)
-        return await first_answer(context, parameters, operation, format_result(result, context.request_id))
+        self.costs.executed(bill, result.data)
+        return await first_answer(context, parameters, operation, self._formatted(result, context))
+
+    def _formatted(self, result: ExecutionResult, context: Context) -> Answer:
+        return format_result(result, context.request_id, self.costs.limits.max_errors)
 
     async def _finished(self, answering: Coroutine[Any, Any, Answer]) -> Answer:
         """The answer to a mutation. Who is cut off meanwhile leaves when it is done and kept for a repeat."""
@@ -197,3 +218,8 @@ class WebSocketEndpoint:
         except asyncio.CancelledError:
             await asyncio.wait({running})
             raise
+
+
+def _address(peer: _Peer) -> str:
+    client = peer.websocket.client
+    return "" if client is None else client.host
