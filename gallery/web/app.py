@@ -18,7 +18,9 @@ from gallery.domain.document_ports import DocumentStore
 from gallery.domain.metrics import NO_METRICS
 from gallery.domain.ports import ObjectStorage
 from gallery.domain.response_ports import ResponseCache
+from gallery.domain.waiting import Places
 from gallery.settings import Settings
+from gallery.settings_connections import OverloadSettings
 from gallery.web.authentication import OPEN, Authentication
 from gallery.web.base_url import base_url_for
 from gallery.web.compression import Codings, compressed
@@ -31,6 +33,7 @@ from gallery.web.graphql.quick import QuickAnswers
 from gallery.web.graphql.schema import schema, schema_text
 from gallery.web.graphql.transport_ws import Limits
 from gallery.web.graphql.trusted import trusted_documents
+from gallery.web.graphql.turns import Turns
 from gallery.web.graphql.websocket import WebSocketEndpoint
 from gallery.web.health import Check, Health
 from gallery.web.media import Media
@@ -70,7 +73,7 @@ def create_web_app(parts: WebParts) -> Starlette:
     base_url = base_url_for(parts.settings.server)
     authentication = authentication_of(parts)
     metrics = NO_METRICS if parts.counting is None else parts.counting.metrics
-    operations = OperationSource(schema, _told_documents(parts), trusted)
+    operations = OperationSource(schema, _told_documents(parts), trusted, _turns(parts.settings.overload))
     keeper = _keeper(parts)
     graphql = GraphQLEndpoint(
         schema,
@@ -104,7 +107,7 @@ def create_web_app(parts: WebParts) -> Starlette:
     route = Route(GRAPHQL_PATH, _outermost(parts, authentication, graphql, keeper))
     app = _Web(
         routes=_routes(parts, authentication, route, sockets),
-        middleware=middleware(parts.settings.server, metrics),
+        middleware=middleware(parts.settings.server, metrics, parts.settings.overload),
         exception_handlers=ERROR_HANDLERS,
         lifespan=lifespan,
     )
@@ -135,6 +138,10 @@ class _Web(Starlette):
 
 def _told_documents(parts: WebParts) -> DocumentStore | None:
     return parts.documents if parts.settings.graphql.persisted_queries else None
+
+
+def _turns(settings: OverloadSettings) -> Turns:
+    return Turns(settings.max_operations, Places(settings.max_waiting), settings.queue_timeout_seconds)
 
 
 def _socket_limits(settings: Settings) -> Limits:

@@ -13,15 +13,16 @@ from typing import Any
 
 import orjson
 import strawberry
-from graphql import ExecutionResult, OperationType
+from graphql import ExecutionResult, GraphQLError, OperationType
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from gallery.domain.access import Viewer
-from gallery.domain.errors import UnavailableError
+from gallery.domain.errors import OverloadedError, UnavailableError
 from gallery.domain.metrics import NO_METRICS, WebMetrics
 from gallery.domain.response_ports import KeptResponse
+from gallery.domain.waiting import grow_endless
 from gallery.settings import UploadSettings
 from gallery.web.authentication import Authentication, Credentials
 from gallery.web.body import ClientDisconnectedError, RequestBody
@@ -29,7 +30,7 @@ from gallery.web.errors import InternalError, RequestCode, RequestError
 from gallery.web.graphiql.assets import ASSETS_PATH
 from gallery.web.graphiql.page import graphiql_page
 from gallery.web.graphql.admission import admit, admit_stranger, while_known
-from gallery.web.graphql.answers import Answer, MethodNotAllowedError, refusal, response_of, with_error
+from gallery.web.graphql.answers import Answer, MethodNotAllowedError, overloaded, refusal, response_of, with_error
 from gallery.web.graphql.context import Context, UseCases
 from gallery.web.graphql.execution import (
     PreparedOperation,
@@ -56,6 +57,7 @@ from gallery.web.graphql.sse import EventStream, only
 from gallery.web.graphql.validation import RefusedDocumentError
 from gallery.web.middleware.request_ids import new_request_id
 from gallery.web.multipart import MultipartRequest
+from gallery.web.patience import wait_as
 
 log = logging.getLogger(__name__)
 
@@ -147,6 +149,7 @@ class GraphQLEndpoint:
                 media_type=media_type,
                 viewer=await self._authentication.viewer_in(request.scope),
             )
+            wait_as(exchange.viewer)
             return self._sent(await self._answer(exchange), media_type)
         except ClientDisconnectedError:
             raise
@@ -184,6 +187,7 @@ class GraphQLEndpoint:
 
     async def _answer_multipart(self, exchange: _Exchange) -> Answer | _Subscription | Response:
         """Executes while the files arrive."""
+        grow_endless()  # the file would have to be sent again
         incoming = MultipartRequest(exchange.body, exchange.request.headers["content-type"], self._uploads)
         with self._metrics.receiving(lambda: exchange.body.received_bytes):
             async with incoming:
@@ -226,7 +230,8 @@ class GraphQLEndpoint:
             return ended
         measured.ended(ended, context)
         content = format_result(ended, exchange.request_id)
-        return _answer(exchange, ended, await first_answer(context, parameters, operation, content))
+        answer = _answer(exchange, ended, await first_answer(context, parameters, operation, content))
+        return overloaded(answer) if ended.errors and _is_refused(ended, operation.kind) else answer
 
     def _context(self, exchange: _Exchange, *, idempotency_key: str | None) -> Context:
         return Context(
@@ -242,7 +247,7 @@ class GraphQLEndpoint:
         self, exchange: _Exchange, operation: PreparedOperation, variables: dict[str, Any], context: Context
     ) -> ExecutionResult | Response:
         if operation.kind is OperationType.MUTATION:
-            mutation = asyncio.create_task(self._operations.executor.run(operation, variables, context))
+            mutation = asyncio.create_task(self._operations.run(operation, variables, context))
             self._mutations.add(mutation)
             mutation.add_done_callback(self._mutations.discard)
             return await asyncio.shield(mutation)
@@ -255,7 +260,7 @@ class GraphQLEndpoint:
         """The answer to a query, from those that are kept if it may be one of them."""
 
         async def execute(context: Context) -> ExecutionResult:
-            return await self._operations.executor.run(operation, variables, context)
+            return await self._operations.run(operation, variables, context)
 
         asked = asked_of(exchange.request.scope)
         if self._keeper is None or asked is None:
@@ -267,6 +272,21 @@ class GraphQLEndpoint:
 def _answer(exchange: _Exchange, result: ExecutionResult, content: dict[str, Any]) -> Answer:
     is_bad = is_request_error(result) and exchange.media_type is MediaType.GRAPHQL
     return Answer(content=content, status=HTTPStatus.BAD_REQUEST if is_bad else HTTPStatus.OK)
+
+
+def _is_refused(result: ExecutionResult, kind: OperationType) -> bool:
+    """Whether something of a query, or everything of a mutation, was not done because others wait."""
+    refused = [error for error in result.errors or () if _is_of_overload(error)]
+    if kind is OperationType.MUTATION and any(value is not None for value in (result.data or {}).values()):
+        return False
+    return bool(refused)
+
+
+def _is_of_overload(error: GraphQLError) -> bool:
+    original: Exception | None = error
+    while isinstance(original, GraphQLError):
+        original = original.original_error
+    return isinstance(original, OverloadedError)
 
 
 def _presence(exchange: _Exchange) -> Presence:

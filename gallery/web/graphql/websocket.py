@@ -40,6 +40,7 @@ from gallery.web.graphql.transport_ws import (
 )
 from gallery.web.graphql.validation import RefusedDocumentError
 from gallery.web.middleware.request_ids import request_id_of
+from gallery.web.patience import wait_anew, wait_as
 from gallery.web.responses import error_response
 
 log = logging.getLogger(__name__)
@@ -156,12 +157,14 @@ class WebSocketEndpoint:
     async def _executed(
         self, peer: _Peer, parameters: Parameters, measured: MeasuredOperation
     ) -> AsyncGenerator[Answer]:
+        wait_anew()
         context = Context(
             viewer=await peer.viewer(),
             use_cases=self.use_cases,
             base_url=self.base_url(peer.websocket),
             request_id=request_id_of(peer.websocket.scope),
         )
+        wait_as(context.viewer)
         try:
             parameters, operation = await self.operations.prepare(parameters)
             admit(context.viewer, operation)
@@ -183,7 +186,7 @@ class WebSocketEndpoint:
     async def _answer(
         self, operation: PreparedOperation, parameters: Parameters, context: Context, measured: MeasuredOperation
     ) -> Answer:
-        result = await self.operations.executor.run(operation, parameters.variables, context)
+        result = await self.operations.run(operation, parameters.variables, context)
         measured.ended(result, context)
         return await first_answer(context, parameters, operation, format_result(result, context.request_id))
 
