@@ -15,18 +15,21 @@ from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gallery.domain.document_ports import DocumentStore
+from gallery.domain.errors import UnavailableError
 from gallery.domain.metrics import NO_METRICS
 from gallery.domain.ports import ObjectStorage
 from gallery.domain.response_ports import ResponseCache
 from gallery.domain.waiting import Places
 from gallery.settings import Settings
 from gallery.settings_connections import OverloadSettings
-from gallery.web.authentication import OPEN, Authentication
+from gallery.settings_graphql import Exposed
+from gallery.web.authentication import OPEN, Authentication, UnauthenticatedError, require_known
 from gallery.web.base_url import base_url_for
 from gallery.web.compression import Codings, compressed
 from gallery.web.graphiql import graphiql_assets
 from gallery.web.graphql.context import UseCases
 from gallery.web.graphql.endpoint import GraphQLEndpoint
+from gallery.web.graphql.exposure import Exposure
 from gallery.web.graphql.kept import ResponseKeeper
 from gallery.web.graphql.persisted import OperationSource
 from gallery.web.graphql.quick import QuickAnswers
@@ -41,7 +44,7 @@ from gallery.web.metrics import Counting, Metrics
 from gallery.web.middleware.stack import middleware, wrapped
 from gallery.web.origins import origin_check
 from gallery.web.paths import GRAPHQL_PATH, MEDIA_PATH, SCHEMA_PATH
-from gallery.web.responses import ERROR_HANDLERS
+from gallery.web.responses import ERROR_HANDLERS, error_response
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,13 +78,14 @@ def create_web_app(parts: WebParts) -> Starlette:
     metrics = NO_METRICS if parts.counting is None else parts.counting.metrics
     operations = OperationSource(schema, _told_documents(parts), trusted, _turns(parts.settings.overload))
     keeper = _keeper(parts)
+    exposure = exposure_of(parts.settings)
     graphql = GraphQLEndpoint(
         schema,
         parts.use_cases,
         parts.settings.uploads,
         base_url,
         authentication,
-        graphiql=not trusted.exclusive,
+        exposure=exposure,
         stopping=parts.stopping,
         metrics=metrics,
         operations=operations,
@@ -97,6 +101,7 @@ def create_web_app(parts: WebParts) -> Starlette:
         limits=_socket_limits(parts.settings),
         stopping=parts.stopping,
         metrics=metrics,
+        exposure=exposure,
     )
 
     @asynccontextmanager
@@ -140,6 +145,11 @@ def _told_documents(parts: WebParts) -> DocumentStore | None:
     return parts.documents if parts.settings.graphql.persisted_queries else None
 
 
+def exposure_of(settings: Settings) -> Exposure:
+    """Who is told the schema."""
+    return Exposure.of(settings.graphql, settings.auth.mode)
+
+
 def _turns(settings: OverloadSettings) -> Turns:
     return Turns(settings.max_operations, Places(settings.max_waiting), settings.queue_timeout_seconds)
 
@@ -176,7 +186,7 @@ def _outermost(
         base_url_for(parts.settings.server),
         authentication,
         metrics=NO_METRICS if parts.counting is None else parts.counting.metrics,
-        graphiql=not parts.settings.graphql.only_trusted,
+        graphiql=exposure_of(parts.settings).graphiql is not Exposed.OFF,
         patience_seconds=parts.settings.uploads.progress_timeout_seconds,
     )
 
@@ -189,7 +199,7 @@ def _routes(
         graphql,
         WebSocketRoute(GRAPHQL_PATH, sockets),
         graphiql_assets(),
-        *([] if parts.settings.graphql.only_trusted else [Route(SCHEMA_PATH, _schema)]),
+        *_schema_routes(parts, authentication),
         Route(MEDIA_PATH, Media(parts.use_cases.image_reader, parts.storage, authentication), methods=["GET"]),
         *Health(parts.checks, stopping=parts.stopping, authentication=authentication).routes(),
         *_metrics_routes(parts, authentication),
@@ -207,8 +217,20 @@ async def _to_graphql(request: Request) -> Response:
     return RedirectResponse(f"{root_path}{GRAPHQL_PATH}")
 
 
-async def _schema(_request: Request) -> Response:
-    return PlainTextResponse(_schema_text(), headers={"Cache-Control": "no-cache"})
+def _schema_routes(parts: WebParts, authentication: Authentication) -> list[BaseRoute]:
+    introspection = exposure_of(parts.settings).introspection
+    if parts.settings.graphql.only_trusted or introspection is Exposed.OFF:
+        return []
+
+    async def schema_for(request: Request) -> Response:
+        try:
+            if introspection is not Exposed.ON:
+                require_known(await authentication.viewer_in(request.scope))
+        except (UnauthenticatedError, UnavailableError) as error:
+            return error_response(request.scope, error)
+        return PlainTextResponse(_schema_text(), headers={"Cache-Control": "no-cache"})
+
+    return [Route(SCHEMA_PATH, schema_for)]
 
 
 @cache

@@ -24,6 +24,7 @@ from gallery.domain.metrics import NO_METRICS, WebMetrics
 from gallery.domain.response_ports import KeptResponse
 from gallery.domain.waiting import grow_endless
 from gallery.settings import UploadSettings
+from gallery.settings_graphql import Exposed
 from gallery.web.authentication import Authentication, Credentials
 from gallery.web.body import ClientDisconnectedError, RequestBody
 from gallery.web.errors import InternalError, RequestCode, RequestError
@@ -38,6 +39,7 @@ from gallery.web.graphql.execution import (
     is_request_error,
     run_subscription,
 )
+from gallery.web.graphql.exposure import EXPOSED, Exposure, shown_to
 from gallery.web.graphql.idempotency import first_answer, key_in
 from gallery.web.graphql.kept import ResponseKeeper, asked_of
 from gallery.web.graphql.leaving import SOMEBODY, Presence, WhileSomebodyWaits
@@ -99,7 +101,7 @@ class GraphQLEndpoint:
         base_url: Callable[[HTTPConnection], str],
         authentication: Authentication,
         *,
-        graphiql: bool = True,
+        exposure: Exposure = EXPOSED,
         stopping: asyncio.Event | None = None,
         metrics: WebMetrics = NO_METRICS,
         operations: OperationSource | None = None,
@@ -111,7 +113,7 @@ class GraphQLEndpoint:
         self._uploads = uploads
         self._base_url = base_url
         self._authentication = authentication
-        self._graphiql = graphiql
+        self._exposure = exposure
         self._stopping = stopping or asyncio.Event()
         self._metrics = metrics
         self._keeper = keeper
@@ -138,7 +140,7 @@ class GraphQLEndpoint:
         wanted = wish(_accept(request.scope))
         media_type = MediaType.JSON
         try:
-            if request.method == "GET" and self._graphiql and wanted.prefers_html:
+            if request.method == "GET" and wanted.prefers_html and await self._shows_graphiql(request.scope):
                 return _page(request.scope)
             media_type = wanted.require()
             exchange = _Exchange(
@@ -158,6 +160,10 @@ class GraphQLEndpoint:
         except Exception:
             log.exception("a request failed: %s", request_id)
             return refusal(InternalError(request_id), request_id, media_type)
+
+    async def _shows_graphiql(self, scope: Scope) -> bool:
+        graphiql = self._exposure.graphiql
+        return graphiql is Exposed.ON or shown_to(graphiql, await self._authentication.viewer_in(scope))
 
     def _sent(self, answer: Answer | _Subscription | Response, media_type: MediaType) -> Response:
         if isinstance(answer, Response):
@@ -211,9 +217,10 @@ class GraphQLEndpoint:
         try:
             parameters, operation = await self._operations.prepare(parameters, _presence(exchange))
             admit(exchange.viewer, operation)
+            self._exposure.admit(operation, exchange.viewer)
         except RefusedDocumentError as refused:
             measured.refused()
-            result = ExecutionResult(None, refused.errors)
+            result = ExecutionResult(None, self._exposure.told(refused.errors, exchange.viewer))
             return _answer(exchange, result, format_result(result, exchange.request_id))
         measured.is_a(operation.kind)
         _check_method(exchange, operation.kind)
@@ -223,12 +230,13 @@ class GraphQLEndpoint:
                 run_subscription(self._schema, operation, parameters.variables, context),
                 partial(self._authentication.viewer_of, Credentials.of(exchange.request)),
             )
-            return _Subscription(results=_encoded(results, context, measured))
+            return _Subscription(results=self._encoded(results, context, measured))
         ended = await self._run(exchange, operation, parameters.variables, context)
         if isinstance(ended, Response):
             measured.found()
             return ended
         measured.ended(ended, context)
+        ended = self._exposure.result_told(ended, exchange.viewer)
         content = format_result(ended, exchange.request_id)
         answer = _answer(exchange, ended, await first_answer(context, parameters, operation, content))
         return overloaded(answer) if ended.errors and _is_refused(ended, operation.kind) else answer
@@ -242,6 +250,16 @@ class GraphQLEndpoint:
             file_bytes=exchange.file_bytes,
             idempotency_key=idempotency_key,
         )
+
+    async def _encoded(
+        self, results: AsyncGenerator[ExecutionResult], context: Context, measured: MeasuredOperation
+    ) -> AsyncGenerator[bytes]:
+        with measured:
+            async with aclosing(results):
+                async for result in results:
+                    measured.ended(result, context)
+                    told = self._exposure.result_told(result, context.viewer)
+                    yield orjson.dumps(format_result(told, context.request_id))
 
     async def _run(
         self, exchange: _Exchange, operation: PreparedOperation, variables: dict[str, Any], context: Context
@@ -292,16 +310,6 @@ def _is_of_overload(error: GraphQLError) -> bool:
 def _presence(exchange: _Exchange) -> Presence:
     """Notices if the client goes away; the task that reads a body notices it by itself."""
     return WhileSomebodyWaits(exchange.body) if exchange.body.is_complete else SOMEBODY
-
-
-async def _encoded(
-    results: AsyncGenerator[ExecutionResult], context: Context, measured: MeasuredOperation
-) -> AsyncGenerator[bytes]:
-    with measured:
-        async with aclosing(results):
-            async for result in results:
-                measured.ended(result, context)
-                yield orjson.dumps(format_result(result, context.request_id))
 
 
 def _check_method(exchange: _Exchange, kind: OperationType) -> None:

@@ -42,6 +42,10 @@ _TOKEN_BYTES: Final = 600
 """About what graphql-core makes of a token, at most: a field of one letter."""
 
 
+_INTROSPECTION: Final = frozenset({"__schema", "__type"})
+"""The fields of the root type that tell the schema. Nothing else does."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PreparedOperation:
     """A valid document, and which of its operations to execute. `text_hash` tells it from all others.
@@ -59,6 +63,7 @@ class PreparedOperation:
 
     `__typename`, which does nothing, is none.
     """
+    asks_for_schema: bool = False
 
 
 def prepare(schema: strawberry.Schema, query: str, operation_name: str | None) -> PreparedOperation:
@@ -72,13 +77,15 @@ def prepare(schema: strawberry.Schema, query: str, operation_name: str | None) -
     token_count = cut_tokens(document)
     operation = _select(document, operation_name)
     require_valid(schema, document)
+    fields = list(_root_fields(document, operation.selection_set))
     return PreparedOperation(
         document=document,
         text_hash=sha256(query.encode("utf-8", "surrogatepass")).digest(),
         size_bytes=getsizeof(query) + _TOKEN_BYTES * token_count,
         name=operation_name,
         kind=operation.operation,
-        root_fields=tuple(dict.fromkeys(_response_names(_root_fields(document, operation.selection_set)))),
+        root_fields=tuple(dict.fromkeys(_response_names(fields))),
+        asks_for_schema=any(field.name.value in _INTROSPECTION for field in fields),
     )
 
 

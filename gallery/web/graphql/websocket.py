@@ -25,6 +25,7 @@ from gallery.web.errors import InternalError, RequestCode, RequestError, error_b
 from gallery.web.graphql.admission import admit, while_known
 from gallery.web.graphql.context import Context, UseCases
 from gallery.web.graphql.execution import PreparedOperation, format_result, run_subscription
+from gallery.web.graphql.exposure import EXPOSED, Exposure
 from gallery.web.graphql.idempotency import first_answer
 from gallery.web.graphql.measuring import MeasuredOperation
 from gallery.web.graphql.persisted import OperationSource
@@ -101,6 +102,7 @@ class WebSocketEndpoint:
     limits: Limits
     stopping: asyncio.Event
     metrics: WebMetrics = NO_METRICS
+    exposure: Exposure = EXPOSED
     _mutations: set[asyncio.Task[Answer]] = field(default_factory=set, init=False)
 
     async def settle(self) -> None:
@@ -168,9 +170,11 @@ class WebSocketEndpoint:
         try:
             parameters, operation = await self.operations.prepare(parameters)
             admit(context.viewer, operation)
+            self.exposure.admit(operation, context.viewer)
         except RefusedDocumentError as refused:
             measured.refused()
-            yield format_result(ExecutionResult(None, refused.errors), context.request_id)
+            errors = self.exposure.told(refused.errors, context.viewer)
+            yield format_result(ExecutionResult(None, errors), context.request_id)
             return
         measured.is_a(operation.kind)
         if operation.kind is OperationType.SUBSCRIPTION:
@@ -178,7 +182,7 @@ class WebSocketEndpoint:
             async with aclosing(while_known(telling, peer.viewer)) as results:
                 async for result in results:
                     measured.ended(result, context)
-                    yield format_result(result, context.request_id)
+                    yield format_result(self.exposure.result_told(result, context.viewer), context.request_id)
             return
         answering = self._answer(operation, parameters, context, measured)
         yield await (answering if operation.kind is OperationType.QUERY else self._finished(answering))
@@ -188,7 +192,8 @@ class WebSocketEndpoint:
     ) -> Answer:
         result = await self.operations.run(operation, parameters.variables, context)
         measured.ended(result, context)
-        return await first_answer(context, parameters, operation, format_result(result, context.request_id))
+        told = self.exposure.result_told(result, context.viewer)
+        return await first_answer(context, parameters, operation, format_result(told, context.request_id))
 
     async def _finished(self, answering: Coroutine[Any, Any, Answer]) -> Answer:
         """The answer to a mutation. Who is cut off meanwhile leaves when it is done and kept for a repeat."""
