@@ -43,7 +43,7 @@ def _cors(origins: tuple[str, ...]) -> list[Middleware]:
     return [
         Middleware(
             CORSMiddleware,
-            allow_origins=[origin.rstrip("/") for origin in origins],
+            allow_origins=[origin.rstrip("/").lower() for origin in origins],
             allow_methods=["GET", "POST"],
             allow_headers=["Authorization", *CSRF_HEADERS, IDEMPOTENCY_HEADER, REQUEST_ID_HEADER, "Range", "If-Range"],
             expose_headers=[REQUEST_ID_HEADER, "Accept-Ranges", "Content-Range", "ETag"],
