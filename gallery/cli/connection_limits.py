@@ -73,11 +73,11 @@ class ConnectionLimits:
         if self._max_of_client and host is not None:
             of_client = sum(1 for other in others if other.client and other.client[0] == host)
             if of_client >= self._max_of_client:
-                self.refusals.tell(Reason.TOO_MANY_OF_CLIENT, host)
+                self.refusals.tell(Reason.TOO_MANY_OF_CLIENT)
                 return Place.NONE
         if len(others) < self._max or self._has_made_room(others):
             return Place.ANY
-        self.refusals.tell(Reason.TOO_MANY_CONNECTIONS, host)
+        self.refusals.tell(Reason.TOO_MANY_CONNECTIONS)
         return Place.PROBES_ALONE if len(others) < self._max + PROBES_MAX else Place.NONE
 
     def _has_made_room(self, others: Collection[Any]) -> bool:

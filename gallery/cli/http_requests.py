@@ -207,7 +207,7 @@ class Requests(HttpToolsProtocol):
             self._refuse(TooManyConnectionsError(), None)  # it was told of already
 
     def _tell(self, reason: Reason) -> None:
-        self._limits.refusals.tell(reason, self.client and self.client[0])
+        self._limits.refusals.tell(reason)
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:  # noqa: ANN401  # as uvicorn has it
         self._running = cycle

@@ -41,8 +41,8 @@ class ToldRefusals:
         self._silent_until: dict[Reason, float] = {}
         self._untold: Counter[Reason] = Counter()
 
-    def tell(self, reason: Reason, client: str | None) -> None:
-        """A connection was refused; `client` is the address that it came from."""
+    def tell(self, reason: Reason) -> None:
+        """A connection was refused. From where is not told: an address may be that of a person."""
         self._metrics().connection_refused(reason.value)
         now = self._clock()
         if now < self._silent_until.get(reason, now):
@@ -50,4 +50,4 @@ class ToldRefusals:
             return
         self._silent_until[reason] = now + _TOLD_EVERY_SECONDS
         others = self._untold.pop(reason, 0)
-        log.warning("a connection was refused: %s", reason.value, extra={"client": client, "others": others})
+        log.warning("a connection was refused: %s", reason.value, extra={"others": others})
