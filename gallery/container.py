@@ -113,6 +113,7 @@ class Container:
 async def open_container(settings: Settings, others: OtherProcesses | None = None) -> AsyncIterator[Container]:
     """A gallery on the services of the settings; nothing is asked of them yet. There may be other processes."""
     engine = create_engine(database_url(settings), settings.database)
+    probing = create_engine(database_url(settings), settings.database.model_copy(update={"pool_size": 1}))
     try:
         async with (
             connect_storages(settings.storage) as storages,
@@ -124,6 +125,7 @@ async def open_container(settings: Settings, others: OtherProcesses | None = Non
         ):
             services = _Services(
                 engine=engine,
+                probing=probing,
                 storages=storages,
                 cache=cache,
                 responses=responses,
@@ -134,6 +136,7 @@ async def open_container(settings: Settings, others: OtherProcesses | None = Non
             yield _wire(settings, services, others)
     finally:
         await engine.dispose()
+        await probing.dispose()
 
 
 def database_url(settings: Settings) -> str:
@@ -189,9 +192,10 @@ async def _budget(settings: Settings, cache: Cache | None) -> AsyncIterator[Budg
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Services:
-    """What the gallery is connected to."""
+    """What the gallery is connected to. Who is `probing` never waits for those who use the `engine`."""
 
     engine: AsyncEngine
+    probing: AsyncEngine
     storages: Storages
     cache: Cache | None
     responses: CachedResponses | None
@@ -213,7 +217,7 @@ def _wire(settings: Settings, services: _Services, others: OtherProcesses | None
     sweep = _sweep(engine, units_of_work, storages)
     background = BackgroundWork(renditions, sweep, grace=timedelta(seconds=settings.uploads.sweep_grace_seconds))
     checks: dict[str, Callable[[], Awaitable[None]]] = {
-        "database": lambda: _check_database(engine),
+        "database": lambda: _check_database(services.probing),
         "storage": storages.objects.ping,
     }
     if cache is not None:

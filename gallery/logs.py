@@ -115,6 +115,8 @@ def _renderers(log_format: LogFormat, *, in_colour: bool) -> list[Processor]:
     ]
 
 
+_TOLD_ELSEWHERE: Final = "Invalid HTTP request received."
+"""What uvicorn says of each of these; the gallery counts them (`cli/told_refusals.py`)."""
 _HANDSHAKE: Final = '%s - "WebSocket '
 """How uvicorn begins a line about a WebSocket, which holds its query. The access log has one without."""
 
@@ -135,8 +137,8 @@ def _adopt_uvicorn() -> None:
 
 
 def _is_news(record: logging.LogRecord) -> bool:
-    """False for an aborted answer, whose cause is logged where it was caught, and for the lines about handshakes."""
-    if isinstance(record.msg, str) and record.msg.startswith(_HANDSHAKE):
+    """False for an aborted answer, whose cause is logged where it was caught, and for what is told elsewhere."""
+    if isinstance(record.msg, str) and record.msg.startswith((_HANDSHAKE, _TOLD_ELSEWHERE)):
         return False
     return not (record.exc_info and isinstance(record.exc_info[1], AbortedResponseError))
 

@@ -14,7 +14,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gallery.container import Container, open_container
 from gallery.domain.errors import GalleryError
-from gallery.domain.metrics import OtherProcesses
+from gallery.domain.metrics import NO_METRICS, OtherProcesses, WebMetrics
 from gallery.platform.database.migrate import NotMigratedError, is_current
 from gallery.settings import Settings
 from gallery.settings_report import load_settings
@@ -50,6 +50,12 @@ class GalleryApp:
         """Drops everything in the cache: another process may have ended between a commit and its drop."""
         if self._container is not None and self._container.cache is not None:
             await self._container.cache.drop_everything()
+
+    @property
+    def metrics(self) -> WebMetrics:
+        """Who counts what clients do, once the gallery is open."""
+        counting = None if self._container is None else self._container.counting
+        return NO_METRICS if counting is None else counting.metrics
 
     async def _live(self, receive: Receive, send: Send) -> None:
         await receive()

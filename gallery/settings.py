@@ -15,6 +15,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from gallery.settings_access import AccessSettings
 from gallery.settings_auth import AuthSettings, ClientSettings
+from gallery.settings_connections import ConnectionSettings, OverloadSettings
 from gallery.settings_graphql import GraphQLSettings
 from gallery.settings_types import MAX_PROCESSES, CommaSeparated, Folder, Processes, Section, check_scheme
 
@@ -293,6 +294,8 @@ class Settings(BaseSettings):
     data_dir: Folder = Field(default_factory=lambda: user_data_path("gallery", appauthor=False))
     """Folder of the embedded servers: their data, logs and keys."""
     server: ServerSettings = ServerSettings()
+    connections: ConnectionSettings = ConnectionSettings()
+    overload: OverloadSettings = OverloadSettings()
     database: DatabaseSettings = DatabaseSettings()
     storage: StorageSettings = StorageSettings()
     cache: CacheSettings = CacheSettings()

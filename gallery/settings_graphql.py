@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+from enum import StrEnum, unique
 from typing import Self
 
 from pydantic import Field, model_validator
 
 from gallery.settings_limits import LimitSettings
 from gallery.settings_types import File
+
+
+@unique
+class Exposed(StrEnum):
+    """Who is shown something."""
+
+    AUTO = "auto"
+    ON = "on"
+    SIGNED_IN = "signed-in"
+    OFF = "off"
 
 
 class GraphQLSettings(LimitSettings):
@@ -26,6 +37,15 @@ class GraphQLSettings(LimitSettings):
     only_trusted: bool = False
     """Whether nothing but the trusted documents is executed. Then there is no GraphiQL, and no introspection but in one
     of them."""
+
+    introspection: Exposed = Exposed.AUTO
+    """Who is told the schema, by introspection and as `/schema.graphql`: `on` (everybody), `signed-in`, `off`, or
+    `auto`: everybody where GALLERY_AUTH__MODE asks nobody who they are, those who are signed in elsewhere."""
+    suggestions: Exposed = Exposed.AUTO
+    """Who is told exactly what is wrong with a document, and what was perhaps meant. With `off` nobody is told what was
+    meant. `auto` is as above. Strangers learn only that something is wrong, since they could guess the schema."""
+    graphiql: Exposed = Exposed.AUTO
+    """Who gets GraphiQL's page, which tells nothing of the schema by itself: `auto` is everybody."""
 
     @model_validator(mode="after")
     def _something_is_trusted(self) -> Self:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -38,6 +39,14 @@ class Wire(asyncio.Transport):
     paused: bool = False
     pauses: int = 0
     peer: tuple[str, int] | None = None
+    buffered: int = 0
+    aborted: bool = False
+
+    def get_write_buffer_size(self) -> int:
+        return self.buffered
+
+    def abort(self) -> None:
+        self.closed = self.aborted = True
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
         self.written += data
@@ -95,12 +104,13 @@ class Connection:
         protocol: Callable[..., Any],
         sockets: type[asyncio.Protocol] | Literal["none"] = "none",
         wire: Wire | None = None,
+        state: ServerState | None = None,
     ) -> None:
         config = Config(app, http="httptools", ws=sockets, lifespan="off", log_config=None, access_log=False)
         config.load()
         self.app = app
         self.wire = wire or Wire()
-        self.protocol = protocol(config, ServerState(), {}, asyncio.get_running_loop())
+        self.protocol = protocol(config, state or ServerState(), {}, asyncio.get_running_loop())
         self.protocol.connection_made(self.wire)
 
     async def send(self, *pieces: bytes) -> None:
@@ -125,11 +135,15 @@ class Connection:
         self.protocol.connection_lost(None)
 
 
+REFUSED = re.compile(rb"HTTP/1.1 400 Bad Request.*\Z", re.DOTALL)
+"""What is no HTTP is refused in words of the gallery's own, as the last thing that it says."""
+
+
 async def seen(protocol: Callable[..., Any], app: Application, pieces: Sequence[bytes]) -> tuple[bytes, bool, str, str]:
     """What a client and an application see; at the end the client goes away."""
     connection = Connection(app, protocol)
     await connection.send(*pieces)
-    written, closed = bytes(connection.wire.written), connection.wire.closed
+    written, closed = REFUSED.sub(b"HTTP/1.1 400", connection.wire.written), connection.wire.closed
     connection.lose()
     await connection.settle()
     requests = [event for event in app.events if event != "http.request"]

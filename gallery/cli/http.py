@@ -16,7 +16,9 @@ from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 from uvicorn.server import ServerState
 
+from gallery.cli.connection_limits import ConnectionLimits, Place
 from gallery.cli.http_requests import Requests
+from gallery.cli.pace import Standing
 from gallery.cli.repetitions import MAX_BYTES, Bytes, Repetitions
 from gallery.web.again import MISSED, OFFER, Sendable
 
@@ -37,8 +39,11 @@ class Http(asyncio.BufferedProtocol):
         _loop: asyncio.AbstractEventLoop | None = None,
         *,
         repetitions: Repetitions | None = None,
+        limits: ConnectionLimits | None = None,
     ) -> None:
-        self._requests = _Requests(config, server_state, app_state, _loop, repetitions=repetitions or Repetitions())
+        self._requests = _Requests(
+            config, server_state, app_state, _loop, repetitions=repetitions or Repetitions(), limits=limits
+        )
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
         """Begins."""
@@ -90,10 +95,10 @@ class _Requests(Requests):
         _loop: asyncio.AbstractEventLoop | None = None,
         *,
         repetitions: Repetitions,
+        limits: ConnectionLimits | None,
     ) -> None:
-        super().__init__(config, server_state, app_state, _loop)
+        super().__init__(config, server_state, app_state, _loop, limits=limits)
         self._repetitions = repetitions
-        self._begun = 0  # requests of this connection, as far as they were parsed
         self._ended = 0
         self._asking: asyncio.Future[Sendable | None] | None = None  # for the answer to the request at hand
         self._held = b""  # what came meanwhile
@@ -116,20 +121,19 @@ class _Requests(Requests):
         if self._asking is None:
             super().shutdown()
 
-    def on_message_begin(self) -> None:
-        """Begins a request."""
-        self._begun += 1
-        super().on_message_begin()
-
     def on_message_complete(self) -> None:
         """Ends a request; nobody knows where that of another protocol does."""
         super().on_message_complete()
         self._ended += not self.parser.should_upgrade()
 
+    def standing(self) -> Standing | None:
+        """As that of all; it is the gallery's turn while the answer is asked for."""
+        return None if self._asking is not None else super().standing()
+
     def _take_request(self, data: bytes) -> None:
         request = self.client and self.client[0], data
         again = self._repetitions.find(request)
-        if again is None or not self._is_idle():
+        if again is None or not self._takes_more():
             self._have_parsed(request)
         elif again.is_far:
             self._unset_keepalive_if_required()
@@ -170,10 +174,10 @@ class _Requests(Requests):
             scope[OFFER] = partial(self._repetitions.keep, request)
             scope[MISSED] = missed
 
-    def _is_idle(self) -> bool:
+    def _takes_more(self) -> bool:
         """Whether everything before was answered, and the client takes more."""
         is_answered = self.cycle is None or self.cycle.response_complete  # type: ignore[redundant-expr]  # first there is none
-        return is_answered and not (self.flow.write_paused or self.transport.is_closing())
+        return is_answered and not (self.flow.write_paused or self.transport.is_closing()) and self._place is Place.ANY
 
     def _send(self, answer: Sendable) -> None:
         head = [STATUS_LINE[answer.status]]

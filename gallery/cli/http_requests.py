@@ -10,11 +10,24 @@ from httptools import HttpRequestParser
 from uvicorn.config import Config
 from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+from uvicorn.protocols.utils import get_remote_addr
 from uvicorn.server import ServerState
 
+from gallery.cli.connection_limits import ConnectionLimits, Place, TooManyConnectionsError, probes_alone
 from gallery.cli.joined_writes import JoinedWrites
+from gallery.cli.pace import Standing, Turn, unacknowledged_bytes
 from gallery.cli.pipelining import PIPELINED_MAX, Flow
-from gallery.cli.refusals import HEAD_MAX_BYTES, HeadersTooLargeError, UpgradeWithBodyError, refusal
+from gallery.cli.refusals import (
+    HEAD_MAX_BYTES,
+    HeadersTooLargeError,
+    HeadTimeoutError,
+    MalformedRequestError,
+    SlowBodyError,
+    UpgradeWithBodyError,
+    refusal,
+)
+from gallery.cli.told_refusals import Reason, ToldRefusals
+from gallery.settings_connections import ConnectionSettings
 from gallery.web.errors import RequestError
 
 _HEAD_PIECE_BYTES = 1024
@@ -41,8 +54,15 @@ class Requests(HttpToolsProtocol):
         server_state: ServerState,
         app_state: dict[str, Any],
         _loop: asyncio.AbstractEventLoop | None = None,
+        *,
+        limits: ConnectionLimits | None = None,
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
+        self._limits = limits or _ordinary_limits()
+        self.stood: tuple[float, Standing] | None = None
+        self._place = Place.ANY
+        self._begun = 0  # requests of this connection, as far as they were parsed
+        self._received_bytes = 0
         self._missing_bytes = 0  # of the body at hand; 0 if the parser alone can tell where it ends
         self._unparsed = b""  # came behind as many requests as may wait
         self._piece_bytes = _HEAD_PIECE_BYTES
@@ -55,8 +75,15 @@ class Requests(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
         """Begins; head and body of short answers go out together."""
+        client = get_remote_addr(transport)
+        self._place = self._limits.place(self.connections, client and client[0])
         super().connection_made(cast("asyncio.Transport", JoinedWrites(transport)))
         self.flow = Flow(self.transport)
+        if self._place is Place.PROBES_ALONE:
+            self.app = probes_alone(self.app)
+        elif self._place is Place.NONE:
+            self.transport.write(refusal(TooManyConnectionsError(), self.server_state.default_headers))
+            self.transport.close()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Tells the request that is being answered, too: uvicorn tells only the last one that was parsed."""
@@ -67,6 +94,7 @@ class Requests(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Parses data, or takes it for the body that it belongs to."""
+        self._received_bytes += len(data)
         data, self._unparsed = self._unparsed + data, b""
         if self._missing_bytes and data:
             data = self._pass_by(data)
@@ -74,6 +102,7 @@ class Requests(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         """Counts the bytes of a head from here."""
+        self._begun += 1
         self._is_within_message = True
         self._fruitless_bytes = 0
         super().on_message_begin()
@@ -83,8 +112,8 @@ class Requests(HttpToolsProtocol):
         super().on_headers_complete()
         is_upgrade = self.parser.should_upgrade()
         self._missing_bytes = 0 if is_upgrade else _announced_bytes(self.headers)
-        if is_upgrade and self._should_upgrade() and _has_body(self.headers):
-            self._refuse(UpgradeWithBodyError())
+        if is_upgrade and self._should_upgrade():
+            self._check_upgrade()
         self._fruitless_bytes = 0
         self._has_head = True
         self._piece_bytes = _CHUNKED_PIECE_BYTES
@@ -115,6 +144,71 @@ class Requests(HttpToolsProtocol):
         if not self._is_refused:
             super().handle_websocket_upgrade()
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether everything was answered, and nothing of the next request has come."""
+        is_busy = self._is_within_message or self.pipeline or self.transport.is_closing()
+        return self.timeout_keep_alive_task is not None and not is_busy
+
+    def close_idle(self) -> None:
+        """Closes the connection, which is idle."""
+        self.transport.close()
+
+    def standing(self) -> Standing | None:
+        """What the client is to do; None while it is the gallery's turn, and between two requests."""
+        buffered_bytes = self.transport.get_write_buffer_size()
+        if buffered_bytes:
+            waiting_bytes = buffered_bytes + unacknowledged_bytes(self.transport)
+            turn, moved_bytes = Turn.READ_ANSWER, self._written_bytes - waiting_bytes
+        elif self.transport.is_closing() or self.flow.read_paused:
+            return None
+        elif self._is_within_message:
+            turn, moved_bytes = (Turn.SEND_BODY if self._has_head else Turn.SEND_HEAD), self._received_bytes
+        elif self._awaits_request:
+            turn, moved_bytes = Turn.SEND_HEAD, self._received_bytes
+        else:
+            return None
+        return Standing(turn=turn, request_number=self._begun, moved_bytes=moved_bytes)
+
+    def cut(self, turn: Turn) -> None:
+        """Ends the connection, whose client is too slow; tells it so if it waits for an answer."""
+        if turn is Turn.READ_ANSWER:
+            self._tell(Reason.SLOW_READER)
+            self.transport.abort()
+        elif turn is Turn.SEND_BODY:
+            self._refuse(SlowBodyError(), Reason.SLOW_BODY)
+        elif self._is_within_message:
+            self._refuse(HeadTimeoutError(), Reason.SLOW_HEAD)
+        else:
+            self._tell(Reason.NO_REQUEST)
+            self.transport.close()
+
+    def send_400_response(self, msg: str) -> None:  # noqa: ARG002  # uvicorn's words
+        """Refuses what is no HTTP, in the shape of all refusals."""
+        self._tell(Reason.MALFORMED)
+        self.transport.write(refusal(MalformedRequestError(), self.server_state.default_headers))
+        self.transport.close()
+
+    @property
+    def _awaits_request(self) -> bool:
+        """Whether the client is to send a request, and nothing else ends the connection if it does not."""
+        is_answered = self.cycle is None or self.cycle.response_complete  # type: ignore[redundant-expr]  # first there is none
+        return is_answered and self.timeout_keep_alive_task is None
+
+    @property
+    def _written_bytes(self) -> int:
+        count: int = self.transport.written_bytes  # type: ignore[attr-defined]  # of JoinedWrites
+        return count
+
+    def _check_upgrade(self) -> None:
+        if _has_body(self.headers):
+            self._refuse(UpgradeWithBodyError(), Reason.MALFORMED)
+        elif self._place is not Place.ANY:
+            self._refuse(TooManyConnectionsError(), None)  # it was told of already
+
+    def _tell(self, reason: Reason) -> None:
+        self._limits.refusals.tell(reason)
+
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:  # noqa: ANN401  # as uvicorn has it
         self._running = cycle
         super()._start_asgi_task(cycle, app)
@@ -131,12 +225,14 @@ class Requests(HttpToolsProtocol):
             self._fruitless_bytes += len(piece)
             super().data_received(piece)
             if self._is_within_message and self._fruitless_bytes > HEAD_MAX_BYTES:
-                self._refuse(HeadersTooLargeError())
+                self._refuse(HeadersTooLargeError(), Reason.HEAD_TOO_LARGE)
         if len(self.pipeline) >= PIPELINED_MAX:
             self.flow.hold()
 
-    def _refuse(self, error: RequestError) -> None:
+    def _refuse(self, error: RequestError, reason: Reason | None) -> None:
         """Closes the connection once it has answered: the requests before, too, unless the application has this one."""
+        if reason is not None:
+            self._tell(reason)
         self._is_refused = True
         if self._has_head:
             is_answered_next = not self.pipeline and not self.cycle.response_started
@@ -186,6 +282,10 @@ class Requests(HttpToolsProtocol):
         self.parser = HttpRequestParser(None)
         self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
         self.parser.feed_data(_LAST_REQUEST)
+
+
+def _ordinary_limits() -> ConnectionLimits:
+    return ConnectionLimits(ConnectionSettings(), ToldRefusals())
 
 
 def _announced_bytes(headers: list[tuple[bytes, bytes]]) -> int:

@@ -12,9 +12,13 @@ from functools import partial
 
 import uvicorn
 
+from gallery.cli.connection_limits import ConnectionLimits, allowed_by_files
 from gallery.cli.http import Http
+from gallery.cli.http_requests import Requests
 from gallery.cli.listening import Neighbour
+from gallery.cli.pace import Pace
 from gallery.cli.repetitions import Repetitions
+from gallery.cli.told_refusals import ToldRefusals
 from gallery.cli.websockets import WebSockets
 from gallery.main import GalleryApp
 from gallery.settings import Settings
@@ -24,8 +28,6 @@ _GARBAGE_THRESHOLDS = 50_000, 5, 4
 searched, too. A million objects are so the most that lie about: compiled operations that were forgotten are cycles."""
 _SWITCH_SECONDS = 0.001
 """How long a thread that prepares a long document may keep the others waiting; by default five times as long."""
-_KEEP_ALIVE_SECONDS = 75
-"""Longer than the 60 seconds after which common load balancers close a connection that they keep open."""
 
 
 class HttpServer(uvicorn.Server):
@@ -43,10 +45,13 @@ class HttpServer(uvicorn.Server):
         self._app = app
         self._on_start = on_start
         self._neighbours = neighbours
+        self._pace = Pace(settings.connections)
+        self._looks_at = 0.0
+        limits = ConnectionLimits(allowed_by_files(settings.connections), ToldRefusals(lambda: app.metrics))
         super().__init__(
             uvicorn.Config(
                 app,
-                http=partial(Http, repetitions=Repetitions()),  # type: ignore[arg-type]  # of another base class: see there
+                http=partial(Http, repetitions=Repetitions(), limits=limits),  # type: ignore[arg-type]  # of another base class: see there
                 ws=WebSockets,
                 ws_max_size=settings.uploads.max_field_size,
                 ws_per_message_deflate=False,  # takes memory for each connection, for messages that are short
@@ -54,7 +59,7 @@ class HttpServer(uvicorn.Server):
                 log_config=None,
                 access_log=False,
                 server_header=False,
-                timeout_keep_alive=_KEEP_ALIVE_SECONDS,
+                timeout_keep_alive=settings.connections.idle_timeout_seconds,
                 timeout_graceful_shutdown=round(settings.server.shutdown_timeout_seconds),
             )
         )
@@ -67,6 +72,14 @@ class HttpServer(uvicorn.Server):
         _tune_garbage_collection()
         sys.setswitchinterval(_SWITCH_SECONDS)
         self._on_start()
+
+    async def on_tick(self, counter: int) -> bool:
+        """Does what uvicorn does ten times a second, and looks from time to time for clients that are too slow."""
+        now = asyncio.get_running_loop().time()
+        if now >= self._looks_at:
+            self._looks_at = now + self._pace.pause_seconds
+            self._pace.look([one for one in self.server_state.connections if isinstance(one, Requests)], now)
+        return await super().on_tick(counter)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Stops as uvicorn does. If that did not wait for requests, hangs up and still closes the gallery in order."""

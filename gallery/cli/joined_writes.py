@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Collection
 from typing import Any, Final
 
 _SHORT_BYTES: Final = 4096
@@ -16,12 +16,14 @@ class JoinedWrites:
     All else is done by the transport within, in order: what waits is written before it ends.
     """
 
-    __slots__ = ("_loop", "_transport", "_waiting")
+    __slots__ = ("_loop", "_transport", "_waiting", "written_bytes")
 
     def __init__(self, transport: asyncio.Transport) -> None:
         self._transport = transport
         self._loop = asyncio.get_running_loop()
         self._waiting: bytes | None = None
+        self.written_bytes = 0
+        """All that was ever written, whether or not the client has it."""
 
     def __getattr__(self, name: str) -> Any:  # noqa: ANN401  # whatever the transport has
         return getattr(self._transport, name)
@@ -29,6 +31,7 @@ class JoinedWrites:
     def write(self, data: bytes) -> None:
         """Writes data after what waits, or lets them wait."""
         first = self._waiting
+        self.written_bytes += len(data)
         if first is not None:
             self._waiting = None
             self._transport.writelines([first, data])
@@ -38,9 +41,10 @@ class JoinedWrites:
         else:
             self._transport.write(data)
 
-    def writelines(self, parts: Iterable[bytes]) -> None:
+    def writelines(self, parts: Collection[bytes]) -> None:
         """Writes all parts at once, after what waits."""
         self._write_waiting()
+        self.written_bytes += sum(map(len, parts))
         self._transport.writelines(parts)
 
     def close(self) -> None:

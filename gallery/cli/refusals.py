@@ -40,12 +40,42 @@ class UpgradeWithBodyError(RequestError):
         super().__init__(RequestCode.BAD_REQUEST, "A request to open a WebSocket has no body.")
 
 
-def refusal(error: RequestError, default_headers: Iterable[tuple[bytes, bytes]]) -> bytes:
-    """The whole answer, after which the connection closes."""
+class HeadTimeoutError(RequestError):
+    """The head of a request did not end in time."""
+
+    def __init__(self) -> None:
+        message = "The headers of the request did not arrive in time. Send it again."
+        super().__init__(RequestCode.REQUEST_TIMEOUT, message, HTTPStatus.REQUEST_TIMEOUT)
+
+
+class SlowBodyError(RequestError):
+    """The body of a request comes too slowly."""
+
+    def __init__(self) -> None:
+        message = "The body of the request arrived too slowly. Send it again over a better connection."
+        super().__init__(RequestCode.REQUEST_TIMEOUT, message, HTTPStatus.REQUEST_TIMEOUT)
+
+
+class MalformedRequestError(RequestError):
+    """What came is no HTTP."""
+
+    def __init__(self) -> None:
+        super().__init__(RequestCode.BAD_REQUEST, "This is not a well-formed HTTP request.")
+
+
+def refusal_parts(error: RequestError) -> tuple[list[tuple[bytes, bytes]], bytes]:
+    """The headers and the body of an answer after which the connection closes."""
     request_id = new_request_id()
     body = orjson.dumps(error_body(error, request_id))
-    fields = [*default_headers, *_FIELDS, (b"content-length", b"%d" % len(body))]
+    own = [(name.lower().encode(), value.encode()) for name, value in error.headers.items()]
+    fields = [*_FIELDS, *own, (b"content-length", b"%d" % len(body))]
+    return with_request_id(with_security_headers(fields), request_id), body
+
+
+def refusal(error: RequestError, default_headers: Iterable[tuple[bytes, bytes]]) -> bytes:
+    """The whole answer, after which the connection closes."""
+    fields, body = refusal_parts(error)
     head = [STATUS_LINE[error.status]]
-    for name, value in with_request_id(with_security_headers(fields), request_id):
+    for name, value in [*default_headers, *fields]:
         head += [name, b": ", value, b"\r\n"]
     return b"".join([*head, b"\r\n", body])

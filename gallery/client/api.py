@@ -30,6 +30,7 @@ _CSRF = {"X-GraphQL-CSRF": "1"}
 _PASSING = frozenset(
     {
         ErrorCode.SERVICE_UNAVAILABLE,
+        ErrorCode.OVERLOADED,
         ErrorCode.IDEMPOTENCY_KEY_IN_USE,
         ErrorCode.UPLOAD_INTERRUPTED,
         ErrorCode.UPLOAD_STALLED,

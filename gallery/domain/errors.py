@@ -14,6 +14,7 @@
     ├── RefusedUploadError       the file of a staged upload was refused, for any of these reasons or a like one
     ├── UploadInterruptedError   the bytes stopped coming before the end
     └── UnavailableError         a service that the gallery needs does not answer
+        └── OverloadedError      too many others wait for it
 
 An error carries a code for programs and a sentence that a person can act on.
 """
@@ -63,6 +64,7 @@ class ErrorCode(StrEnum):
     IDEMPOTENCY_KEY_IN_USE = "IDEMPOTENCY_KEY_IN_USE"
     TOO_MANY_IDEMPOTENCY_KEYS = "TOO_MANY_IDEMPOTENCY_KEYS"
     SERVICE_UNAVAILABLE = "SERVICE_UNAVAILABLE"
+    OVERLOADED = "OVERLOADED"
 
 
 class GalleryError(Exception):
@@ -246,3 +248,13 @@ class UnavailableError(GalleryError):
     def __init__(self, service: str) -> None:
         super().__init__(f"The {service} does not answer at the moment. Try again in a little while.")
         self.service = service
+
+
+class OverloadedError(UnavailableError):
+    """Too many others wait for the same thing, or it would have to be waited for too long. Nothing was done."""
+
+    code = ErrorCode.OVERLOADED
+
+    def __init__(self) -> None:
+        super().__init__("gallery")
+        self.message = "The gallery has too much to do at the moment. Send the request again in a little while."

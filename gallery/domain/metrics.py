@@ -80,6 +80,10 @@ class WebMetrics(CostMetrics, Protocol):
         """Counts the bytes of a request with files, those of one that goes on included."""
         ...
 
+    def connection_refused(self, reason: str) -> None:
+        """A connection was refused before it had a request, or ended because its client was too slow."""
+        ...
+
 
 class MetricsPage(Protocol):
     """All that is counted, as text."""
@@ -140,6 +144,9 @@ class NoMetrics:
     def receiving(self, received_bytes: Callable[[], int]) -> AbstractContextManager[None]:  # noqa: ARG002
         """As the port says."""
         return nullcontext()
+
+    def connection_refused(self, reason: str) -> None:
+        """As the port says."""
 
 
 NO_METRICS: Final = NoMetrics()

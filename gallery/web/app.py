@@ -16,23 +16,29 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gallery.domain.budgets import Budget
 from gallery.domain.document_ports import DocumentStore
+from gallery.domain.errors import UnavailableError
 from gallery.domain.metrics import NO_METRICS
 from gallery.domain.ports import ObjectStorage
 from gallery.domain.response_ports import ResponseCache
+from gallery.domain.waiting import Places
 from gallery.settings import Settings
-from gallery.web.authentication import OPEN, Authentication
+from gallery.settings_connections import OverloadSettings
+from gallery.settings_graphql import Exposed
+from gallery.web.authentication import OPEN, Authentication, UnauthenticatedError, require_known
 from gallery.web.base_url import base_url_for
 from gallery.web.compression import Codings, compressed
 from gallery.web.graphiql import graphiql_assets
 from gallery.web.graphql.context import UseCases
 from gallery.web.graphql.cost import Costs
 from gallery.web.graphql.endpoint import GraphQLEndpoint
+from gallery.web.graphql.exposure import Exposure
 from gallery.web.graphql.kept import ResponseKeeper
 from gallery.web.graphql.persisted import OperationSource
 from gallery.web.graphql.quick import QuickAnswers
 from gallery.web.graphql.schema import schema, schema_text
 from gallery.web.graphql.transport_ws import Limits
 from gallery.web.graphql.trusted import trusted_documents
+from gallery.web.graphql.turns import Turns
 from gallery.web.graphql.websocket import WebSocketEndpoint
 from gallery.web.health import Check, Health
 from gallery.web.media import Media
@@ -40,7 +46,7 @@ from gallery.web.metrics import Counting, Metrics
 from gallery.web.middleware.stack import middleware, wrapped
 from gallery.web.origins import origin_check
 from gallery.web.paths import GRAPHQL_PATH, MEDIA_PATH, SCHEMA_PATH
-from gallery.web.responses import ERROR_HANDLERS
+from gallery.web.responses import ERROR_HANDLERS, error_response
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,16 +79,18 @@ def create_web_app(parts: WebParts) -> Starlette:
     base_url = base_url_for(parts.settings.server)
     authentication = authentication_of(parts)
     metrics = NO_METRICS if parts.counting is None else parts.counting.metrics
-    operations = OperationSource(schema, _told_documents(parts), trusted, parts.settings.graphql)
+    turns = _turns(parts.settings.overload)
+    operations = OperationSource(schema, _told_documents(parts), trusted, parts.settings.graphql, turns)
     keeper = _keeper(parts)
     costs = Costs(parts.settings.graphql, parts.budget, metrics)
+    exposure = exposure_of(parts.settings)
     graphql = GraphQLEndpoint(
         schema,
         parts.use_cases,
         parts.settings.uploads,
         base_url,
         authentication,
-        graphiql=not trusted.exclusive,
+        exposure=exposure,
         stopping=parts.stopping,
         metrics=metrics,
         operations=operations,
@@ -100,6 +108,7 @@ def create_web_app(parts: WebParts) -> Starlette:
         stopping=parts.stopping,
         metrics=metrics,
         costs=costs,
+        exposure=exposure,
     )
 
     @asynccontextmanager
@@ -110,7 +119,7 @@ def create_web_app(parts: WebParts) -> Starlette:
     route = Route(GRAPHQL_PATH, _outermost(parts, authentication, graphql, keeper))
     app = _Web(
         routes=_routes(parts, authentication, route, sockets),
-        middleware=middleware(parts.settings.server, metrics),
+        middleware=middleware(parts.settings.server, metrics, parts.settings.overload),
         exception_handlers=ERROR_HANDLERS,
         lifespan=lifespan,
     )
@@ -141,6 +150,15 @@ class _Web(Starlette):
 
 def _told_documents(parts: WebParts) -> DocumentStore | None:
     return parts.documents if parts.settings.graphql.persisted_queries else None
+
+
+def exposure_of(settings: Settings) -> Exposure:
+    """Who is told the schema."""
+    return Exposure.of(settings.graphql, settings.auth.mode)
+
+
+def _turns(settings: OverloadSettings) -> Turns:
+    return Turns(settings.max_operations, Places(settings.max_waiting), settings.queue_timeout_seconds)
 
 
 def _socket_limits(settings: Settings) -> Limits:
@@ -175,7 +193,7 @@ def _outermost(
         base_url_for(parts.settings.server),
         authentication,
         metrics=NO_METRICS if parts.counting is None else parts.counting.metrics,
-        graphiql=not parts.settings.graphql.only_trusted,
+        graphiql=exposure_of(parts.settings).graphiql is not Exposed.OFF,
         patience_seconds=parts.settings.uploads.progress_timeout_seconds,
     )
 
@@ -188,7 +206,7 @@ def _routes(
         graphql,
         WebSocketRoute(GRAPHQL_PATH, sockets),
         graphiql_assets(),
-        *([] if parts.settings.graphql.only_trusted else [Route(SCHEMA_PATH, _schema)]),
+        *_schema_routes(parts, authentication),
         Route(MEDIA_PATH, Media(parts.use_cases.image_reader, parts.storage, authentication), methods=["GET"]),
         *Health(parts.checks, stopping=parts.stopping, authentication=authentication).routes(),
         *_metrics_routes(parts, authentication),
@@ -206,8 +224,20 @@ async def _to_graphql(request: Request) -> Response:
     return RedirectResponse(f"{root_path}{GRAPHQL_PATH}")
 
 
-async def _schema(_request: Request) -> Response:
-    return PlainTextResponse(_schema_text(), headers={"Cache-Control": "no-cache"})
+def _schema_routes(parts: WebParts, authentication: Authentication) -> list[BaseRoute]:
+    introspection = exposure_of(parts.settings).introspection
+    if parts.settings.graphql.only_trusted or introspection is Exposed.OFF:
+        return []
+
+    async def schema_for(request: Request) -> Response:
+        try:
+            if introspection is not Exposed.ON:
+                require_known(await authentication.viewer_in(request.scope))
+        except (UnauthenticatedError, UnavailableError) as error:
+            return error_response(request.scope, error)
+        return PlainTextResponse(_schema_text(), headers={"Cache-Control": "no-cache"})
+
+    return [Route(SCHEMA_PATH, schema_for)]
 
 
 @cache

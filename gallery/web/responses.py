@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import ExceptionHandler, Scope
 
-from gallery.domain.errors import ErrorCode, GalleryError, NotFoundError
+from gallery.domain.errors import ErrorCode, GalleryError, NotFoundError, OverloadedError
 from gallery.web.errors import RequestCode, RequestError, error_body
 from gallery.web.middleware.request_ids import request_id_of
 from gallery.web.paths import GRAPHQL_PATH
@@ -20,7 +20,11 @@ _STATUSES: Final[Mapping[str, HTTPStatus]] = {
     ErrorCode.NOT_FOUND: HTTPStatus.NOT_FOUND,
     ErrorCode.FORBIDDEN: HTTPStatus.FORBIDDEN,
     ErrorCode.SERVICE_UNAVAILABLE: HTTPStatus.SERVICE_UNAVAILABLE,
+    ErrorCode.OVERLOADED: HTTPStatus.SERVICE_UNAVAILABLE,
 }
+
+RETRY_LATER: Final[Mapping[str, str]] = {"Retry-After": "1"}
+"""What those are told who were refused because others wait."""
 
 
 def error_response(
@@ -31,6 +35,8 @@ def error_response(
     own: Mapping[str, str] = {}
     if isinstance(error, RequestError):
         status, own = error.status, error.headers
+    elif isinstance(error, OverloadedError):
+        own = RETRY_LATER
     return JSONResponse(
         error_body(error, request_id_of(scope)),
         status_code=status,

@@ -14,6 +14,7 @@ from starlette.types import Message, Receive, Scope, Send
 from gallery.web.authentication import OPEN
 from gallery.web.graphql.documents import WAITING_MAX
 from gallery.web.graphql.endpoint import GraphQLEndpoint
+from gallery.web.graphql.exposure import HIDDEN
 from tests.graphql_server import LIMITS, SCHEMA, GraphQLServer, Listener, Reply
 
 JSON = "application/json"
@@ -287,7 +288,7 @@ async def test_program_that_takes_html_as_well_gets_data(server: GraphQLServer) 
 
 
 async def test_graphiql_can_be_switched_off(server: GraphQLServer, listener: Listener) -> None:
-    listener.app = GraphQLEndpoint(SCHEMA, server.use_cases, LIMITS, lambda _: "", OPEN, graphiql=False)
+    listener.app = GraphQLEndpoint(SCHEMA, server.use_cases, LIMITS, lambda _: "", OPEN, exposure=HIDDEN)
     reply = await get(server, csrf="", accept="text/html")
 
     assert (reply.status, reply.codes) == (406, ["NOT_ACCEPTABLE"])

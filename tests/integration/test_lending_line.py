@@ -10,6 +10,8 @@ from sqlalchemy import text
 from sqlalchemy.exc import TimeoutError as NoConnectionFreeError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from gallery.domain.errors import OverloadedError
+from gallery.domain.waiting import PATIENCE, Patience, Places
 from gallery.platform.database.engine import create_engine, ping, pool_use
 from gallery.platform.database.lending import Lender
 from gallery.platform.database.loans import lending_pool
@@ -180,6 +182,56 @@ async def test_who_waits_for_too_long_is_told_so(database_url: str) -> None:
             await engine.connect()
         assert not lending_pool(engine).line
     await engine.dispose()
+
+
+def impatience(seconds: float = 0.05) -> Patience:
+    """That of a request, which the test is from now on: each has a context of its own."""
+    patience = Patience(asker="somebody", seconds=seconds, places=Places(4))
+    PATIENCE.set(patience)
+    return patience
+
+
+async def test_a_request_waits_for_as_long_as_it_has_patience(engine: AsyncEngine, lender: Lender) -> None:
+    patience = impatience()
+    async with engine.begin():
+        with pytest.raises(OverloadedError):
+            await backend(lender)
+        with pytest.raises(OverloadedError):
+            await ping(engine)
+        assert not lending_pool(engine).line
+        assert patience.places.taken == 0
+    assert await backend(lender) > 0
+
+
+async def test_a_request_that_has_written_waits_as_long_as_anybody(engine: AsyncEngine, lender: Lender) -> None:
+    patience = impatience()
+    connection = await engine.connect()
+    patience.is_endless = True
+    waiting = asyncio.create_task(backend(lender))
+    await asyncio.sleep(2 * patience.seconds)
+    assert not waiting.done()
+    await connection.close()
+    assert await waiting > 0
+
+
+async def test_no_more_requests_wait_than_may_and_what_is_no_request_waits_all_the_same(
+    engine: AsyncEngine, lender: Lender
+) -> None:
+    patience = impatience(60)
+    connection = await engine.connect()
+    waiting = [asyncio.create_task(backend(lender)) for _ in range(2)]
+    await asyncio.sleep(0)
+    with pytest.raises(OverloadedError):
+        await backend(lender)
+    patience.asker = "somebody else"
+    waiting.append(asyncio.create_task(backend(lender)))
+    await asyncio.sleep(0)
+    token = PATIENCE.set(None)
+    waiting.append(asyncio.create_task(backend(lender)))
+    PATIENCE.reset(token)
+    await connection.close()
+    assert len(set(await asyncio.gather(*waiting))) == 1
+    assert patience.places.taken == 0
 
 
 async def test_who_waits_for_a_pool_that_is_disposed_of_is_served_by_the_next(

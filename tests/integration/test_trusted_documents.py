@@ -10,6 +10,7 @@ import pytest
 
 from gallery.web.authentication import OPEN
 from gallery.web.graphql.endpoint import GraphQLEndpoint
+from gallery.web.graphql.exposure import EXPOSED, HIDDEN
 from gallery.web.graphql.persisted import OperationSource
 from gallery.web.graphql.trusted import TrustedDocuments, sha256_of
 from tests.graphql_server import LIMITS, SCHEMA, GraphQLServer, Listener, Reply
@@ -26,7 +27,13 @@ HELLO = {"data": {"greeting": "Hello, world!"}}
 def put_behind(listener: Listener, server: GraphQLServer, *, exclusive: bool) -> None:
     operations = OperationSource(SCHEMA, server.documents, TrustedDocuments(DOCUMENTS, exclusive=exclusive))
     listener.app = GraphQLEndpoint(
-        SCHEMA, server.use_cases, LIMITS, lambda _: "", OPEN, graphiql=not exclusive, operations=operations
+        SCHEMA,
+        server.use_cases,
+        LIMITS,
+        lambda _: "",
+        OPEN,
+        exposure=HIDDEN if exclusive else EXPOSED,
+        operations=operations,
     )
 
 

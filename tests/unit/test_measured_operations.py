@@ -45,6 +45,9 @@ class MemoryOperations:
     def receiving(self, received_bytes: Callable[[], int]) -> AbstractContextManager[None]:
         raise AssertionError(received_bytes)
 
+    def connection_refused(self, reason: str) -> None:
+        raise AssertionError(reason)
+
 
 @pytest.fixture
 def metrics() -> MemoryOperations:

@@ -20,6 +20,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from sqlalchemy.pool import AsyncAdaptedQueuePool, ConnectionPoolEntry
 from sqlalchemy.util import await_only
 
+from gallery.domain.errors import OverloadedError
+from gallery.domain.waiting import PATIENCE
+
 _CUSTOM_PLANS: Final = 5
 """How often PostgreSQL plans a prepared statement for its values before it may settle for a plan for all values."""
 _MOST_PREPARED: Final = 32
@@ -113,11 +116,22 @@ class LendingPool(AsyncAdaptedQueuePool):
 
         Raises:
             TimeoutError: after the time-out of the pool.
+            OverloadedError: if it is a request that waits, after the time that it has, or if too many others wait.
         """
+        patience = PATIENCE.get()
+        if patience is None or patience.is_endless:
+            return await self._wait(self.timeout(), takes_loan=takes_loan)
+        with patience.places.held(patience.asker):
+            try:
+                return await self._wait(min(self.timeout(), patience.seconds), takes_loan=takes_loan)
+            except TimeoutError as error:
+                raise OverloadedError from error
+
+    async def _wait(self, seconds: float, *, takes_loan: bool) -> Loan | None:
         waiting: asyncio.Future[Loan | None] = asyncio.get_running_loop().create_future()
         self.line[waiting] = takes_loan
         try:
-            async with asyncio.timeout(self.timeout()):
+            async with asyncio.timeout(seconds):
                 loan = await waiting
         except BaseException:
             self.line.pop(waiting, None)

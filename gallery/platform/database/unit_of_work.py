@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from gallery.domain.errors import UnavailableError
 from gallery.domain.ports import CommitListener, JobQueue, UnitOfWork, UnitOfWorkFactory
+from gallery.domain.waiting import grow_endless
 from gallery.platform.database.accounts import SqlAccountRepository, SqlTokenRepository
 from gallery.platform.database.albums import SqlAlbumRepository
 from gallery.platform.database.claims import SqlClaimRepository
@@ -151,6 +152,7 @@ class SqlUnitOfWork:
             UnavailableError: if the database is gone; it may have committed all the same.
         """
         state, self._state = self._open, None
+        grow_endless()  # whoever gave up now would say that nothing was done
         self._finishing = asyncio.create_task(self._finish(state, durable=durable))
         await asyncio.shield(self._finishing)
 

@@ -62,6 +62,12 @@ class PrometheusMetrics:
             ("transport",),
             registry=registry,
         )
+        self._refused_connections = Counter(
+            "gallery_http_refused_connections",
+            "Connections that were refused before they had a request, or ended because their clients were too slow.",
+            ("reason",),
+            registry=registry,
+        )
         self._requests_of = cache(self._requests.labels)  # finding one by its labels costs as much as counting
         self._operations_of = cache(self._operations.labels)
         self._prices_of = cache(self._prices.labels)
@@ -89,6 +95,10 @@ class PrometheusMetrics:
         name = transport.value.lower()
         self._files.labels(name, outcome).inc()
         self._file_bytes.labels(name).inc(size_bytes)
+
+    def connection_refused(self, reason: str) -> None:
+        """As the port says."""
+        self._refused_connections.labels(reason).inc()
 
     @contextmanager
     def receiving(self, received_bytes: Callable[[], int]) -> Iterator[None]:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http import HTTPStatus
 from typing import Any, Final
 
 import orjson
 from starlette.responses import Response
 
-from gallery.domain.errors import UnavailableError
+from gallery.domain.errors import OverloadedError, UnavailableError
 from gallery.web.errors import RequestCode, RequestError, error_body
 from gallery.web.graphql.negotiation import MediaType
+from gallery.web.responses import RETRY_LATER
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,6 +21,7 @@ class Answer:
 
     content: dict[str, Any]
     status: HTTPStatus = HTTPStatus.OK
+    is_overloaded: bool = False
 
 
 class MethodNotAllowedError(RequestError):
@@ -43,12 +45,22 @@ def refusal(error: RequestError | UnavailableError, request_id: str, media_type:
     response = response_of(answer, MediaType.JSON if media_type is MediaType.EVENTS else media_type)
     if isinstance(error, RequestError):
         response.headers.update(error.headers)
+    elif isinstance(error, OverloadedError):
+        response.headers.update(RETRY_LATER)
     return response
+
+
+def overloaded(answer: Answer) -> Answer:
+    """The same answer to an operation that is to be sent again, because others wait."""
+    return replace(answer, status=HTTPStatus.SERVICE_UNAVAILABLE, is_overloaded=True)
 
 
 def response_of(answer: Answer, media_type: MediaType) -> Response:
     """The answer over HTTP; whoever asks again gets a new one."""
-    return _JSONAnswer(orjson.dumps(answer.content), answer.status, _FIELDS[media_type])
+    response = _JSONAnswer(orjson.dumps(answer.content), answer.status, _FIELDS[media_type])
+    if answer.is_overloaded:
+        response.headers.update(RETRY_LATER)
+    return response
 
 
 _FIELDS: Final = {

@@ -13,23 +13,25 @@ from typing import Any
 
 import orjson
 import strawberry
-from graphql import ExecutionResult, OperationType
+from graphql import ExecutionResult, GraphQLError, OperationType
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from gallery.domain.access import Viewer
-from gallery.domain.errors import UnavailableError
+from gallery.domain.errors import OverloadedError, UnavailableError
 from gallery.domain.metrics import NO_METRICS, WebMetrics
 from gallery.domain.response_ports import KeptResponse
+from gallery.domain.waiting import grow_endless
 from gallery.settings import UploadSettings
+from gallery.settings_graphql import Exposed
 from gallery.web.authentication import Authentication, Credentials
 from gallery.web.body import ClientDisconnectedError, RequestBody
 from gallery.web.errors import InternalError, RequestCode, RequestError
 from gallery.web.graphiql.assets import ASSETS_PATH
 from gallery.web.graphiql.page import graphiql_page
 from gallery.web.graphql.admission import admit, admit_stranger, while_known
-from gallery.web.graphql.answers import Answer, MethodNotAllowedError, refusal, response_of, with_error
+from gallery.web.graphql.answers import Answer, MethodNotAllowedError, overloaded, refusal, response_of, with_error
 from gallery.web.graphql.context import Context, UseCases
 from gallery.web.graphql.cost import COST_HEADER, Bill, Costs
 from gallery.web.graphql.execution import (
@@ -38,6 +40,7 @@ from gallery.web.graphql.execution import (
     is_request_error,
     run_subscription,
 )
+from gallery.web.graphql.exposure import EXPOSED, Exposure, shown_to
 from gallery.web.graphql.idempotency import first_answer, key_in
 from gallery.web.graphql.kept import ResponseKeeper, asked_of
 from gallery.web.graphql.leaving import SOMEBODY, Presence, WhileSomebodyWaits
@@ -57,6 +60,7 @@ from gallery.web.graphql.sse import EventStream, only
 from gallery.web.graphql.validation import RefusedDocumentError
 from gallery.web.middleware.request_ids import new_request_id
 from gallery.web.multipart import MultipartRequest
+from gallery.web.patience import wait_as
 
 log = logging.getLogger(__name__)
 
@@ -98,7 +102,7 @@ class GraphQLEndpoint:
         base_url: Callable[[HTTPConnection], str],
         authentication: Authentication,
         *,
-        graphiql: bool = True,
+        exposure: Exposure = EXPOSED,
         stopping: asyncio.Event | None = None,
         metrics: WebMetrics = NO_METRICS,
         operations: OperationSource | None = None,
@@ -111,7 +115,7 @@ class GraphQLEndpoint:
         self._uploads = uploads
         self._base_url = base_url
         self._authentication = authentication
-        self._graphiql = graphiql
+        self._exposure = exposure
         self._stopping = stopping or asyncio.Event()
         self._metrics = metrics
         self._keeper = keeper
@@ -139,7 +143,7 @@ class GraphQLEndpoint:
         wanted = wish(_accept(request.scope))
         media_type = MediaType.JSON
         try:
-            if request.method == "GET" and self._graphiql and wanted.prefers_html:
+            if request.method == "GET" and wanted.prefers_html and await self._shows_graphiql(request.scope):
                 return _page(request.scope)
             media_type = wanted.require()
             exchange = _Exchange(
@@ -150,6 +154,7 @@ class GraphQLEndpoint:
                 media_type=media_type,
                 viewer=await self._authentication.viewer_in(request.scope),
             )
+            wait_as(exchange.viewer)
             return self._sent(await self._answer(exchange), media_type)
         except ClientDisconnectedError:
             raise
@@ -158,6 +163,10 @@ class GraphQLEndpoint:
         except Exception:
             log.exception("a request failed: %s", request_id)
             return refusal(InternalError(request_id), request_id, media_type)
+
+    async def _shows_graphiql(self, scope: Scope) -> bool:
+        graphiql = self._exposure.graphiql
+        return graphiql is Exposed.ON or shown_to(graphiql, await self._authentication.viewer_in(scope))
 
     def _sent(self, answer: Answer | _Subscription | Response, media_type: MediaType) -> Response:
         if isinstance(answer, Response):
@@ -187,6 +196,7 @@ class GraphQLEndpoint:
 
     async def _answer_multipart(self, exchange: _Exchange) -> Answer | _Subscription | Response:
         """Executes while the files arrive."""
+        grow_endless()  # the file would have to be sent again
         incoming = MultipartRequest(exchange.body, exchange.request.headers["content-type"], self._uploads)
         with self._metrics.receiving(lambda: exchange.body.received_bytes):
             async with incoming:
@@ -210,10 +220,11 @@ class GraphQLEndpoint:
         try:
             parameters, operation = await self._operations.prepare(parameters, _presence(exchange))
             admit(exchange.viewer, operation)
+            self._exposure.admit(operation, exchange.viewer)
             bill = self._costs.bill(operation, parameters.variables, exchange.viewer, _address(exchange))
         except RefusedDocumentError as refused:
             measured.refused()
-            result = ExecutionResult(None, refused.errors)
+            result = ExecutionResult(None, self._exposure.told(refused.errors, exchange.viewer))
             return _answer(exchange, result, self._formatted(result, exchange))
         measured.is_a(operation.kind)
         _check_method(exchange, operation.kind)
@@ -225,15 +236,17 @@ class GraphQLEndpoint:
                 partial(self._authentication.viewer_of, Credentials.of(exchange.request)),
             )
             self._costs.executed(bill, None)
-            return _Subscription(results=_encoded(results, context, measured, self._costs.limits.max_errors))
+            return _Subscription(results=self._encoded(results, context, measured))
         ended = await self._run(exchange, operation, parameters.variables, context)
         if isinstance(ended, Response):
             measured.found()
             self._costs.found(bill)
             return ended
         measured.ended(ended, context)
+        ended = self._exposure.result_told(ended, exchange.viewer)
         content = await first_answer(context, parameters, operation, self._formatted(ended, exchange))
-        return _answer(exchange, ended, self._with_cost(exchange, bill, ended, content))
+        answer = _answer(exchange, ended, self._with_cost(exchange, bill, ended, content))
+        return overloaded(answer) if ended.errors and _is_refused(ended, operation.kind) else answer
 
     def _formatted(self, result: ExecutionResult, exchange: _Exchange) -> dict[str, Any]:
         return format_result(result, exchange.request_id, self._costs.limits.max_errors)
@@ -258,11 +271,21 @@ class GraphQLEndpoint:
             idempotency_key=idempotency_key,
         )
 
+    async def _encoded(
+        self, results: AsyncGenerator[ExecutionResult], context: Context, measured: MeasuredOperation
+    ) -> AsyncGenerator[bytes]:
+        with measured:
+            async with aclosing(results):
+                async for result in results:
+                    measured.ended(result, context)
+                    told = self._exposure.result_told(result, context.viewer)
+                    yield orjson.dumps(format_result(told, context.request_id, self._costs.limits.max_errors))
+
     async def _run(
         self, exchange: _Exchange, operation: PreparedOperation, variables: dict[str, Any], context: Context
     ) -> ExecutionResult | Response:
         if operation.kind is OperationType.MUTATION:
-            mutation = asyncio.create_task(self._operations.executor.run(operation, variables, context))
+            mutation = asyncio.create_task(self._operations.run(operation, variables, context))
             self._mutations.add(mutation)
             mutation.add_done_callback(self._mutations.discard)
             return await asyncio.shield(mutation)
@@ -275,7 +298,7 @@ class GraphQLEndpoint:
         """The answer to a query, from those that are kept if it may be one of them."""
 
         async def execute(context: Context) -> ExecutionResult:
-            return await self._operations.executor.run(operation, variables, context)
+            return await self._operations.run(operation, variables, context)
 
         asked = asked_of(exchange.request.scope)
         if self._keeper is None or asked is None:
@@ -289,6 +312,21 @@ def _answer(exchange: _Exchange, result: ExecutionResult, content: dict[str, Any
     return Answer(content=content, status=HTTPStatus.BAD_REQUEST if is_bad else HTTPStatus.OK)
 
 
+def _is_refused(result: ExecutionResult, kind: OperationType) -> bool:
+    """Whether something of a query, or everything of a mutation, was not done because others wait."""
+    refused = [error for error in result.errors or () if _is_of_overload(error)]
+    if kind is OperationType.MUTATION and any(value is not None for value in (result.data or {}).values()):
+        return False
+    return bool(refused)
+
+
+def _is_of_overload(error: GraphQLError) -> bool:
+    original: Exception | None = error
+    while isinstance(original, GraphQLError):
+        original = original.original_error
+    return isinstance(original, OverloadedError)
+
+
 def _presence(exchange: _Exchange) -> Presence:
     """Notices if the client goes away; the task that reads a body notices it by itself."""
     return WhileSomebodyWaits(exchange.body) if exchange.body.is_complete else SOMEBODY
@@ -297,16 +335,6 @@ def _presence(exchange: _Exchange) -> Presence:
 def _address(exchange: _Exchange) -> str:
     client = exchange.request.scope.get("client")
     return client[0] if client else ""
-
-
-async def _encoded(
-    results: AsyncGenerator[ExecutionResult], context: Context, measured: MeasuredOperation, most_errors: int
-) -> AsyncGenerator[bytes]:
-    with measured:
-        async with aclosing(results):
-            async for result in results:
-                measured.ended(result, context)
-                yield orjson.dumps(format_result(result, context.request_id, most_errors))
 
 
 def _check_method(exchange: _Exchange, kind: OperationType) -> None:

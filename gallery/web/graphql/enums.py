@@ -155,6 +155,7 @@ describe(
         "IDEMPOTENCY_KEY_IN_USE": "An earlier request with this idempotency key is still at work. Repeat it later.",
         "TOO_MANY_IDEMPOTENCY_KEYS": "You have used more idempotency keys lately than the gallery remembers.",
         "SERVICE_UNAVAILABLE": "A service that the gallery needs does not answer. Try again later.",
+        "OVERLOADED": "Too many others wait. Nothing was done; send the request again after a second or more.",
     },
 )
 describe(

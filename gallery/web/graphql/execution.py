@@ -51,6 +51,10 @@ _TOKEN_BYTES: Final = 600
 """About what graphql-core makes of a token, at most: a field of one letter."""
 
 
+_INTROSPECTION: Final = frozenset({"__schema", "__type"})
+"""The fields of the root type that tell the schema. Nothing else does."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PreparedOperation:
     """A valid document, and which of its operations to execute. `text_hash` tells it from all others.
@@ -69,6 +73,7 @@ class PreparedOperation:
     `__typename`, which does nothing, is none.
     """
     price: Price
+    asks_for_schema: bool = False
 
 
 def prepare(
@@ -84,7 +89,8 @@ def prepare(
     token_count = cut_tokens(document)
     operation = _select(document, operation_name)
     require_valid(schema, document, limits)
-    root_fields = tuple(dict.fromkeys(_response_names(_root_fields(document, operation.selection_set))))
+    fields = list(_root_fields(document, operation.selection_set))
+    root_fields = tuple(dict.fromkeys(_response_names(fields)))
     if len(root_fields) > (most := limits.max_root_fields):
         message = f"The operation has {len(root_fields):,} fields at the outermost level; at most {most:,} are taken."
         raise too_complex(message, "rootFields", most)
@@ -96,6 +102,7 @@ def prepare(
         kind=operation.operation,
         root_fields=root_fields,
         price=price_of(schema._schema, document, operation),  # noqa: SLF001  # has no public name
+        asks_for_schema=any(field.name.value in _INTROSPECTION for field in fields),
     )
 
 

@@ -9,21 +9,26 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
-from typing import Final
+from functools import partial
+from typing import Any, Final
 
 import strawberry
-from graphql import GraphQLError
+from graphql import ExecutionResult, GraphQLError, OperationType
 
 from gallery.domain.document_ports import DocumentStore
+from gallery.domain.errors import OverloadedError
+from gallery.domain.waiting import PATIENCE
 from gallery.settings_limits import LimitSettings
 from gallery.web.errors import RequestCode, RequestError
 from gallery.web.graphql.compiled import CompiledOperations
+from gallery.web.graphql.context import Context
 from gallery.web.graphql.documents import Documents
 from gallery.web.graphql.errors import with_code
 from gallery.web.graphql.execution import PreparedOperation
 from gallery.web.graphql.leaving import SOMEBODY, Presence
 from gallery.web.graphql.request import PERSISTED_QUERY, Parameters
 from gallery.web.graphql.trusted import NO_TRUSTED_DOCUMENTS, TrustedDocuments, sha256_of
+from gallery.web.graphql.turns import Turns
 from gallery.web.graphql.validation import DEFAULT_LIMITS, RefusedDocumentError
 
 KEPT_MAX_CHARACTERS: Final = 32 * 1024
@@ -49,11 +54,13 @@ class OperationSource:
         store: DocumentStore | None = None,
         trusted: TrustedDocuments = NO_TRUSTED_DOCUMENTS,
         limits: LimitSettings = DEFAULT_LIMITS,
+        turns: Turns | None = None,
     ) -> None:
         self.executor = CompiledOperations(schema, in_thread=True)
         self._documents = Documents(schema, limits=limits)
         self._store = store
         self._trusted = trusted
+        self._turns = turns
 
     async def prepare(
         self, parameters: Parameters, presence: Presence = SOMEBODY
@@ -83,6 +90,20 @@ class OperationSource:
         else:
             return await self._prepare_persisted(parameters, sha256, presence)
         return await self._prepare(parameters, found, presence)
+
+    async def run(self, operation: PreparedOperation, variables: dict[str, Any], context: Context) -> ExecutionResult:
+        """Executes a query or a mutation. Queries wait for their turn; who gets none has an error in place of data.
+
+        Mutations may take minutes, as those that complete an upload do, and would leave no turn to queries.
+        """
+        work = partial(self.executor.run, operation, variables, context)
+        if operation.kind is not OperationType.QUERY or self._turns is None:
+            return await work()
+        patience = PATIENCE.get()
+        try:
+            return await self._turns.run(context.viewer.id if patience is None else patience.asker, work)
+        except OverloadedError as error:
+            return ExecutionResult(None, [GraphQLError(error.message, original_error=error)])
 
     async def _prepare_persisted(
         self, parameters: Parameters, sha256: str, presence: Presence

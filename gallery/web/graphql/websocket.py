@@ -27,6 +27,7 @@ from gallery.web.graphql.context import Context, UseCases
 from gallery.web.graphql.cost import Bill, Costs
 from gallery.web.graphql.deadline import DeadlineExceededError
 from gallery.web.graphql.execution import PreparedOperation, format_result, run_subscription
+from gallery.web.graphql.exposure import EXPOSED, Exposure
 from gallery.web.graphql.idempotency import first_answer
 from gallery.web.graphql.measuring import MeasuredOperation
 from gallery.web.graphql.persisted import OperationSource
@@ -42,6 +43,7 @@ from gallery.web.graphql.transport_ws import (
 )
 from gallery.web.graphql.validation import RefusedDocumentError
 from gallery.web.middleware.request_ids import request_id_of
+from gallery.web.patience import wait_anew, wait_as
 from gallery.web.responses import error_response
 
 log = logging.getLogger(__name__)
@@ -103,6 +105,7 @@ class WebSocketEndpoint:
     stopping: asyncio.Event
     metrics: WebMetrics = NO_METRICS
     costs: Costs = field(default_factory=Costs)
+    exposure: Exposure = EXPOSED
     _mutations: set[asyncio.Task[Answer]] = field(default_factory=set, init=False)
 
     async def settle(self) -> None:
@@ -162,19 +165,23 @@ class WebSocketEndpoint:
     async def _executed(
         self, peer: _Peer, parameters: Parameters, measured: MeasuredOperation
     ) -> AsyncGenerator[Answer]:
+        wait_anew()
         context = Context(
             viewer=await peer.viewer(),
             use_cases=self.use_cases,
             base_url=self.base_url(peer.websocket),
             request_id=request_id_of(peer.websocket.scope),
         )
+        wait_as(context.viewer)
         try:
             parameters, operation = await self.operations.prepare(parameters)
             admit(context.viewer, operation)
+            self.exposure.admit(operation, context.viewer)
             bill = self.costs.bill(operation, parameters.variables, context.viewer, _address(peer))
         except RefusedDocumentError as refused:
             measured.refused()
-            yield self._formatted(ExecutionResult(None, refused.errors), context)
+            errors = self.exposure.told(refused.errors, context.viewer)
+            yield self._formatted(ExecutionResult(None, errors), context)
             return
         measured.is_a(operation.kind)
         await self.costs.pay(bill)
@@ -184,7 +191,7 @@ class WebSocketEndpoint:
             async with aclosing(while_known(telling, peer.viewer)) as results:
                 async for result in results:
                     measured.ended(result, context)
-                    yield self._formatted(result, context)
+                    yield self._formatted(self.exposure.result_told(result, context.viewer), context)
             return
         answering = self._answer(operation, parameters, context, measured, bill)
         if operation.kind is OperationType.QUERY:
@@ -200,10 +207,11 @@ class WebSocketEndpoint:
         measured: MeasuredOperation,
         bill: Bill,
     ) -> Answer:
-        result = await self.operations.executor.run(operation, parameters.variables, context)
+        result = await self.operations.run(operation, parameters.variables, context)
         measured.ended(result, context)
         self.costs.executed(bill, result.data)
-        return await first_answer(context, parameters, operation, self._formatted(result, context))
+        told = self.exposure.result_told(result, context.viewer)
+        return await first_answer(context, parameters, operation, self._formatted(told, context))
 
     def _formatted(self, result: ExecutionResult, context: Context) -> Answer:
         return format_result(result, context.request_id, self.costs.limits.max_errors)

@@ -13,6 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from structlog.contextvars import bind_contextvars, reset_contextvars
 
 from gallery.domain.metrics import WebMetrics
+from gallery.domain.waiting import PATIENCE
 from gallery.web.again import OFFER, take_offer_of_server
 from gallery.web.middleware.access_log import log_request
 from gallery.web.middleware.allowed_hosts import host_error
@@ -21,6 +22,7 @@ from gallery.web.middleware.http_metrics import count_request
 from gallery.web.middleware.repeated import Repeated
 from gallery.web.middleware.request_ids import has_request_id, request_id_for, with_request_id
 from gallery.web.middleware.security_headers import with_security_headers
+from gallery.web.patience import Patiences
 from gallery.web.responses import error_response
 
 _WEBSOCKET_STATUSES = {"websocket.accept": 101, "websocket.close": 403}
@@ -28,15 +30,25 @@ _WEBSOCKET_STATUSES = {"websocket.accept": 101, "websocket.close": 403}
 
 
 class Passage:
-    """Gives each request its id, refuses those for other hosts, adds headers, and tells of the request at its end."""
+    """Gives each request its id, refuses those for other hosts, adds headers, and tells of the request at its end.
+
+    How long a request waits for others counts from here, too (`web/patience.py`).
+    """
 
     def __init__(
-        self, app: ASGIApp, *, names: frozenset[str] | None, metrics: WebMetrics, is_last: bool = False
+        self,
+        app: ASGIApp,
+        *,
+        names: frozenset[str] | None,
+        metrics: WebMetrics,
+        patiences: Patiences,
+        is_last: bool = False,
     ) -> None:
         """`is_last` says that nothing within adds to answers: those that are given again lack nothing then."""
         self._app = app
         self._names = names
         self._metrics = metrics
+        self._patiences = patiences
         self._is_last = is_last
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -48,6 +60,7 @@ class Passage:
         scope.setdefault("state", {})["request_id"] = request_id
         answer = _Answer(send, request_id)
         bound = bind_contextvars(request_id=request_id)
+        patience = PATIENCE.set(self._patiences.of(scope))
         started = time.perf_counter()
         try:
             error = host_error(scope, self._names)
@@ -59,6 +72,7 @@ class Passage:
             if scope["type"] == "http":
                 count_request(self._metrics, scope, answer.told, seconds)
             log_request(scope, answer.told, duration_ms=seconds * 1000)
+            PATIENCE.reset(patience)
             reset_contextvars(**bound)
 
     def _pass_offer(self, scope: Scope) -> None:
