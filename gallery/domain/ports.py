@@ -29,6 +29,7 @@ from gallery.domain.pages import (
     PageRequest,
     TagQuery,
 )
+from gallery.domain.session_ports import PasswordRepository, SessionRepository
 from gallery.domain.tags import Tag
 from gallery.domain.upload_ports import ClaimRepository, UploadRepository
 
@@ -224,6 +225,10 @@ class UnitOfWork(Protocol):
     def accounts(self) -> AccountRepository: ...  # noqa: D102
     @property
     def tokens(self) -> TokenRepository: ...  # noqa: D102
+    @property
+    def passwords(self) -> PasswordRepository: ...  # noqa: D102
+    @property
+    def sessions(self) -> SessionRepository: ...  # noqa: D102
 
     async def __aenter__(self) -> Self: ...
     async def __aexit__(

@@ -18,6 +18,7 @@ from gallery.platform.database.claims import SqlClaimRepository
 from gallery.platform.database.errors import translated_errors
 from gallery.platform.database.events import SqlEventLog
 from gallery.platform.database.images import SqlImageRepository
+from gallery.platform.database.sessions import SqlPasswordRepository, SqlSessionRepository
 from gallery.platform.database.statements import Transaction
 from gallery.platform.database.tags import SqlTagRepository
 from gallery.platform.database.uploads import SqlUploadRepository
@@ -49,6 +50,8 @@ class _Open:
     claims: SqlClaimRepository
     accounts: SqlAccountRepository
     tokens: SqlTokenRepository
+    passwords: SqlPasswordRepository
+    sessions: SqlSessionRepository
 
 
 class SqlUnitOfWork:
@@ -106,6 +109,16 @@ class SqlUnitOfWork:
         """The API tokens of the transaction."""
         return self._open.tokens
 
+    @property
+    def passwords(self) -> SqlPasswordRepository:
+        """The hashes of passwords, in the transaction."""
+        return self._open.passwords
+
+    @property
+    def sessions(self) -> SqlSessionRepository:
+        """The sessions of the transaction."""
+        return self._open.sessions
+
     async def __aenter__(self) -> Self:
         with translated_errors():
             connection = await self._engine.connect()
@@ -122,6 +135,8 @@ class SqlUnitOfWork:
             claims=SqlClaimRepository(transaction),
             accounts=SqlAccountRepository(transaction),
             tokens=SqlTokenRepository(transaction),
+            passwords=SqlPasswordRepository(transaction),
+            sessions=SqlSessionRepository(transaction),
         )
         return self
 

@@ -18,6 +18,7 @@ from gallery.services.albums import AlbumService
 from gallery.services.authentication import Authenticator
 from gallery.services.idempotency import IdempotencyService
 from gallery.services.images import ImageService
+from gallery.services.people import People
 from gallery.services.staged_uploads import StagedUploadService
 from gallery.services.sweep import SweepService
 from gallery.services.tags import TagService
@@ -53,6 +54,7 @@ class UseCases:
     accounts: AccountService
     tokens: TokenService
     authenticator: Authenticator
+    people: People
 
 
 @dataclass(kw_only=True)
