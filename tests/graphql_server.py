@@ -259,6 +259,7 @@ class GraphQLServer:
             accounts=self.gallery.accounts,
             tokens=self.gallery.tokens,
             authenticator=self.gallery.authenticator,
+            people=self.gallery.people,
         )
         self.stopping = asyncio.Event()
         self.documents = MemoryDocumentStore()

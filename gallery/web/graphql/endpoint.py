@@ -23,7 +23,7 @@ from gallery.domain.errors import UnavailableError
 from gallery.domain.metrics import NO_METRICS, WebMetrics
 from gallery.domain.response_ports import KeptResponse
 from gallery.settings import UploadSettings
-from gallery.web.authentication import Authentication, Credentials
+from gallery.web.authentication import Authentication
 from gallery.web.body import ClientDisconnectedError, RequestBody
 from gallery.web.errors import InternalError, RequestCode, RequestError
 from gallery.web.graphiql.assets import ASSETS_PATH
@@ -217,7 +217,7 @@ class GraphQLEndpoint:
         if operation.kind is OperationType.SUBSCRIPTION:
             results = while_known(
                 run_subscription(self._schema, operation, parameters.variables, context),
-                partial(self._authentication.viewer_of, Credentials.of(exchange.request)),
+                partial(self._authentication.viewer_of, self._authentication.shown_by(exchange.request)),
             )
             return _Subscription(results=_encoded(results, context, measured))
         ended = await self._run(exchange, operation, parameters.variables, context)
