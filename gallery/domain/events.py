@@ -22,7 +22,6 @@ class EntityKind(StrEnum):
     TAG = "tag"
     ALBUM = "album"
     ACCOUNT = "account"
-    SESSION = "session"
     TOKEN = "token"  # noqa: S105  # a word, no secret
 
 

@@ -6,7 +6,7 @@ from gallery.domain.access import Right, Viewer, require
 from gallery.domain.account_ports import AccountReader
 from gallery.domain.accounts import Account
 from gallery.domain.errors import NotFoundError
-from gallery.domain.events import EntityKind, Event, EventKind
+from gallery.domain.events import Event, EventKind
 from gallery.domain.ids import SessionId
 from gallery.domain.ports import Clock, UnitOfWorkFactory
 from gallery.domain.session_ports import SessionReader
@@ -54,7 +54,8 @@ class SessionService:
         async with self._unit_of_work() as work:
             session = await work.sessions.find(session_id)
             if session is None or (session.account_id != viewer.id and Right.ADMINISTER not in viewer.rights):
-                raise NotFoundError.of(EntityKind.SESSION)
+                message = "There is no such session. It may have ended."
+                raise NotFoundError(message)
             await work.sessions.delete([session_id])
             await work.events.append(
                 Event(

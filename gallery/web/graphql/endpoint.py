@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from http import HTTPStatus
 from typing import Any
+from urllib.parse import urlencode
 
 import orjson
 import strawberry
@@ -18,16 +19,16 @@ from starlette.requests import HTTPConnection, Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from gallery.domain.access import Viewer
+from gallery.domain.access import ANONYMOUS, Viewer
 from gallery.domain.errors import UnavailableError
 from gallery.domain.metrics import NO_METRICS, WebMetrics
 from gallery.domain.response_ports import KeptResponse
 from gallery.settings import UploadSettings
-from gallery.web.authentication import Authentication
+from gallery.web.authentication import Authentication, UnauthenticatedError
 from gallery.web.body import ClientDisconnectedError, RequestBody
 from gallery.web.errors import InternalError, RequestCode, RequestError
 from gallery.web.graphiql.assets import ASSETS_PATH
-from gallery.web.graphiql.page import graphiql_page
+from gallery.web.graphiql.page import SignInLink, graphiql_page
 from gallery.web.graphql.admission import admit, admit_stranger, while_known
 from gallery.web.graphql.answers import Answer, MethodNotAllowedError, refusal, response_of, with_error
 from gallery.web.graphql.context import Context, UseCases
@@ -56,6 +57,7 @@ from gallery.web.graphql.sse import EventStream, only
 from gallery.web.graphql.validation import RefusedDocumentError
 from gallery.web.middleware.request_ids import new_request_id
 from gallery.web.multipart import MultipartRequest
+from gallery.web.paths import GRAPHQL_PATH, LOGIN_PATH, LOGOUT_PATH
 
 log = logging.getLogger(__name__)
 
@@ -137,7 +139,7 @@ class GraphQLEndpoint:
         media_type = MediaType.JSON
         try:
             if request.method == "GET" and self._graphiql and wanted.prefers_html:
-                return _page(request.scope)
+                return await self._page(request.scope)
             media_type = wanted.require()
             exchange = _Exchange(
                 request=request,
@@ -155,6 +157,23 @@ class GraphQLEndpoint:
         except Exception:
             log.exception("a request failed: %s", request_id)
             return refusal(InternalError(request_id), request_id, media_type)
+
+    async def _page(self, scope: Scope) -> Response:
+        prefix = scope.get("app_root_path", scope.get("root_path", ""))
+        sign_in = None if self._authentication.is_open else await self._sign_in_link(scope, prefix)
+        return graphiql_page(scope["path"], assets_path=f"{prefix}{ASSETS_PATH}", sign_in=sign_in)
+
+    async def _sign_in_link(self, scope: Scope, prefix: str) -> SignInLink:
+        try:
+            viewer = await self._authentication.viewer_in(scope)
+        except (UnauthenticatedError, UnavailableError):
+            viewer = ANONYMOUS
+        then = urlencode({"next": f"{prefix}{GRAPHQL_PATH}"})
+        return SignInLink(
+            login=f"{prefix}{LOGIN_PATH}?{then}",
+            logout=f"{prefix}{LOGOUT_PATH}?{then}",
+            is_signed_in=viewer.session_id is not None,
+        )
 
     def _sent(self, answer: Answer | _Subscription | Response, media_type: MediaType) -> Response:
         if isinstance(answer, Response):
@@ -304,8 +323,3 @@ def _request_id(scope: Scope) -> str:
         state["request_id"] = new_request_id()
     request_id: str = state["request_id"]
     return request_id
-
-
-def _page(scope: Scope) -> Response:
-    prefix = scope.get("app_root_path", scope.get("root_path", ""))
-    return graphiql_page(scope["path"], assets_path=f"{prefix}{ASSETS_PATH}")
