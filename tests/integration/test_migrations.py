@@ -33,6 +33,8 @@ TABLES = {
     "storage_reports",
     "accounts",
     "api_tokens",
+    "passwords",
+    "sessions",
 }
 
 AN_OLD_IMAGE = """
