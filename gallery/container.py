@@ -38,7 +38,7 @@ from gallery.platform.database.storage_reports import SqlLastReports
 from gallery.platform.database.tags import SqlTagReader
 from gallery.platform.database.unit_of_work import sql_units_of_work
 from gallery.platform.documents import LocalDocumentStore
-from gallery.platform.identity import JwtVerifier, SigningKeys
+from gallery.platform.identity import CodeFlow, JwtVerifier, SigningKeys
 from gallery.platform.imaging.inspect import VipsImageInspector
 from gallery.platform.imaging.renditions import VipsImageRenderer
 from gallery.platform.imaging.verify import DecodingLimits, VipsImageVerifier
@@ -340,7 +340,17 @@ def _people(settings: Settings, services: _Services, units_of_work: UnitOfWorkFa
         sessions=SessionService(units_of_work, reader, SqlAccountReader(services.engine), terms),
         passwords=PasswordService(units_of_work, hasher, attempts),
         administration=AccountAdministrationService(units_of_work, reader, hasher),
+        provider=_provider(settings),
     )
+
+
+def _provider(settings: Settings) -> CodeFlow | None:
+    """Tokens of a visit are for the client that the gallery is there, whatever the audience of other tokens."""
+    oidc = settings.auth.oidc
+    if settings.auth.mode is not AuthMode.OIDC or oidc.client_id is None:
+        return None
+    for_client = oidc.model_copy(update={"audience": oidc.client_id})
+    return CodeFlow(oidc, JwtVerifier(for_client, SigningKeys(oidc), utc_now))
 
 
 def _session_terms(settings: Settings) -> SessionTerms:

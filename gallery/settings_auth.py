@@ -68,6 +68,15 @@ class OidcSettings(Section):
     """Words that make a viewer. In all four lists `*` stands for whoever has a token for this audience. Who gets no
     role is refused."""
 
+    @field_validator("scopes")
+    @classmethod
+    def _are_of_openid(cls, scopes: tuple[str, ...]) -> tuple[str, ...]:
+        """Without it the provider tells nobody who somebody is."""
+        if "openid" not in scopes:
+            message = "openid is not among them"
+            raise ValueError(message)
+        return scopes
+
     @field_validator("algorithms")
     @classmethod
     def _are_asymmetric(cls, algorithms: tuple[str, ...]) -> tuple[str, ...]:

@@ -6,8 +6,10 @@ from starlette.routing import Route
 
 from gallery.settings import Settings
 from gallery.web.authentication import Authentication
+from gallery.web.base_url import base_url_for
 from gallery.web.cookies import SessionCookies
 from gallery.web.graphql.context import UseCases
+from gallery.web.provider_login import ProviderEndpoints
 from gallery.web.sessions import SessionEndpoints
 
 
@@ -25,4 +27,12 @@ def auth_routes(use_cases: UseCases, settings: Settings, authentication: Authent
         offers_passwords=settings.auth.passwords,
         offers_provider=people.provider is not None,
     )
-    return endpoints.routes()
+    if people.provider is None:
+        return endpoints.routes()
+    elsewhere = ProviderEndpoints(
+        sessions=endpoints,
+        provider=people.provider,
+        issuer=settings.auth.oidc.issuer or "",
+        base_url=base_url_for(settings.server),
+    )
+    return [*endpoints.routes(), *elsewhere.routes()]

@@ -70,7 +70,7 @@ class SessionEndpoints:
         ]
 
     async def _page(self, request: Request) -> Response:
-        return self._sign_in_page(request, {"next": request.query_params.get("next", "")})
+        return self.page(request, {"next": request.query_params.get("next", "")})
 
     async def _login(self, request: Request) -> Response:
         is_form = _content_type(request) == _FORM
@@ -82,7 +82,7 @@ class SessionEndpoints:
         except ClientDisconnectedError:
             return Response(status_code=HTTPStatus.BAD_REQUEST)
         except (RequestError, GalleryError) as error:
-            return self._again(request, given, error) if is_form else _refusal(request, error)
+            return self.page(request, given, error=error) if is_form else _refusal(request, error)
         if is_form:
             return self.begun(
                 request, begun, RedirectResponse(local_path(given.get("next"), request), HTTPStatus.SEE_OTHER)
@@ -145,31 +145,23 @@ class SessionEndpoints:
             raise RequestError(RequestCode.BAD_REQUEST, message)
         return {key: value for key, value in given.items() if isinstance(value, str)}
 
-    def _again(self, request: Request, given: Mapping[str, str], error: RequestError | GalleryError) -> Response:
-        """The page with what was wrong."""
-        refusal = _refusal(request, error)
-        page = self._sign_in_page(request, given, problem=error.message, status=HTTPStatus(refusal.status_code))
-        if "retry-after" in refusal.headers:
-            page.headers["Retry-After"] = refusal.headers["retry-after"]
-        return page
-
-    def _sign_in_page(
-        self,
-        request: Request,
-        given: Mapping[str, str],
-        *,
-        problem: str | None = None,
-        status: HTTPStatus = HTTPStatus.OK,
+    def page(
+        self, request: Request, given: Mapping[str, str], *, error: RequestError | GalleryError | None = None
     ) -> Response:
+        """The page, filled in with what was given, and with what was wrong with it."""
+        refusal = None if error is None else _refusal(request, error)
         prefix = prefix_of(request)
-        return sign_in_page(
+        page = sign_in_page(
             action=f"{prefix}{LOGIN_PATH}" if self.offers_passwords else None,
             provider=f"{prefix}{PROVIDER_LOGIN_PATH}" if self.offers_provider else None,
             next_path=local_path(given.get("next"), request),
             name=given.get("name", ""),
-            problem=problem,
-            status=status,
+            problem=None if error is None else error.message,
+            status=HTTPStatus.OK if refusal is None else HTTPStatus(refusal.status_code),
         )
+        if refusal is not None and "retry-after" in refusal.headers:
+            page.headers["Retry-After"] = refusal.headers["retry-after"]
+        return page
 
     async def _logout(self, request: Request) -> Response:
         try:

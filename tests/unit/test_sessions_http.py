@@ -139,7 +139,7 @@ async def test_without_tls_nobody_signs_in_from_elsewhere() -> None:
 
 
 @pytest.mark.parametrize("given", [{"password": "wrong"}, {"name": "Eve"}], ids=["password", "name"])
-async def test_what_is_wrong_is_not_told(door: Door, given: dict[str, str], caplog: pytest.LogCaptureFixture) -> None:
+async def test_what_is_wrong_is_not_told(door: Door, given: dict[str, Any], caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.INFO):
         answer = await door.log_in(**given)
 
@@ -282,7 +282,7 @@ async def test_a_header_counts_for_more_than_a_cookie(door: Door) -> None:
 
 
 @pytest.mark.parametrize("auth", [{}, {"anonymous": Strangers.VIEWER}], ids=["closed", "shows strangers something"])
-async def test_a_session_that_has_ended_is_refused_and_never_taken_for_a_stranger(auth: dict[str, object]) -> None:
+async def test_a_session_that_has_ended_is_refused_and_never_taken_for_a_stranger(auth: dict[str, Any]) -> None:
     async with (door := opened(**auth)).client:
         ended = await door.ask(**door.cookie(expires_at=NOON), **OWN_FIELDS)
         made_up = await door.ask(Cookie=f"gallery_session={new_session_secret()}", **OWN_FIELDS)
