@@ -23,9 +23,11 @@ from gallery.platform.budgets import LocalBudget
 from gallery.platform.cache import Cache, CachedAlbumReader, CachedImageReader, CachedResponses, CachedTagReader
 from gallery.platform.cache import connect as connect_cache
 from gallery.platform.cache.budgets import ValkeyBudget
+from gallery.platform.cache.counters import ValkeyCounters
 from gallery.platform.cache.documents import ValkeyDocumentStore
 from gallery.platform.cache.processed import connect_processed_images
 from gallery.platform.cache.progress import connect_progress
+from gallery.platform.counters import LocalCounters
 from gallery.platform.database.accounts import SqlAccountReader
 from gallery.platform.database.albums import SqlAlbumReader
 from gallery.platform.database.claims import SqlAnswerStore
@@ -35,11 +37,12 @@ from gallery.platform.database.intents import SqlIntentStore
 from gallery.platform.database.migrate import NotMigratedError, is_current
 from gallery.platform.database.named_objects import SqlNamedObjects
 from gallery.platform.database.selecting import SelectingRecords
+from gallery.platform.database.sessions import SqlSessionReader
 from gallery.platform.database.storage_reports import SqlLastReports
 from gallery.platform.database.tags import SqlTagReader
 from gallery.platform.database.unit_of_work import sql_units_of_work
 from gallery.platform.documents import LocalDocumentStore
-from gallery.platform.identity import JwtVerifier, SigningKeys
+from gallery.platform.identity import CodeFlow, JwtVerifier, SigningKeys
 from gallery.platform.imaging.inspect import VipsImageInspector
 from gallery.platform.imaging.renditions import VipsImageRenderer
 from gallery.platform.imaging.verify import DecodingLimits, VipsImageVerifier
@@ -48,12 +51,15 @@ from gallery.platform.jobs.held import PgHeldJobs
 from gallery.platform.jobs.queue import PgJobQueue
 from gallery.platform.jobs.worker import Worker
 from gallery.platform.metrics import DatabaseFigures, DatabaseState, ProcessState, PrometheusMetrics, PrometheusPage
+from gallery.platform.passwords import Argon2Hasher
 from gallery.platform.storage.keys import ObjectPaths
 from gallery.platform.storage.s3 import S3ObjectStorage, Storages, connect_storages
 from gallery.services.abandoned_uploads import AbandonedUploads
+from gallery.services.account_administration import AccountAdministrationService
 from gallery.services.accounts import AccountService
 from gallery.services.albums import AlbumService
 from gallery.services.announcing import announcing
+from gallery.services.attempts import Attempts
 from gallery.services.authentication import Authenticator, forgetting_tokens
 from gallery.services.background import BackgroundWork
 from gallery.services.clock import utc_now
@@ -62,9 +68,14 @@ from gallery.services.idempotency import IdempotencyService, IdempotencyTiming
 from gallery.services.images import ImageService
 from gallery.services.intents import Intents
 from gallery.services.key_quota import KeyQuota
+from gallery.services.passwords import PasswordService
+from gallery.services.people import People
 from gallery.services.recording import Recorder
 from gallery.services.renditions import RenditionService
+from gallery.services.session_directory import SessionDirectory, forgetting_sessions
+from gallery.services.sessions import SessionService
 from gallery.services.shares import ShareService
+from gallery.services.signing_in import SessionTerms, SigningIn
 from gallery.services.staged_checks import StagedFileCheck
 from gallery.services.staged_completion import StagedCompletion
 from gallery.services.staged_uploads import StagedUploadService
@@ -206,9 +217,10 @@ class _Services:
 
 def _wire(settings: Settings, services: _Services, others: OtherProcesses | None) -> Container:
     engine, storages, cache = services.engine, services.storages, services.cache
-    directory = TokenDirectory(SqlAccountReader(engine))
+    directory, sessions = TokenDirectory(SqlAccountReader(engine)), SessionDirectory(SqlSessionReader(engine))
     on_commit = forgetting_tokens(
-        directory, announcing(services.processed, _tell_nobody if cache is None else cache.drop)
+        directory,
+        forgetting_sessions(sessions, announcing(services.processed, _tell_nobody if cache is None else cache.drop)),
     )
     units_of_work = sql_units_of_work(engine, jobs=PgJobQueue, on_commit=on_commit)
     renditions = RenditionService(
@@ -228,7 +240,14 @@ def _wire(settings: Settings, services: _Services, others: OtherProcesses | None
         engine=engine,
         storage=storages.objects,
         cache=cache,
-        use_cases=_use_cases(settings, services, units_of_work, sweep, directory, metrics or NO_METRICS),
+        use_cases=_use_cases(
+            settings,
+            services,
+            units_of_work,
+            sweep,
+            _authenticator(settings, directory, sessions, units_of_work),
+            metrics or NO_METRICS,
+        ),
         worker=Worker(database_url=database_url(settings), work=background, settings=settings.worker),
         checks=checks,
         counting=None if metrics is None else Counting(metrics=metrics, page=_metrics_page(metrics, services, others)),
@@ -270,7 +289,7 @@ def _use_cases(
     services: _Services,
     units_of_work: UnitOfWorkFactory,
     sweep: SweepService,
-    directory: TokenDirectory,
+    authenticator: Authenticator,
     metrics: UploadMetrics,
 ) -> UseCases:
     storages = services.storages
@@ -330,7 +349,49 @@ def _use_cases(
         sweep_grace=timedelta(seconds=settings.uploads.sweep_grace_seconds),
         accounts=AccountService(SqlAccountReader(services.engine)),
         tokens=TokenService(units_of_work, SqlAccountReader(services.engine)),
-        authenticator=Authenticator(directory, units_of_work, vouching=_vouching(settings, units_of_work)),
+        authenticator=authenticator,
+        people=_people(settings, services, units_of_work),
+    )
+
+
+def _authenticator(
+    settings: Settings, directory: TokenDirectory, sessions: SessionDirectory, units_of_work: UnitOfWorkFactory
+) -> Authenticator:
+    return Authenticator(
+        directory,
+        units_of_work,
+        vouching=_vouching(settings, units_of_work),
+        sessions=sessions,
+        idle=_session_terms(settings).idle,
+    )
+
+
+def _people(settings: Settings, services: _Services, units_of_work: UnitOfWorkFactory) -> People:
+    reader, hasher, terms = SqlSessionReader(services.engine), Argon2Hasher(), _session_terms(settings)
+    local = LocalCounters()
+    attempts = Attempts(local if services.cache is None else ValkeyCounters(services.cache, local))
+    return People(
+        signing_in=SigningIn(units_of_work, reader, hasher, attempts, terms),
+        sessions=SessionService(units_of_work, reader, SqlAccountReader(services.engine), terms),
+        passwords=PasswordService(units_of_work, hasher, attempts),
+        administration=AccountAdministrationService(units_of_work, reader, hasher),
+        provider=_provider(settings),
+    )
+
+
+def _provider(settings: Settings) -> CodeFlow | None:
+    """Tokens of a visit are for the client that the gallery is there, whatever the audience of other tokens."""
+    oidc = settings.auth.oidc
+    if settings.auth.mode is not AuthMode.OIDC or oidc.client_id is None:
+        return None
+    for_client = oidc.model_copy(update={"audience": oidc.client_id})
+    return CodeFlow(oidc, JwtVerifier(for_client, SigningKeys(oidc), utc_now))
+
+
+def _session_terms(settings: Settings) -> SessionTerms:
+    return SessionTerms(
+        ttl=timedelta(seconds=settings.auth.session_ttl_seconds),
+        idle=timedelta(seconds=settings.auth.session_idle_seconds),
     )
 
 

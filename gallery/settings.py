@@ -11,12 +11,13 @@ from typing import Self
 
 from platformdirs import user_data_path
 from pydantic import Field, HttpUrl, SecretStr, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from gallery.settings_access import AccessSettings
 from gallery.settings_auth import AuthSettings, ClientSettings
 from gallery.settings_connections import ConnectionSettings, OverloadSettings
 from gallery.settings_graphql import GraphQLSettings
+from gallery.settings_secrets import EnvironmentWithFiles
 from gallery.settings_types import MAX_PROCESSES, CommaSeparated, Folder, Processes, Section, check_scheme
 
 MEBIBYTE = 1024 * 1024
@@ -309,6 +310,18 @@ class Settings(BaseSettings):
     log: LogSettings = LogSettings()
     metrics: MetricsSettings = MetricsSettings()
     client: ClientSettings = ClientSettings()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003  # the signature of pydantic-settings
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003  # as above
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003  # as above
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """What is given goes before the environment; there is nothing else."""
+        return init_settings, EnvironmentWithFiles(settings_cls)
 
     @model_validator(mode="after")
     def _processes_hear_each_other(self) -> Self:

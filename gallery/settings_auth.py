@@ -29,6 +29,14 @@ class AuthMode(StrEnum):
         return self in {AuthMode.LOCAL, AuthMode.OPEN}
 
 
+@unique
+class Strangers(StrEnum):
+    """What those who do not say who they are may do, where others do."""
+
+    NONE = "none"
+    VIEWER = "viewer"
+
+
 class OidcSettings(Section):
     """The identity provider whose tokens the gallery takes (OpenID Connect)."""
 
@@ -36,6 +44,12 @@ class OidcSettings(Section):
     """Who signs the tokens, exactly as they say in `iss`, such as https://id.example/realms/photos."""
     audience: str | None = Field(default=None, min_length=1)
     """For whom the tokens are: one of what they say in `aud`."""
+    client_id: str | None = Field(default=None, min_length=1)
+    """As which client the gallery is known to the provider. Set: people can sign in on its pages with a browser."""
+    client_secret: SecretStr | None = None
+    """The secret of that client, unless the provider knows it as one without."""
+    scopes: CommaSeparated = ("openid", "profile", "groups")
+    """What the gallery asks the provider for, separated by commas; `openid` is among them."""
     jwks_url: HttpUrl | None = None
     """Where the keys are with which they are signed. Unset: where the issuer's discovery document says."""
     algorithms: CommaSeparated = ("RS256", "ES256")
@@ -54,6 +68,15 @@ class OidcSettings(Section):
     """Words that make a viewer. In all four lists `*` stands for whoever has a token for this audience. Who gets no
     role is refused."""
 
+    @field_validator("scopes")
+    @classmethod
+    def _are_of_openid(cls, scopes: tuple[str, ...]) -> tuple[str, ...]:
+        """Without it the provider tells nobody who somebody is."""
+        if "openid" not in scopes:
+            message = "openid is not among them"
+            raise ValueError(message)
+        return scopes
+
     @field_validator("algorithms")
     @classmethod
     def _are_asymmetric(cls, algorithms: tuple[str, ...]) -> tuple[str, ...]:
@@ -71,6 +94,14 @@ class AuthSettings(Section):
     """`local`: everybody who reaches the loopback address is the administrator. `open`: so is everybody who reaches
     any address that the server listens on; only for networks that you trust wholly. `token`: everybody shows an API
     token, which `gallery token create` makes. `oidc`: or a JSON Web Token of your identity provider."""
+    anonymous: Strangers = Strangers.NONE
+    """What those may do who show nothing, in the modes `token` and `oidc`: `none`, or `viewer`: see what is public."""
+    passwords: bool = True
+    """Whether people may sign in with a name and a password, in the modes `token` and `oidc`."""
+    session_ttl_seconds: int = Field(default=7 * 24 * 3600, ge=60, le=365 * 24 * 3600)
+    """How long somebody stays signed in at most, in seconds."""
+    session_idle_seconds: int = Field(default=24 * 3600, ge=300, le=365 * 24 * 3600)
+    """After how long without a request somebody is signed in no more, in seconds."""
     oidc: OidcSettings = OidcSettings()
 
     @model_validator(mode="after")

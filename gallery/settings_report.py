@@ -15,6 +15,7 @@ from pydantic_core import ErrorDetails, PydanticUndefined
 from pydantic_settings import SettingsError as UnparsableSettingError
 
 from gallery.settings import Settings
+from gallery.settings_secrets import SUFFIX, SecretFileError, is_secret
 
 PREFIX = "GALLERY_"
 NOT_SETTINGS = "GALLERY_TEST_"
@@ -59,6 +60,8 @@ def load_settings(**given: Mapping[str, object] | object) -> Settings:
         return Settings(**given)  # type: ignore[arg-type]  # checked by pydantic
     except ValidationError as error:
         raise SettingsError("\n".join(map(_explain, error.errors(include_url=False)))) from None
+    except SecretFileError as error:
+        raise SettingsError(str(error)) from None
     except UnparsableSettingError as error:
         message = f"{error}. Write sections as JSON, or set their values one by one with two underscores."
         raise SettingsError(message) from None
@@ -115,12 +118,16 @@ def _source(path: tuple[str, ...], variable: str, given: Mapping[str, Any]) -> S
     if where is not None:
         return Source.COMMAND_LINE
     section = _variable(path[:1])
-    in_environment = {name.upper() for name in os.environ} & {variable, section}
+    in_environment = {name.upper() for name in os.environ} & {variable, variable + SUFFIX, section}
     return Source.ENVIRONMENT if in_environment else Source.DEFAULT
 
 
 def _known_variables() -> frozenset[str]:
-    known = {_variable(path) for path, _, _ in _walk(Settings.model_construct())}
+    known: set[str] = set()
+    for path, field, _ in _walk(Settings.model_construct()):
+        known.add(_variable(path))
+        if is_secret(field):
+            known.add(_variable(path) + SUFFIX)
     return frozenset(known | {variable.partition("__")[0] for variable in known})
 
 
@@ -146,7 +153,7 @@ def _explain(error: ErrorDetails) -> str:
     if not path or (len(path) == 1 and isinstance(error["input"], Mapping | BaseModel)):
         return f"{problem[:1].upper()}{problem[1:]}."  # a rule about several values, which names them itself
     field = _field(path)
-    value = _HIDDEN if field is None or "SecretStr" in str(field.annotation) else repr(error["input"])
+    value = _HIDDEN if field is None or is_secret(field) else repr(error["input"])
     takes = "" if field is None else f" It is: {' '.join((field.description or '').split())}"
     return f"{_variable(path)} is {value}: {problem}.{takes}"
 

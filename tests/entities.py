@@ -17,12 +17,14 @@ from gallery.domain.ids import (
     UserId,
     new_album_id,
     new_image_id,
+    new_session_id,
     new_tag_id,
     new_token_id,
     new_upload_id,
     new_user_id,
 )
 from gallery.domain.images import ContentType, Image, ProcessingState, Rendition, RenditionSize
+from gallery.domain.sessions import Session, SignInWay, new_session_secret
 from gallery.domain.tags import Tag
 from gallery.domain.uploads import Announcement, Transport, Upload
 
@@ -178,3 +180,18 @@ def a_token(account: Account, **fields: Any) -> tuple[ApiToken, str]:  # noqa: A
         created_at=NOON,
     )
     return replace(token, **fields), secret
+
+
+def a_session(account: Account, **fields: Any) -> tuple[Session, str]:  # noqa: ANN401 - any field of a session
+    """A session of the account, and its secret."""
+    secret = new_session_secret()
+    session = Session(
+        id=new_session_id(),
+        account_id=account.id,
+        digest=digest_of(secret),
+        way=SignInWay.PASSWORD,
+        created_at=NOON,
+        expires_at=NOON + timedelta(days=7),
+        last_used_at=NOON,
+    )
+    return replace(session, **fields), secret

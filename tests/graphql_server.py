@@ -22,8 +22,9 @@ from gallery.domain.errors import GalleryError, NotFoundError
 from gallery.domain.ports import StoredObject
 from gallery.domain.records import Records
 from gallery.services.uploads import UploadLimits, UploadService
-from gallery.settings import UploadSettings
-from gallery.web.authentication import OPEN, Authentication
+from gallery.settings import ServerSettings, UploadSettings
+from gallery.web.authentication import OPEN, Authentication, Sessions
+from gallery.web.cookies import SessionCookies
 from gallery.web.graphql.context import Info, UseCases
 from gallery.web.graphql.endpoint import GraphQLEndpoint
 from gallery.web.graphql.persisted import OperationSource
@@ -31,6 +32,7 @@ from gallery.web.graphql.scalars import SCALARS, Upload
 from gallery.web.graphql.transport_ws import Limits
 from gallery.web.graphql.uploads import UploadMutations
 from gallery.web.graphql.websocket import WebSocketEndpoint
+from gallery.web.origins import origin_check
 from tests.fakes.albums import MemoryAlbumReader
 from tests.fakes.documents import MemoryDocumentStore
 from tests.fakes.gallery import MemoryGallery
@@ -223,7 +225,9 @@ class GraphQLServer:
 
     def __init__(self, port: int, limits: UploadSettings, *, is_open: bool = True) -> None:
         self.gallery = MemoryGallery()
-        self._authentication = authentication = OPEN if is_open else Authentication(self.gallery.authenticator)
+        sessions = Sessions(known_by=self.gallery.authenticator, cookies=SessionCookies(ServerSettings()))
+        authentication = OPEN if is_open else Authentication(self.gallery.authenticator, sessions=sessions)
+        self._authentication = authentication
         self.storage = WatchedStorage()
         self.oddities = Oddities()
         self.port = port
@@ -260,6 +264,7 @@ class GraphQLServer:
             accounts=self.gallery.accounts,
             tokens=self.gallery.tokens,
             authenticator=self.gallery.authenticator,
+            people=self.gallery.people,
         )
         self.stopping = asyncio.Event()
         self.documents = MemoryDocumentStore()
@@ -289,7 +294,7 @@ class GraphQLServer:
             use_cases=self.use_cases,
             base_url=lambda connection: f"https://{connection.headers['host']}",
             authentication=self._authentication,
-            is_allowed=lambda connection: connection.headers.get("origin") in {None, "https://app.example"},
+            is_allowed=origin_check(ServerSettings(cors_origins=("https://app.example",))),
             limits=Limits(
                 init_timeout_seconds=init_timeout_seconds,
                 max_message_bytes=LIMITS.max_field_size,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import typer
 
 import gallery
+from gallery.cli.account import account
 from gallery.cli.doctor import doctor
 from gallery.cli.import_folder import import_folder
 from gallery.cli.migrate import migrate
@@ -29,6 +30,7 @@ app.command()(migrate)
 app.command("import")(import_folder)
 app.command()(doctor)
 app.add_typer(token, name="token")
+app.add_typer(account, name="account")
 app.command("settings")(settings)
 app.command()(schema)
 

@@ -3,31 +3,25 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Final, TypeVar
+from typing import Annotated, Final
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
-from gallery.cli.running import DataDir, ExitCode, end, run, settings_of
-from gallery.container import Container, open_container
+from gallery.cli.in_gallery import run_in_gallery
+from gallery.cli.running import DataDir, ExitCode, end
+from gallery.container import Container
 from gallery.domain.access import LOCAL_ADMINISTRATOR, Role, Scope
 from gallery.domain.accounts import Account, ApiToken, prefix_of
-from gallery.domain.errors import GalleryError
-from gallery.embedding import running_services
-from gallery.logs import configure_logging
 from gallery.services.tokens import IssuedToken, NewToken
-from gallery.settings import LogLevel, LogSettings, Settings
 
 token = typer.Typer(
     help="Make, list and revoke the API tokens by which programs are known.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
-
-T = TypeVar("T")
 
 _DURATION: Final = re.compile(r"([1-9][0-9]{0,4})([hd])")
 _UNITS: Final = {"h": timedelta(hours=1), "d": timedelta(days=1)}
@@ -65,7 +59,7 @@ def create(
     async def work(container: Container) -> IssuedToken:
         return await container.use_cases.tokens.create_for_program(LOCAL_ADMINISTRATOR, new)
 
-    _run(data_dir, work, lambda issued: _tell_issued(issued, quiet=quiet))
+    run_in_gallery(data_dir, work, lambda issued: _tell_issued(issued, quiet=quiet))
 
 
 @token.command("list")
@@ -75,7 +69,7 @@ def list_tokens(data_dir: DataDir = None) -> None:
     async def work(container: Container) -> list[tuple[ApiToken, Account]]:
         return await container.use_cases.tokens.all(LOCAL_ADMINISTRATOR)
 
-    _run(data_dir, work, _tell_all)
+    run_in_gallery(data_dir, work, _tell_all)
 
 
 @token.command()
@@ -86,23 +80,9 @@ def revoke(prefix: Prefix, data_dir: DataDir = None) -> None:
         wanted = prefix_of(prefix) or prefix.removeprefix("gal_")
         return await container.use_cases.tokens.revoke_by_prefix(LOCAL_ADMINISTRATOR, wanted)
 
-    _run(data_dir, work, lambda revoked: typer.echo(f"The token gal_{revoked.prefix}… ({revoked.name}) is revoked."))
-
-
-def _run(data_dir: str | None, work: Callable[[Container], Awaitable[T]], tell: Callable[[T], None]) -> None:
-    """Does something in the gallery of the settings, whether its server runs or not, and tells what it gave."""
-    settings = settings_of({"data_dir": data_dir})
-    configure_logging(LogSettings(level=LogLevel.ERROR, format=settings.log.format))
-    run(lambda: _in_gallery(settings, work, tell))
-
-
-async def _in_gallery(settings: Settings, work: Callable[[Container], Awaitable[T]], tell: Callable[[T], None]) -> None:
-    async with running_services(settings, exclusive=False) as (complete, _), open_container(complete) as container:
-        try:
-            done = await work(container)
-        except GalleryError as error:
-            end(ExitCode.FAILED, error.message)
-    tell(done)
+    run_in_gallery(
+        data_dir, work, lambda revoked: typer.echo(f"The token gal_{revoked.prefix}… ({revoked.name}) is revoked.")
+    )
 
 
 def _moment(text: str) -> datetime:

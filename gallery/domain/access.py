@@ -13,7 +13,7 @@ from typing import Final, Protocol
 from uuid import UUID
 
 from gallery.domain.errors import ForbiddenError
-from gallery.domain.ids import TokenId, UserId
+from gallery.domain.ids import SessionId, TokenId, UserId
 
 
 @unique
@@ -114,12 +114,13 @@ def rights_of(role: Role, scopes: Collection[Scope]) -> frozenset[Right]:
 class Viewer:
     """Who asks: recorded as the owner of what they add and the actor of what they change.
 
-    `token_id` is the token that they showed, if they did.
+    `token_id` is the token that they showed, if they did, `session_id` the session in which they signed in.
     """
 
     id: UserId
     rights: frozenset[Right]
     token_id: TokenId | None = None
+    session_id: SessionId | None = None
 
     @property
     def scope(self) -> str:
@@ -151,6 +152,9 @@ ANONYMOUS = Viewer(
     rights=frozenset(),
 )
 """Whoever does not say who they are, where that matters."""
+
+VISITOR = Viewer(id=ANONYMOUS.id, rights=frozenset({Right.READ}))
+"""The same in a gallery that shows strangers something."""
 
 
 NOT_YOURS: Final = "You may not do this: it belongs to somebody else."

@@ -45,7 +45,7 @@ class AccountRepository(Protocol):
         ...
 
     async def has_administrator(self) -> bool:
-        """Whether an administrator was ever given a token of that role, or is one for whom somebody else vouches."""
+        """Whether an administrator was ever given a token of that role, has a password, or is vouched for by others."""
         ...
 
 

@@ -13,6 +13,7 @@
     │   └── FileTooLargeError, FileMismatchError
     ├── RefusedUploadError       the file of a staged upload was refused, for any of these reasons or a like one
     ├── UploadInterruptedError   the bytes stopped coming before the end
+    ├── TooManyAttemptsError     somebody was wrong too often; says when to try again
     └── UnavailableError         a service that the gallery needs does not answer
         └── OverloadedError      too many others wait for it
 
@@ -36,9 +37,11 @@ class ErrorCode(StrEnum):
     INVALID_NAME = "INVALID_NAME"
     INVALID_DESCRIPTION = "INVALID_DESCRIPTION"
     INVALID_INPUT = "INVALID_INPUT"
+    INVALID_PASSWORD = "INVALID_PASSWORD"  # noqa: S105  # a word, no secret
     INVALID_CURSOR = "INVALID_CURSOR"
     INVALID_PAGE_SIZE = "INVALID_PAGE_SIZE"
     TOO_MANY_ITEMS = "TOO_MANY_ITEMS"
+    TOO_MANY_ATTEMPTS = "TOO_MANY_ATTEMPTS"
     NOT_FOUND = "NOT_FOUND"
     FORBIDDEN = "FORBIDDEN"
     TAG_EXISTS = "TAG_EXISTS"
@@ -238,6 +241,16 @@ class UploadInterruptedError(GalleryError):
 
     def __init__(self, message: str = "The file did not arrive whole. Send it again.") -> None:
         super().__init__(message, field=("file",))
+
+
+class TooManyAttemptsError(GalleryError):
+    """Somebody was wrong too often: nothing is looked at before the time is over, whatever it is."""
+
+    code = ErrorCode.TOO_MANY_ATTEMPTS
+
+    def __init__(self, retry_after_seconds: int) -> None:
+        super().__init__(f"There were too many wrong attempts. Try again in {retry_after_seconds} seconds.")
+        self.retry_after_seconds = retry_after_seconds
 
 
 class UnavailableError(GalleryError):

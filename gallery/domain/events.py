@@ -51,6 +51,11 @@ class EventKind(StrEnum):
     ALBUM_IMAGES_REMOVED = "album.images_removed"
     ACCOUNT_CREATED = "account.created"
     ACCOUNT_UPDATED = "account.updated"
+    ACCOUNT_DISABLED = "account.disabled"
+    ACCOUNT_PASSWORD_SET = "account.password_set"  # noqa: S105  # as above
+    ACCOUNT_SIGNED_IN = "account.signed_in"
+    ACCOUNT_SIGN_IN_FAILED = "account.sign_in_failed"
+    ACCOUNT_SESSIONS_ENDED = "account.sessions_ended"
     TOKEN_CREATED = "token.created"  # noqa: S105  # as above
     TOKEN_REVOKED = "token.revoked"  # noqa: S105  # as above
 

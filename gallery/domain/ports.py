@@ -29,6 +29,7 @@ from gallery.domain.pages import (
     PageRequest,
     TagQuery,
 )
+from gallery.domain.session_ports import PasswordRepository, SessionRepository
 from gallery.domain.share_ports import ShareRepository
 from gallery.domain.shares import AlbumShare
 from gallery.domain.tags import Tag
@@ -237,6 +238,10 @@ class UnitOfWork(Protocol):
     def tokens(self) -> TokenRepository: ...  # noqa: D102
     @property
     def shares(self) -> ShareRepository: ...  # noqa: D102
+    @property
+    def passwords(self) -> PasswordRepository: ...  # noqa: D102
+    @property
+    def sessions(self) -> SessionRepository: ...  # noqa: D102
 
     async def __aenter__(self) -> Self: ...
     async def __aexit__(

@@ -5,17 +5,18 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
 from gallery.domain.access import Viewer
-from gallery.domain.accounts import RefusedCredentialError, prefix_of
+from gallery.domain.accounts import RefusedCredentialError, digest_of, prefix_of
 from gallery.domain.errors import GalleryError
 from gallery.domain.events import Event, EventKind
-from gallery.domain.ids import TokenId
-from gallery.domain.ports import Clock, CommitListener, UnitOfWorkFactory
+from gallery.domain.ports import Clock, CommitListener, UnitOfWork, UnitOfWorkFactory
+from gallery.domain.sessions import is_session_secret
 from gallery.services.clock import utc_now
+from gallery.services.session_directory import KnownSession, SessionDirectory
 from gallery.services.token_directory import KnownToken, TokenDirectory
 from gallery.services.vouching import Vouching
 
@@ -23,15 +24,19 @@ log = logging.getLogger(__name__)
 
 USE_IS_NOTED_EVERY: Final = timedelta(minutes=1)
 
-_CHANGES: Final = frozenset({EventKind.TOKEN_REVOKED, EventKind.ACCOUNT_UPDATED})
+_CHANGES: Final = frozenset({EventKind.TOKEN_REVOKED, EventKind.ACCOUNT_UPDATED, EventKind.ACCOUNT_DISABLED})
 _SIGNED: Final = re.compile(r"[\w-]+\.[\w-]+\.[\w-]*", re.ASCII)
 """Something in the shape of a JSON Web Token (RFC 7515, section 7.1)."""
 
 _UNKNOWN: Final = "This is no token of the gallery, or one that was revoked."
+_ENDED: Final = "Your session has ended. Sign in again."
 
 
 class Authenticator:
-    """Tells by API tokens who asks, or by what another service vouches for, and notes when a token was used."""
+    """Tells by API tokens who asks, by sessions, or by what another service vouches for.
+
+    It notes when a token or a session was used.
+    """
 
     def __init__(
         self,
@@ -40,11 +45,16 @@ class Authenticator:
         clock: Clock = utc_now,
         *,
         vouching: Vouching | None = None,
+        sessions: SessionDirectory | None = None,
+        idle: timedelta = timedelta(days=1),
     ) -> None:
+        """Sessions that were not used for as long as `idle` have ended. Without a directory of them there are none."""
         self._directory = directory
         self._unit_of_work = unit_of_work
         self._clock = clock
         self._vouching = vouching
+        self._sessions = sessions
+        self._idle = idle
         self._noting: set[asyncio.Task[None]] = set()
 
     async def viewer_of(self, credential: str) -> Viewer:
@@ -62,29 +72,52 @@ class Authenticator:
             raise RefusedCredentialError(_UNKNOWN)
         now = self._clock()
         _check_usable(known, now)
-        self._note_use(known, now)
+        token = known.token
+        self._note_use(known, token.last_used_at, now, lambda work: work.tokens.touch(token.id, now))
+        return known.viewer
+
+    async def viewer_in_session(self, secret: str) -> Viewer:
+        """Who has begun the session of this secret.
+
+        Raises:
+            RefusedCredentialError: if there is none, or it has ended.
+            UnavailableError: if the database does not answer.
+        """
+        known = None
+        if self._sessions is not None and is_session_secret(secret):
+            known = await self._sessions.find(digest_of(secret))
+        now = self._clock()
+        if known is None or known.account.disabled_at is not None or not known.session.is_usable(now, self._idle):
+            raise RefusedCredentialError(_ENDED)
+        session = known.session
+        self._note_use(known, session.last_used_at, now, lambda work: work.sessions.touch(session.id, now))
         return known.viewer
 
     async def settle(self) -> None:
         """Waits until every use is noted."""
         await asyncio.gather(*self._noting)
 
-    def _note_use(self, known: KnownToken, now: datetime) -> None:
-        last = known.token.last_used_at
+    def _note_use(
+        self,
+        known: KnownToken | KnownSession,
+        last: datetime | None,
+        now: datetime,
+        touch: Callable[[UnitOfWork], Awaitable[None]],
+    ) -> None:
         if known.use_is_noted or (last is not None and now - last < USE_IS_NOTED_EVERY):
             return
         known.use_is_noted = True
-        noting = asyncio.create_task(self._touch(known.token.id, now))
+        noting = asyncio.create_task(self._touch(touch))
         self._noting.add(noting)
         noting.add_done_callback(self._noting.discard)
 
-    async def _touch(self, token_id: TokenId, now: datetime) -> None:
+    async def _touch(self, touch: Callable[[UnitOfWork], Awaitable[None]]) -> None:
         try:
             async with self._unit_of_work() as work:
-                await work.tokens.touch(token_id, now)
+                await touch(work)
                 await work.commit(durable=False)
         except GalleryError as error:
-            log.warning("the use of a token could not be noted: %s", error)
+            log.warning("the use of a token or a session could not be noted: %s", error)
 
 
 def forgetting_tokens(directory: TokenDirectory, listener: CommitListener) -> CommitListener:

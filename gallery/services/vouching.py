@@ -37,7 +37,7 @@ class Vouching:
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._verifier = verifier
-        self._unit_of_work = unit_of_work
+        self._accounts = AccountsOfOthers(unit_of_work, clock)
         self._clock = clock
         self._known: Remembered[bytes, tuple[Viewer, datetime]] = Remembered(monotonic)
 
@@ -53,14 +53,27 @@ class Vouching:
         if viewer is not None and self._clock() < expires_at:
             return viewer
         vouched = await self._verifier.verify(credential)
-        account = await self._account(vouched)
+        account = await self._accounts.of(vouched)
         if account.disabled_at is not None:
             message = "Your account is disabled."
             raise RefusedCredentialError(message)
         self._known.keep(digest, (account.viewer(), vouched.expires_at))
         return account.viewer()
 
-    async def _account(self, vouched: Vouched) -> Account:
+
+class AccountsOfOthers:
+    """The accounts of people for whom other services vouch."""
+
+    def __init__(self, unit_of_work: UnitOfWorkFactory, clock: Clock = utc_now) -> None:
+        self._unit_of_work = unit_of_work
+        self._clock = clock
+
+    async def of(self, vouched: Vouched) -> Account:
+        """The account of whom a service vouches for, with the role that it says.
+
+        Raises:
+            UnavailableError: if the database does not answer.
+        """
         async with self._unit_of_work() as work:
             account = await work.accounts.find_by_subject(vouched.issuer, vouched.subject)
             if account is None:

@@ -14,6 +14,7 @@ from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from gallery.domain.access import ANONYMOUS, VISITOR
 from gallery.domain.budgets import Budget
 from gallery.domain.document_ports import DocumentStore
 from gallery.domain.errors import UnavailableError
@@ -22,11 +23,14 @@ from gallery.domain.ports import ObjectStorage
 from gallery.domain.response_ports import ResponseCache
 from gallery.domain.waiting import Places
 from gallery.settings import Settings
+from gallery.settings_auth import Strangers
 from gallery.settings_connections import OverloadSettings
 from gallery.settings_graphql import Exposed
-from gallery.web.authentication import OPEN, Authentication, UnauthenticatedError, require_known
+from gallery.web.auth_routes import auth_routes
+from gallery.web.authentication import OPEN, Authentication, Sessions, UnauthenticatedError, require_known
 from gallery.web.base_url import base_url_for
 from gallery.web.compression import Codings, compressed
+from gallery.web.cookies import SessionCookies
 from gallery.web.graphiql import graphiql_assets
 from gallery.web.graphql.context import UseCases
 from gallery.web.graphql.cost import Costs
@@ -171,7 +175,13 @@ def _socket_limits(settings: Settings) -> Limits:
 
 def authentication_of(parts: WebParts) -> Authentication:
     """Who may use the gallery, by its mode."""
-    return OPEN if parts.settings.auth.mode.is_open else Authentication(parts.use_cases.authenticator)
+    auth, authenticator = parts.settings.auth, parts.use_cases.authenticator
+    if auth.mode.is_open:
+        return OPEN
+    sessions = Sessions(known_by=authenticator, cookies=SessionCookies(parts.settings.server))
+    return Authentication(
+        authenticator, sessions=sessions, stranger=VISITOR if auth.anonymous is Strangers.VIEWER else ANONYMOUS
+    )
 
 
 def _keeper(parts: WebParts) -> ResponseKeeper | None:
@@ -210,6 +220,7 @@ def _routes(
         Route(MEDIA_PATH, Media(parts.use_cases.image_reader, parts.storage, authentication), methods=["GET"]),
         *Health(parts.checks, stopping=parts.stopping, authentication=authentication).routes(),
         *_metrics_routes(parts, authentication),
+        *auth_routes(parts.use_cases, parts.settings, authentication),
     ]
 
 

@@ -1,7 +1,8 @@
 """The one place that turns what a request shows into who asks.
 
-A request shows something in its header `Authorization`, a WebSocket there or in its first message. What is shown and
-wrong is refused, never passed over: a client whose token has expired is to hear of it, rather than see less.
+A request shows something in its header `Authorization`, a WebSocket there or in its first message; a browser in which
+somebody has signed in shows a cookie (`cookies.py`), which counts where there is no header. What is shown and wrong is
+refused, never passed over: a client whose token has expired is to hear of it, rather than see less.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from starlette.types import Scope
 
 from gallery.domain.access import ANONYMOUS, LOCAL_ADMINISTRATOR, Right, Viewer, require
 from gallery.domain.accounts import RefusedCredentialError
+from gallery.web.cookies import SessionCookies
 from gallery.web.errors import RequestCode, RequestError
 
 log = logging.getLogger(__name__)
@@ -29,7 +31,10 @@ VIEWER: Final = "gallery.viewer"
 _BEARER: Final = re.compile(r"bearer +([\x21-\x7e]{1,8192})", re.IGNORECASE)
 _TOLD_EVERY_SECONDS: Final = 1.0
 
-_NOBODY: Final = "Say who you are: send `Authorization: Bearer …` with an API token. `gallery token create` makes one."
+_NOBODY: Final = (
+    "Say who you are: sign in at /auth/login, or send `Authorization: Bearer …` with an API token, which "
+    "`gallery token create` makes."
+)
 _NO_BEARER: Final = "The header `Authorization` is to be `Bearer` and an API token, once."
 
 
@@ -55,11 +60,33 @@ class Authenticates(Protocol):
         ...
 
 
+class KnowsSessions(Protocol):
+    """Tells by the secret of a session who has signed in."""
+
+    async def viewer_in_session(self, secret: str) -> Viewer:
+        """Who it is.
+
+        Raises:
+            RefusedCredentialError: if there is no such session, or it has ended.
+            UnavailableError: if what is needed to tell does not answer.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sessions:
+    """Who knows sessions, and how browsers show them."""
+
+    known_by: KnowsSessions
+    cookies: SessionCookies
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Credentials:
-    """What a client shows: the values of its headers `Authorization`, or what stands for them."""
+    """What a client shows: the values of its headers `Authorization`, or what stands for them; and its session."""
 
     authorization: tuple[str, ...] = ()
+    session: str | None = None
 
     @classmethod
     def of(cls, connection: HTTPConnection) -> Credentials:
@@ -99,10 +126,22 @@ class _Refusals:
 
 
 class Authentication:
-    """Tells who asks. Without `authenticator` everybody is the local administrator, whatever they show."""
+    """Tells who asks. Without `authenticator` everybody is the local administrator, whatever they show.
 
-    def __init__(self, authenticator: Authenticates | None, *, clock: Callable[[], float] = time.monotonic) -> None:
+    `stranger` is who shows nothing. Without `sessions` cookies mean nothing.
+    """
+
+    def __init__(
+        self,
+        authenticator: Authenticates | None,
+        *,
+        sessions: Sessions | None = None,
+        stranger: Viewer = ANONYMOUS,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._authenticator = authenticator
+        self._sessions = sessions
+        self._stranger = stranger
         self._refusals = _Refusals(clock)
 
     @property
@@ -119,12 +158,23 @@ class Authentication:
         known: Viewer | None = scope.get(VIEWER)
         if known is None:
             known = scope[VIEWER] = await self.viewer_of(
-                _NO_CREDENTIALS if self.is_open else Credentials.of(HTTPConnection(scope))
+                _NO_CREDENTIALS if self.is_open else self.shown_by(HTTPConnection(scope))
             )
         return known
 
+    def shown_by(self, connection: HTTPConnection) -> Credentials:
+        """What a request shows: a cookie only if there is no header, and where it counts."""
+        shown = Credentials.of(connection)
+        if self._sessions is None or shown.authorization:
+            return shown
+        return Credentials(session=self._sessions.cookies.shown_by(connection))
+
+    def refused(self, reason: str) -> UnauthenticatedError:
+        """The error for somebody who has shown something wrong. It is logged, once a second at most."""
+        return self._refusals.told(reason)
+
     async def viewer_of(self, credentials: Credentials) -> Viewer:
-        """Who shows these; ANONYMOUS if there are none.
+        """Who shows these; a stranger if there are none.
 
         Raises:
             UnauthenticatedError: if they are wrong.
@@ -133,7 +183,7 @@ class Authentication:
         if self._authenticator is None:
             return LOCAL_ADMINISTRATOR
         if not credentials.authorization:
-            return ANONYMOUS
+            return await self._viewer_in(credentials.session)
         match = _BEARER.fullmatch(credentials.authorization[0].strip())
         if match is None or len(credentials.authorization) > 1:
             raise self._refusals.told(_NO_BEARER)
@@ -142,8 +192,16 @@ class Authentication:
         except RefusedCredentialError as refused:
             raise self._refusals.told(refused.reason) from refused
 
+    async def _viewer_in(self, session: str | None) -> Viewer:
+        if session is None or self._sessions is None:
+            return self._stranger
+        try:
+            return await self._sessions.known_by.viewer_in_session(session)
+        except RefusedCredentialError as refused:
+            raise self._refusals.told(refused.reason) from refused
+
     async def somebody(self, credentials: Credentials, right: Right) -> Viewer:
-        """Who shows these, somebody known who has the right.
+        """Who shows these, somebody who has the right; a stranger if strangers have it.
 
         Raises:
             UnauthenticatedError: if there are none, or they are wrong.
@@ -151,7 +209,8 @@ class Authentication:
             UnavailableError: as `viewer_of`.
         """
         viewer = await self.viewer_of(credentials)
-        require_known(viewer)
+        if right not in viewer.rights:
+            require_known(viewer)
         require(viewer, right)
         return viewer
 
@@ -166,5 +225,15 @@ def require_known(viewer: Viewer) -> None:
     Raises:
         UnauthenticatedError: for who is not.
     """
-    if viewer == ANONYMOUS:
+    if viewer.id == ANONYMOUS.id:
         raise UnauthenticatedError(_NOBODY)
+
+
+def require_admitted(viewer: Viewer) -> None:
+    """Passes somebody who is known, and strangers in a gallery that shows them something.
+
+    Raises:
+        UnauthenticatedError: for others.
+    """
+    if not viewer.rights:
+        require_known(viewer)

@@ -17,7 +17,7 @@ from starlette.routing import Route
 import gallery
 from gallery.domain.access import Right
 from gallery.domain.errors import ForbiddenError, GalleryError, UnavailableError
-from gallery.web.authentication import Authentication, Credentials, UnauthenticatedError
+from gallery.web.authentication import Authentication, UnauthenticatedError
 from gallery.web.paths import HEALTH_PATH, LIVE_PATH, READY_PATH
 
 log = logging.getLogger(__name__)
@@ -121,7 +121,7 @@ class Health:
     async def _is_administrator(self, request: Request) -> bool:
         """Whether one asks, as far as that can be told: the database, which knows, may be what is down."""
         try:
-            await self._authentication.somebody(Credentials.of(request), Right.ADMINISTER)
+            await self._authentication.somebody(self._authentication.shown_by(request), Right.ADMINISTER)
         except (UnauthenticatedError, ForbiddenError, UnavailableError):
             return False
         return True

@@ -18,7 +18,7 @@ from gallery.domain.access import Right, Viewer
 from gallery.domain.errors import ForbiddenError, InvalidInputError, NotFoundError, UnavailableError
 from gallery.domain.images import Image, Rendition
 from gallery.domain.ports import ImageReader, ObjectStorage
-from gallery.web.authentication import Authentication, Credentials, UnauthenticatedError
+from gallery.web.authentication import Authentication, UnauthenticatedError
 from gallery.web.byte_ranges import ByteRange, UnsatisfiableRangeError
 from gallery.web.content_disposition import inline
 from gallery.web.errors import RequestCode, RequestError
@@ -39,7 +39,7 @@ _HEADERS: Final = {
 
 # What is under an address never changes. Who had it once may keep it, but nobody may pass it on to those who may not.
 _FOR_EVERYBODY: Final = {"Cache-Control": "public, max-age=31536000, immutable"}
-_FOR_ONE: Final = {"Cache-Control": "private, max-age=31536000, immutable", "Vary": "Authorization"}
+_FOR_ONE: Final = {"Cache-Control": "private, max-age=31536000, immutable", "Vary": "Authorization, Cookie"}
 
 
 class TruncatedObjectError(Exception):
@@ -115,7 +115,7 @@ class Media:
 
     async def _respond(self, request: Request, streams: AsyncExitStack) -> Response:
         try:
-            viewer = await self._authentication.somebody(Credentials.of(request), Right.READ)
+            viewer = await self._authentication.somebody(self._authentication.shown_by(request), Right.READ)
             media = await self._find(viewer, **request.path_params)
             return await self._answer(request, media, streams)
         except UnavailableError as error:

@@ -21,7 +21,7 @@ from gallery.domain.access import Right
 from gallery.domain.errors import ForbiddenError, UnavailableError
 from gallery.domain.metrics import MetricsPage, WebMetrics
 from gallery.settings import LOOPBACK_HOSTS, Settings
-from gallery.web.authentication import Authentication, Credentials, UnauthenticatedError
+from gallery.web.authentication import Authentication, UnauthenticatedError
 from gallery.web.errors import RequestError
 from gallery.web.paths import METRICS_PATH
 from gallery.web.responses import error_response
@@ -71,7 +71,7 @@ class Metrics:
         if self._token is not None and _has_token(request, self._token):
             return
         if not self._authentication.is_open:
-            await self._authentication.somebody(Credentials.of(request), Right.ADMINISTER)
+            await self._authentication.somebody(self._authentication.shown_by(request), Right.ADMINISTER)
         elif self._token is not None:
             message = "The metrics are for those who know their token. Send it as `Authorization: Bearer …`."
             raise UnauthenticatedError(message, realm="metrics")

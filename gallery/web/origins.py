@@ -25,11 +25,11 @@ def origin_check(settings: ServerSettings) -> Callable[[HTTPConnection], bool]:
             return True
         if len(origins) > 1:
             return False
-        return origins[0] in allowed or _is_own(origins[0], connection)
+        return origins[0] in allowed or is_own(origins[0], connection)
 
     return is_allowed
 
 
-def _is_own(origin: str, connection: HTTPConnection) -> bool:
+def is_own(origin: str, connection: HTTPConnection) -> bool:
     """Whether the page came from the address that it connects to, whose host is checked already."""
     return origin.partition("://")[2] == connection.headers["host"].lower()

@@ -11,6 +11,11 @@ LIVE_PATH: Final = "/livez"
 READY_PATH: Final = "/readyz"
 HEALTH_PATH: Final = "/healthz"
 METRICS_PATH: Final = "/metrics"
+LOGIN_PATH: Final = "/auth/login"
+LOGOUT_PATH: Final = "/auth/logout"
+SESSION_PATH: Final = "/auth/session"
+PROVIDER_LOGIN_PATH: Final = "/auth/oidc/login"
+PROVIDER_CALLBACK_PATH: Final = "/auth/oidc/callback"
 
 PROBE_PATHS: Final = frozenset({LIVE_PATH, READY_PATH, METRICS_PATH})
 """Where programs look how a process is: often, and by address rather than by name."""

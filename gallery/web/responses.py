@@ -19,6 +19,7 @@ from gallery.web.paths import GRAPHQL_PATH
 _STATUSES: Final[Mapping[str, HTTPStatus]] = {
     ErrorCode.NOT_FOUND: HTTPStatus.NOT_FOUND,
     ErrorCode.FORBIDDEN: HTTPStatus.FORBIDDEN,
+    ErrorCode.TOO_MANY_ATTEMPTS: HTTPStatus.TOO_MANY_REQUESTS,
     ErrorCode.SERVICE_UNAVAILABLE: HTTPStatus.SERVICE_UNAVAILABLE,
     ErrorCode.OVERLOADED: HTTPStatus.SERVICE_UNAVAILABLE,
 }

@@ -145,6 +145,16 @@ async def test_an_administrator_is_one_who_could_ever_show_it(
         assert await work.accounts.has_administrator() is expected
 
 
+async def test_an_administrator_is_one_who_has_a_password(database: Database) -> None:
+    editor, administrator = an_account("Bob", role=Role.EDITOR), an_account()
+    await keep(database, editor, administrator)
+    async with database.unit_of_work() as work:
+        await work.passwords.put(editor.id, "a hash", NOON)
+        assert not await work.accounts.has_administrator()
+        await work.passwords.put(administrator.id, "a hash", NOON)
+        assert await work.accounts.has_administrator()
+
+
 # Tokens
 
 

@@ -36,19 +36,22 @@ class Ended:
     complaints: str
 
 
-async def run_gallery(*arguments: str | Path, settings: Mapping[str, str] | None = None) -> Ended:
-    """Runs a command of the gallery to its end."""
+async def run_gallery(
+    *arguments: str | Path, settings: Mapping[str, str] | None = None, typed: str | None = None
+) -> Ended:
+    """Runs a command of the gallery to its end; `typed` is what it finds on its standard input."""
     process = await asyncio.create_subprocess_exec(
         COMMAND,
         *map(str, arguments),
         cwd=ROOT,
         env=environment(settings or {}),
+        stdin=None if typed is None else asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )
     try:
         async with asyncio.timeout(_READY_SECONDS):
-            output, complaints = await process.communicate()
+            output, complaints = await process.communicate(None if typed is None else typed.encode())
     finally:
         if process.returncode is None:
             process.kill()

@@ -49,7 +49,8 @@ class MemoryAccountRepository:
         tables = self._transaction.tables
         holders = {token.account_id for token in tables.tokens.values() if token.role is Role.ADMINISTRATOR}
         return any(
-            account.role is Role.ADMINISTRATOR and (account.issuer is not None or account.id in holders)
+            account.role is Role.ADMINISTRATOR
+            and (account.issuer is not None or account.id in holders or account.id in tables.passwords)
             for account in tables.accounts.values()
         )
 

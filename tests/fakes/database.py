@@ -19,9 +19,10 @@ from gallery.domain.accounts import Account, AccountKind, ApiToken
 from gallery.domain.albums import Album
 from gallery.domain.events import Event
 from gallery.domain.idempotency import Claim
-from gallery.domain.ids import AlbumId, ImageId, TagId, TokenId, UploadId, UserId
+from gallery.domain.ids import AlbumId, ImageId, SessionId, TagId, TokenId, UploadId, UserId
 from gallery.domain.images import Image, Rendition
 from gallery.domain.jobs import Job
+from gallery.domain.sessions import Session
 from gallery.domain.shares import AlbumShare
 from gallery.domain.tags import Tag
 from gallery.domain.uploads import Upload
@@ -65,6 +66,8 @@ class Tables:
     answers: dict[tuple[UserId, str, str], bytes] = field(default_factory=dict)
     accounts: dict[UserId, Account] = field(default_factory=dict)
     tokens: dict[TokenId, ApiToken] = field(default_factory=dict)
+    passwords: dict[UserId, str] = field(default_factory=dict)
+    sessions: dict[SessionId, Session] = field(default_factory=dict)
 
     @property
     def living(self) -> dict[ImageId, Image]:
@@ -133,6 +136,8 @@ class Tables:
             answers=dict(self.answers),
             accounts=dict(self.accounts),
             tokens=dict(self.tokens),
+            passwords=dict(self.passwords),
+            sessions=dict(self.sessions),
         )
 
 

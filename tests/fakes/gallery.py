@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TypeVar
 from uuid import UUID
 
@@ -17,19 +17,27 @@ from gallery.domain.ids import ImageId, UserId
 from gallery.domain.images import Image
 from gallery.domain.jobs import Job
 from gallery.domain.tags import Tag
+from gallery.platform.counters import LocalCounters
 from gallery.platform.processed import LocalProcessedImages
 from gallery.services.abandoned_uploads import AbandonedUploads
+from gallery.services.account_administration import AccountAdministrationService
 from gallery.services.accounts import AccountService
 from gallery.services.albums import AlbumService
+from gallery.services.attempts import Attempts
 from gallery.services.authentication import Authenticator, forgetting_tokens
 from gallery.services.heartbeat import Heartbeat
 from gallery.services.idempotency import IdempotencyService, IdempotencyTiming
 from gallery.services.images import ImageService
 from gallery.services.imports import ImportService
 from gallery.services.intents import Intents
+from gallery.services.passwords import PasswordService
+from gallery.services.people import People
 from gallery.services.recording import Recorder
 from gallery.services.renditions import RenditionService
+from gallery.services.session_directory import SessionDirectory, forgetting_sessions
+from gallery.services.sessions import SessionService
 from gallery.services.shares import ShareService
+from gallery.services.signing_in import SessionTerms, SigningIn
 from gallery.services.staged_checks import StagedFileCheck
 from gallery.services.staged_completion import StagedCompletion
 from gallery.services.staged_uploads import StagedUploadService
@@ -51,6 +59,7 @@ from tests.fakes.jobs import MemoryHeldJobs
 from tests.fakes.metrics import MemoryUploadMetrics
 from tests.fakes.named_objects import MemoryNamedObjects
 from tests.fakes.progress import MemoryProgressBoard
+from tests.fakes.sessions import MemorySessionReader, PlainHasher
 from tests.fakes.storage import MemoryObject, MemoryObjectStorage, MemoryStorageInventory, MemoryStoragePaths
 from tests.fakes.storage_reports import MemoryLastReports
 from tests.fakes.unit_of_work import memory_units_of_work
@@ -61,6 +70,7 @@ HEAD_BYTES = 10
 PART_SIZE_BYTES = 40
 MAX_OPEN_UPLOADS = 5
 MAX_OPEN_BYTES = 400
+SESSION_TERMS = SessionTerms(ttl=timedelta(days=7), idle=timedelta(hours=24))
 QUICK = IdempotencyTiming(patience_seconds=0, first_pause_seconds=0, longest_pause_seconds=0)
 TURNS_OF_THE_LOOP = 50  # far more than any use case takes in memory
 
@@ -84,10 +94,36 @@ class MemoryGallery:
         self.verifier = ObedientVerifier()
         self.heard: list[Sequence[Event]] = []
         """What the listener was told, one entry for each commit with events."""
-        self.unit_of_work = memory_units_of_work(self.database, on_commit=forgetting_tokens(self.directory, self._hear))
+        self.session_reader = MemorySessionReader(self.database)
+        self.session_directory = SessionDirectory(self.session_reader, pause_seconds=0, clock=self.clock.monotonic)
+        self.unit_of_work = memory_units_of_work(
+            self.database,
+            on_commit=forgetting_tokens(self.directory, forgetting_sessions(self.session_directory, self._hear)),
+        )
         self.accounts = AccountService(self.account_reader)
         self.tokens = TokenService(self.unit_of_work, self.account_reader, self.clock)
-        self.authenticator = Authenticator(self.directory, self.unit_of_work, self.clock)
+        self.authenticator = Authenticator(
+            self.directory, self.unit_of_work, self.clock, sessions=self.session_directory, idle=SESSION_TERMS.idle
+        )
+        self.hasher = PlainHasher()
+        self.counters = LocalCounters(clock=self.clock.monotonic)
+        self.attempts = Attempts(self.counters, self.clock)
+        self.signing_in = SigningIn(
+            self.unit_of_work, self.session_reader, self.hasher, self.attempts, SESSION_TERMS, self.clock
+        )
+        self.sessions = SessionService(
+            self.unit_of_work, self.session_reader, self.account_reader, SESSION_TERMS, self.clock
+        )
+        self.passwords = PasswordService(self.unit_of_work, self.hasher, self.attempts, self.clock)
+        self.administration = AccountAdministrationService(
+            self.unit_of_work, self.session_reader, self.hasher, self.clock
+        )
+        self.people = People(
+            signing_in=self.signing_in,
+            sessions=self.sessions,
+            passwords=self.passwords,
+            administration=self.administration,
+        )
         self.images = ImageService(self.unit_of_work, self.clock)
         self.tags = TagService(self.unit_of_work, self.clock)
         self.albums = AlbumService(self.unit_of_work, self.clock)

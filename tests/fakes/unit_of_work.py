@@ -17,6 +17,7 @@ from tests.fakes.database import MemoryDatabase, Transaction, holding_transactio
 from tests.fakes.events import MemoryEventLog
 from tests.fakes.images import MemoryImageRepository
 from tests.fakes.jobs import MemoryJobQueue
+from tests.fakes.sessions import MemoryPasswordRepository, MemorySessionRepository
 from tests.fakes.shares import MemoryShareRepository
 from tests.fakes.tags import MemoryTagRepository
 from tests.fakes.uploads import MemoryUploadRepository
@@ -48,6 +49,8 @@ class MemoryUnitOfWork:
         self.accounts = MemoryAccountRepository(transaction)
         self.tokens = MemoryTokenRepository(transaction)
         self.shares = MemoryShareRepository(transaction)
+        self.passwords = MemoryPasswordRepository(transaction)
+        self.sessions = MemorySessionRepository(transaction)
 
     async def __aenter__(self) -> Self:
         if self._database.unavailable:

@@ -34,6 +34,8 @@ TABLES = {
     "storage_reports",
     "accounts",
     "api_tokens",
+    "passwords",
+    "sessions",
 }
 
 AN_OLD_IMAGE = """

@@ -54,6 +54,7 @@ def parts_of(gallery: MemoryGallery, **server: str) -> WebParts:
         accounts=gallery.accounts,
         tokens=gallery.tokens,
         authenticator=gallery.authenticator,
+        people=gallery.people,
     )
     return WebParts(
         use_cases=use_cases,

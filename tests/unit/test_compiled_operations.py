@@ -108,6 +108,7 @@ def a_context(gallery: MemoryGallery, tag_reader: MemoryTagReader | None = None)
         accounts=gallery.accounts,
         tokens=gallery.tokens,
         authenticator=gallery.authenticator,
+        people=gallery.people,
     )
     return Context(viewer=ADA, use_cases=use_cases, base_url="http://gallery.example", request_id="1")
 

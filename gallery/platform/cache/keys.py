@@ -71,6 +71,11 @@ DROPPED_BY: Final[Mapping[EventKind, tuple[str, ...]]] = {
     EventKind.ALBUM_IMAGES_REMOVED: (ALBUM, ALBUM_IMAGES, ALBUM_LISTS, IMAGE_ALBUMS, SIGHT),
     EventKind.ACCOUNT_CREATED: (),  # who may do what is never cached there
     EventKind.ACCOUNT_UPDATED: (),
+    EventKind.ACCOUNT_DISABLED: (),
+    EventKind.ACCOUNT_PASSWORD_SET: (),
+    EventKind.ACCOUNT_SIGNED_IN: (),
+    EventKind.ACCOUNT_SIGN_IN_FAILED: (),
+    EventKind.ACCOUNT_SESSIONS_ENDED: (),
     EventKind.TOKEN_CREATED: (),
     EventKind.TOKEN_REVOKED: (),
 }

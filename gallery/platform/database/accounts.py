@@ -24,7 +24,7 @@ from gallery.platform.database.rows import (
     token_values,
 )
 from gallery.platform.database.statements import Reading, Transaction, among_ids, ids
-from gallery.platform.database.tables import ACCOUNTS, TOKENS
+from gallery.platform.database.tables import ACCOUNTS, PASSWORDS, TOKENS
 
 _ACCOUNTS: Final = select(*ACCOUNT_COLUMNS)
 _TOKENS: Final = select(*TOKEN_COLUMNS)
@@ -41,6 +41,7 @@ _HAS_ADMINISTRATOR: Final = select(
         or_(
             ACCOUNTS.c.issuer.is_not(None),
             exists().where(TOKENS.c.account_id == ACCOUNTS.c.id, TOKENS.c.role == Role.ADMINISTRATOR),
+            exists().where(PASSWORDS.c.account_id == ACCOUNTS.c.id),
         ),
     )
 )

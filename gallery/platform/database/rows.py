@@ -17,9 +17,20 @@ from gallery.domain.accounts import Account, AccountKind, ApiToken, account_key
 from gallery.domain.albums import Album
 from gallery.domain.idempotency import Claim, Snapshot
 from gallery.domain.images import ContentType, Image, ProcessingState, Rendition, RenditionSize
+from gallery.domain.sessions import Session, SignInWay
 from gallery.domain.tags import Tag, tag_key
 from gallery.domain.uploads import Announcement, Draft, Refusal, Transport, Upload, UploadState
-from gallery.platform.database.tables import ACCOUNTS, ALBUMS, CLAIMS, IMAGES, RENDITIONS, TAGS, TOKENS, UPLOADS
+from gallery.platform.database.tables import (
+    ACCOUNTS,
+    ALBUMS,
+    CLAIMS,
+    IMAGES,
+    RENDITIONS,
+    SESSIONS,
+    TAGS,
+    TOKENS,
+    UPLOADS,
+)
 
 Columns = tuple[Column[Any], ...]
 
@@ -31,13 +42,14 @@ UPLOAD_COLUMNS: Columns = tuple(UPLOADS.c)
 CLAIM_COLUMNS: Columns = tuple(CLAIMS.c)
 ACCOUNT_COLUMNS: Columns = tuple(column for column in ACCOUNTS.c if column is not ACCOUNTS.c.key)
 TOKEN_COLUMNS: Columns = tuple(TOKENS.c)
+SESSION_COLUMNS: Columns = tuple(SESSIONS.c)
 
 _IMAGE_FIELDS, _RENDITION_FIELDS, _TAG_FIELDS, _ALBUM_FIELDS, _UPLOAD_FIELDS, _CLAIM_FIELDS = (
     tuple(column.name for column in columns)
     for columns in (IMAGE_COLUMNS, RENDITION_COLUMNS, TAG_COLUMNS, ALBUM_COLUMNS, UPLOAD_COLUMNS, CLAIM_COLUMNS)
 )
-_ACCOUNT_FIELDS, _TOKEN_FIELDS = (
-    tuple(column.name for column in columns) for columns in (ACCOUNT_COLUMNS, TOKEN_COLUMNS)
+_ACCOUNT_FIELDS, _TOKEN_FIELDS, _SESSION_FIELDS = (
+    tuple(column.name for column in columns) for columns in (ACCOUNT_COLUMNS, TOKEN_COLUMNS, SESSION_COLUMNS)
 )
 
 _DRAFT: Final = TypeAdapter(Draft)
@@ -105,6 +117,12 @@ def token_from_row(row: Sequence[Any]) -> ApiToken:
     return ApiToken(**values | {"role": Role(values["role"]), "scopes": tuple(map(Scope, values["scopes"]))})
 
 
+def session_from_row(row: Sequence[Any]) -> Session:
+    """The session of a row that begins with `SESSION_COLUMNS`."""
+    values = dict(zip(_SESSION_FIELDS, row, strict=False))
+    return Session(**values | {"way": SignInWay(values["way"])})
+
+
 def image_values(image: Image) -> dict[str, Any]:
     """The values of an image's row."""
     return _values(image, IMAGE_COLUMNS)
@@ -143,6 +161,11 @@ def claim_values(claim: Claim) -> dict[str, Any]:
 def account_values(account: Account) -> dict[str, Any]:
     """The values of an account's row."""
     return _values(account, ACCOUNT_COLUMNS) | {"key": account_key(account.name)}
+
+
+def session_values(session: Session) -> dict[str, Any]:
+    """The values of a session's row."""
+    return _values(session, SESSION_COLUMNS)
 
 
 def token_values(token: ApiToken) -> dict[str, Any]:

@@ -430,6 +430,36 @@ class TokenRow(_Row, table=True):
     last_used_at: datetime | None = Field(default=None, sa_type=_TIMESTAMP)
 
 
+class PasswordRow(_Row, table=True):
+    """The hash of an account's password, apart from the account: few have to do with it."""
+
+    __tablename__ = "passwords"
+
+    account_id: UUID = Field(sa_column=_id_column(references="accounts.id", primary_key=True))
+    hash: str = Field(sa_type=Text)
+    changed_at: datetime = Field(sa_type=_TIMESTAMP)
+
+
+class SessionRow(_Row, table=True):
+    """A session that goes on. Its secret is nowhere."""
+
+    __tablename__ = "sessions"
+    __table_args__ = (
+        UniqueConstraint("digest"),
+        Index("ix_sessions_account_id", "account_id"),
+        Index("ix_sessions_expires_at", "expires_at"),
+        Index("ix_sessions_last_used_at", "last_used_at"),
+    )
+
+    id: UUID = Field(sa_column=_id_column(primary_key=True))
+    account_id: UUID = Field(sa_column=_id_column(references="accounts.id"))
+    digest: bytes = Field(sa_type=LargeBinary)
+    way: str = Field(sa_type=Text)
+    created_at: datetime = Field(sa_type=_TIMESTAMP)
+    expires_at: datetime = Field(sa_type=_TIMESTAMP)
+    last_used_at: datetime = Field(sa_type=_TIMESTAMP)
+
+
 IMAGES: Final[Table] = metadata.tables["images"]
 RENDITIONS: Final[Table] = metadata.tables["renditions"]
 TAGS: Final[Table] = metadata.tables["tags"]
@@ -444,3 +474,5 @@ ANSWERS: Final[Table] = metadata.tables["idempotent_answers"]
 STORAGE_REPORTS: Final[Table] = metadata.tables["storage_reports"]
 ACCOUNTS: Final[Table] = metadata.tables["accounts"]
 TOKENS: Final[Table] = metadata.tables["api_tokens"]
+PASSWORDS: Final[Table] = metadata.tables["passwords"]
+SESSIONS: Final[Table] = metadata.tables["sessions"]

@@ -21,6 +21,7 @@ from gallery.platform.database.errors import translated_errors
 from gallery.platform.database.events import SqlEventLog
 from gallery.platform.database.images import SqlImageRepository
 from gallery.platform.database.lending import Lender
+from gallery.platform.database.sessions import SqlPasswordRepository, SqlSessionRepository
 from gallery.platform.database.shares import SqlShareRepository
 from gallery.platform.database.statements import Transaction
 from gallery.platform.database.tags import SqlTagRepository
@@ -54,6 +55,8 @@ class _Open:
     accounts: SqlAccountRepository
     tokens: SqlTokenRepository
     shares: SqlShareRepository
+    passwords: SqlPasswordRepository
+    sessions: SqlSessionRepository
 
 
 class SqlUnitOfWork:
@@ -116,6 +119,16 @@ class SqlUnitOfWork:
         """With whom albums are shared, in the transaction."""
         return self._open.shares
 
+    @property
+    def passwords(self) -> SqlPasswordRepository:
+        """The hashes of passwords, in the transaction."""
+        return self._open.passwords
+
+    @property
+    def sessions(self) -> SqlSessionRepository:
+        """The sessions of the transaction."""
+        return self._open.sessions
+
     async def __aenter__(self) -> Self:
         with translated_errors():
             transaction = Transaction(await self._lender.loan())
@@ -131,6 +144,8 @@ class SqlUnitOfWork:
             accounts=SqlAccountRepository(transaction),
             tokens=SqlTokenRepository(transaction),
             shares=SqlShareRepository(transaction),
+            passwords=SqlPasswordRepository(transaction),
+            sessions=SqlSessionRepository(transaction),
         )
         return self
 

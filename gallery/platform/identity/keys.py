@@ -6,22 +6,18 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable
-from http import HTTPStatus
-from typing import Any, Final
+from typing import Final
 
 import aiohttp
-import orjson
 from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 
 from gallery.domain.errors import UnavailableError
+from gallery.platform.identity.discovery import TIMEOUT, discovered, json_at
 from gallery.settings_auth import OidcSettings
 
 log = logging.getLogger(__name__)
 
-_TIMEOUT: Final = aiohttp.ClientTimeout(total=5)
-_MAX_BYTES: Final = 1024 * 1024
-_DISCOVERY: Final = "/.well-known/openid-configuration"
 _FETCHED_EVERY_SECONDS: Final = 3600.0
 _FETCHED_AT_MOST_EVERY_SECONDS: Final = 30.0
 """Whatever ids of keys strangers make up: a provider that changes its keys announces them before it uses them."""
@@ -64,9 +60,11 @@ class SigningKeys:
 
     async def _fetch(self) -> None:
         try:
-            async with aiohttp.ClientSession(timeout=_TIMEOUT) as session:
-                url = self._settings.jwks_url or await self._discovered(session)
-                told = await _json(session, str(url))
+            async with aiohttp.ClientSession(timeout=TIMEOUT) as session:
+                url = self._settings.jwks_url
+                if url is None:
+                    url = (await discovered(session, self._settings.issuer or ""))["jwks_uri"]
+                told = await json_at(session, str(url))
             public = [key for key in told["keys"] if key.get("kty") != "oct"]
             self._keys = KeySet.import_key_set({"keys": public})
             self._fetched_at = self._clock()
@@ -74,26 +72,3 @@ class SigningKeys:
             log.warning("the keys of the identity provider could not be fetched: %r", error)
         finally:
             self._tried_at = self._clock()
-
-    async def _discovered(self, session: aiohttp.ClientSession) -> str:
-        """Where the issuer says that its keys are (OpenID Connect Discovery, section 4)."""
-        issuer = self._settings.issuer or ""
-        told = await _json(session, issuer.rstrip("/") + _DISCOVERY)
-        if told["issuer"] != issuer:
-            message = f"the document is of another issuer, {told['issuer']}"
-            raise ValueError(message)
-        return str(told["jwks_uri"])
-
-
-async def _json(session: aiohttp.ClientSession, url: str) -> Any:  # noqa: ANN401  # any JSON
-    async with session.get(url, allow_redirects=False, raise_for_status=True) as response:
-        body = bytearray()
-        async for chunk in response.content.iter_any():
-            body += chunk
-            if len(body) > _MAX_BYTES:
-                message = f"{url} answers with more than {_MAX_BYTES:,} bytes"
-                raise ValueError(message)
-    if response.status != HTTPStatus.OK:
-        message = f"{url} answers with {response.status}"
-        raise ValueError(message)
-    return orjson.loads(body)

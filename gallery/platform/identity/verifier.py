@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -41,10 +42,10 @@ class JwtVerifier:
             Role.VIEWER: frozenset(settings.viewers),
         }
 
-    async def verify(self, credential: str) -> Vouched:
-        """As the port says."""
+    async def verify(self, credential: str, *, nonce: str | None = None) -> Vouched:
+        """As the port says. With a `nonce` it is an ID token, made for the visit of this nonce."""
         try:
-            claims = await self._claims(credential)
+            claims = await self._claims(credential, nonce)
         except ExpiredTokenError as error:
             raise RefusedCredentialError(_EXPIRED) from error
         except (JoseError, ValueError, TypeError) as error:
@@ -61,7 +62,7 @@ class JwtVerifier:
             expires_at=datetime.fromtimestamp(min(claims["exp"], _MAX_TIMESTAMP), UTC),
         )
 
-    async def _claims(self, credential: str) -> dict[str, Any]:
+    async def _claims(self, credential: str, nonce: str | None) -> dict[str, Any]:
         """What is signed, once signature, issuer, audience and times are found right.
 
         Raises:
@@ -83,7 +84,23 @@ class JwtVerifier:
             sub={"essential": True},
             exp={"essential": True},
         ).validate(claims)
+        if nonce is not None:
+            self._check_visit(claims, nonce)
         return claims
+
+    def _check_visit(self, claims: Mapping[str, Any], nonce: str) -> None:
+        """Passes if the token was made for this visit (OpenID Connect Core, section 3.1.3.7).
+
+        Raises:
+            ValueError: if not.
+        """
+        told = claims.get("nonce")
+        if not isinstance(told, str) or not hmac.compare_digest(told.encode(), nonce.encode()):
+            message = "another nonce"
+            raise ValueError(message)
+        if claims.get("azp", self._settings.audience) != self._settings.audience:
+            message = "another authorized party"
+            raise ValueError(message)
 
     def _role(self, claims: Mapping[str, Any]) -> Role | None:
         """The highest role that the claims give."""

@@ -5,7 +5,8 @@ else. There is no inline script: what the page must know travels in a data attri
 """
 
 import json
-from functools import cache
+from dataclasses import dataclass
+from functools import cache, lru_cache
 from html import escape
 from importlib import resources
 from typing import Any, Final
@@ -30,6 +31,8 @@ _POLICY: Final = {
     "frame-ancestors": "'none'",
 }
 
+_WITH_FORM: Final = _POLICY | {"form-action": "'self'"}
+
 _HEADERS: Final = {
     "Content-Security-Policy": "; ".join(f"{name} {sources}" for name, sources in _POLICY.items()),
     "Cache-Control": "no-cache",
@@ -38,6 +41,13 @@ _HEADERS: Final = {
     "Vary": "Accept",
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
+}
+
+_HEADERS_WITH_FORM: Final = _HEADERS | {
+    "Content-Security-Policy": "; ".join(f"{name} {sources}" for name, sources in _WITH_FORM.items()),
+    "Cache-Control": "private, no-cache",
+    "Referrer-Policy": "same-origin",  # with none, browsers do not say from which origin a form is sent
+    "Vary": "Accept, Cookie",
 }
 
 _ICON: Final = (
@@ -63,18 +73,49 @@ _PAGE: Final = """\
   </head>
   <body>
     <div id="graphiql" data-config="{config}"></div>
+    {corner}
     <noscript>This page needs JavaScript. Programs need no page: they POST to this address.</noscript>
   </body>
 </html>
 """
 
 
-def graphiql_page(endpoint: str = "/graphql", *, assets_path: str = ASSETS_PATH) -> HTMLResponse:
+_CORNER: Final = "position: fixed; right: 1rem; bottom: 1rem; z-index: 5; font: 14px system-ui, sans-serif"
+_BUTTON: Final = (
+    "display: block; padding: .5rem .8rem; border: 0; border-radius: .4rem; background: #d60590; color: #fff; "
+    "font: inherit; text-decoration: none; cursor: pointer"
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignInLink:
+    """What the page shows where people sign in: a link to `login`, or a button that sends to `logout`.
+
+    Both are paths as below; `is_signed_in` decides.
+    """
+
+    login: str
+    logout: str
+    is_signed_in: bool
+
+    def html(self) -> str:
+        """The element, in the corner of the page."""
+        if not self.is_signed_in:
+            return f'<a id="sign-in" href="{escape(self.login)}" style="{_CORNER}; {_BUTTON}">Sign in</a>'
+        button = f'<button style="{_BUTTON}">Sign out</button>'
+        return f'<form id="sign-out" method="post" action="{escape(self.logout)}" style="{_CORNER}">{button}</form>'
+
+
+def graphiql_page(
+    endpoint: str = "/graphql", *, assets_path: str = ASSETS_PATH, sign_in: SignInLink | None = None
+) -> HTMLResponse:
     """The GraphiQL page, which sends its requests to `endpoint` and loads its files from `assets_path`.
 
-    Both are paths on the page's own host, with the prefix of a reverse proxy if there is one.
+    Both are paths on the page's own host, with the prefix of a reverse proxy if there is one. `sign_in` is there where
+    the gallery wants to know who asks.
     """
-    return HTMLResponse(_render(endpoint, assets_path), headers=_HEADERS)
+    headers = _HEADERS if sign_in is None else _HEADERS_WITH_FORM
+    return HTMLResponse(_render(endpoint, assets_path, sign_in), headers=headers)
 
 
 @cache
@@ -85,8 +126,8 @@ def example_queries() -> tuple[str, ...]:
     return tuple(file.read_text("utf-8").strip() for file in files if file.name.endswith(".graphql"))
 
 
-@cache
-def _render(endpoint: str, assets_path: str) -> str:
+@lru_cache(maxsize=16)
+def _render(endpoint: str, assets_path: str, sign_in: SignInLink | None) -> str:
     manifest = _manifest()
     config = {
         "endpoint": endpoint,
@@ -101,6 +142,7 @@ def _render(endpoint: str, assets_path: str) -> str:
         script=escape(f"{assets_path}/{manifest['script']}"),
         preloads="\n    ".join(preloads),
         config=escape(json.dumps(config)),
+        corner="" if sign_in is None else sign_in.html(),
     )
 
 

@@ -15,6 +15,7 @@ from gallery.services.tokens import NewToken
 from gallery.web.graphql.context import Info
 from gallery.web.graphql.errors import UserError, answer
 from gallery.web.graphql.ids import account_global_id, parse_token_id, token_global_id
+from gallery.web.graphql.sessions import Session
 
 
 @strawberry.type(description="What a program shows to be known. Its secret is told once, when it is made.")
@@ -64,6 +65,13 @@ class Viewer:
     tokens: list[ApiToken] = strawberry.field(
         description="The tokens of the account that were not revoked, newest first."
     )
+
+    @strawberry.field(description="Where the account has signed in with a browser, the newest first.")
+    async def sessions(self, info: Info) -> list[Session]:
+        """Those that go on."""
+        viewer = info.context.viewer
+        sessions = await info.context.use_cases.people.sessions.own(viewer)
+        return [Session.of(session, is_current=session.id == viewer.session_id) for session in sessions]
 
     @classmethod
     def of(cls, own: OwnAccount, rights: frozenset[Right]) -> Viewer:

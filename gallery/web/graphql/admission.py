@@ -14,7 +14,7 @@ from graphql import ExecutionResult, GraphQLError, OperationType
 
 from gallery.domain.access import Right, Viewer, require
 from gallery.domain.errors import ForbiddenError, UnavailableError
-from gallery.web.authentication import UnauthenticatedError, require_known
+from gallery.web.authentication import UnauthenticatedError, require_admitted
 from gallery.web.graphql.execution import PreparedOperation, root_field_names
 from gallery.web.graphql.request import Parameters
 from gallery.web.graphql.validation import RefusedDocumentError
@@ -27,13 +27,13 @@ _WITHOUT_READING: Final = frozenset({"upload", "uploadProgress"})
 
 
 def admit_stranger(viewer: Viewer, parameters: Parameters) -> None:
-    """Passes whoever is known, and others with `{ __typename }`, which tells nothing.
+    """Passes whoever is known or may see something all the same, and others with `{ __typename }`.
 
     Raises:
         UnauthenticatedError: for anything else of theirs.
     """
     if not _PROBE.fullmatch(parameters.query):
-        require_known(viewer)
+        require_admitted(viewer)
 
 
 def admit(viewer: Viewer, operation: PreparedOperation) -> None:

@@ -17,6 +17,7 @@ from gallery.services.albums import AlbumService
 from gallery.services.authentication import Authenticator
 from gallery.services.idempotency import IdempotencyService
 from gallery.services.images import ImageService
+from gallery.services.people import People
 from gallery.services.shares import ShareService
 from gallery.services.staged_uploads import StagedUploadService
 from gallery.services.sweep import SweepService
@@ -55,6 +56,7 @@ class UseCases:
     accounts: AccountService
     tokens: TokenService
     authenticator: Authenticator
+    people: People
 
 
 @dataclass(kw_only=True)

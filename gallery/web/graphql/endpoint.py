@@ -10,26 +10,27 @@ from dataclasses import dataclass, replace
 from functools import partial
 from http import HTTPStatus
 from typing import Any
+from urllib.parse import urlencode
 
 import orjson
 import strawberry
 from graphql import ExecutionResult, GraphQLError, OperationType
 from starlette.requests import HTTPConnection, Request
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 from starlette.types import Receive, Scope, Send
 
-from gallery.domain.access import Viewer
+from gallery.domain.access import ANONYMOUS, Viewer
 from gallery.domain.errors import OverloadedError, UnavailableError
 from gallery.domain.metrics import NO_METRICS, WebMetrics
 from gallery.domain.response_ports import KeptResponse
 from gallery.domain.waiting import grow_endless
 from gallery.settings import UploadSettings
 from gallery.settings_graphql import Exposed
-from gallery.web.authentication import Authentication, Credentials
+from gallery.web.authentication import Authentication, UnauthenticatedError
 from gallery.web.body import ClientDisconnectedError, RequestBody
 from gallery.web.errors import InternalError, RequestCode, RequestError
 from gallery.web.graphiql.assets import ASSETS_PATH
-from gallery.web.graphiql.page import graphiql_page
+from gallery.web.graphiql.page import SignInLink, graphiql_page
 from gallery.web.graphql.admission import admit, admit_stranger, while_known
 from gallery.web.graphql.answers import Answer, MethodNotAllowedError, overloaded, refusal, response_of, with_error
 from gallery.web.graphql.context import Context, UseCases
@@ -40,7 +41,7 @@ from gallery.web.graphql.execution import (
     is_request_error,
     run_subscription,
 )
-from gallery.web.graphql.exposure import EXPOSED, Exposure, shown_to
+from gallery.web.graphql.exposure import EXPOSED, Exposure
 from gallery.web.graphql.idempotency import first_answer, key_in
 from gallery.web.graphql.kept import ResponseKeeper, asked_of
 from gallery.web.graphql.leaving import SOMEBODY, Presence, WhileSomebodyWaits
@@ -60,6 +61,7 @@ from gallery.web.graphql.sse import EventStream, only
 from gallery.web.graphql.validation import RefusedDocumentError
 from gallery.web.middleware.request_ids import new_request_id
 from gallery.web.multipart import MultipartRequest
+from gallery.web.paths import GRAPHQL_PATH, LOGIN_PATH, LOGOUT_PATH
 from gallery.web.patience import wait_as
 
 log = logging.getLogger(__name__)
@@ -143,8 +145,8 @@ class GraphQLEndpoint:
         wanted = wish(_accept(request.scope))
         media_type = MediaType.JSON
         try:
-            if request.method == "GET" and wanted.prefers_html and await self._shows_graphiql(request.scope):
-                return _page(request.scope)
+            if request.method == "GET" and self._exposure.graphiql is not Exposed.OFF and wanted.prefers_html:
+                return await self._page(request.scope)
             media_type = wanted.require()
             exchange = _Exchange(
                 request=request,
@@ -164,9 +166,24 @@ class GraphQLEndpoint:
             log.exception("a request failed: %s", request_id)
             return refusal(InternalError(request_id), request_id, media_type)
 
-    async def _shows_graphiql(self, scope: Scope) -> bool:
-        graphiql = self._exposure.graphiql
-        return graphiql is Exposed.ON or shown_to(graphiql, await self._authentication.viewer_in(scope))
+    async def _page(self, scope: Scope) -> Response:
+        prefix = scope.get("app_root_path", scope.get("root_path", ""))
+        sign_in = None if self._authentication.is_open else await self._sign_in_link(scope, prefix)
+        if sign_in is not None and not sign_in.is_signed_in and self._exposure.graphiql is Exposed.SIGNED_IN:
+            return RedirectResponse(sign_in.login, HTTPStatus.SEE_OTHER)
+        return graphiql_page(scope["path"], assets_path=f"{prefix}{ASSETS_PATH}", sign_in=sign_in)
+
+    async def _sign_in_link(self, scope: Scope, prefix: str) -> SignInLink:
+        try:
+            viewer = await self._authentication.viewer_in(scope)
+        except (UnauthenticatedError, UnavailableError):
+            viewer = ANONYMOUS
+        then = urlencode({"next": f"{prefix}{GRAPHQL_PATH}"})
+        return SignInLink(
+            login=f"{prefix}{LOGIN_PATH}?{then}",
+            logout=f"{prefix}{LOGOUT_PATH}?{then}",
+            is_signed_in=viewer.session_id is not None,
+        )
 
     def _sent(self, answer: Answer | _Subscription | Response, media_type: MediaType) -> Response:
         if isinstance(answer, Response):
@@ -233,7 +250,7 @@ class GraphQLEndpoint:
         if operation.kind is OperationType.SUBSCRIPTION:
             results = while_known(
                 run_subscription(self._schema, operation, parameters.variables, context),
-                partial(self._authentication.viewer_of, Credentials.of(exchange.request)),
+                partial(self._authentication.viewer_of, self._authentication.shown_by(exchange.request)),
             )
             self._costs.executed(bill, None)
             return _Subscription(results=self._encoded(results, context, measured))
@@ -357,8 +374,3 @@ def _request_id(scope: Scope) -> str:
         state["request_id"] = new_request_id()
     request_id: str = state["request_id"]
     return request_id
-
-
-def _page(scope: Scope) -> Response:
-    prefix = scope.get("app_root_path", scope.get("root_path", ""))
-    return graphiql_page(scope["path"], assets_path=f"{prefix}{ASSETS_PATH}")

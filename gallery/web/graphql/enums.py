@@ -11,6 +11,7 @@ from gallery.domain.accounts import AccountKind
 from gallery.domain.errors import ErrorCode
 from gallery.domain.images import ContentType, ProcessingState
 from gallery.domain.pages import AlbumSortField, Direction, ImageSortField, TagMode
+from gallery.domain.sessions import SignInWay
 from gallery.domain.shares import ShareLevel
 from gallery.domain.uploads import OnDuplicate, UploadState
 from gallery.services.recording import UploadOutcome
@@ -127,9 +128,11 @@ describe(
         "INVALID_NAME": "A name or title is empty, longer than 255 characters, or has control characters.",
         "INVALID_DESCRIPTION": "A description is longer than 10,000 characters or has control characters.",
         "INVALID_INPUT": "A value is of the right type but makes no sense here; the message says why.",
+        "INVALID_PASSWORD": "A password is wrong, shorter than 12 characters or longer than 1,024.",
         "INVALID_CURSOR": "A cursor is malformed, or belongs to a list with another filter or sort order.",
         "INVALID_PAGE_SIZE": "`first` or `last` is not between 1 and 100, or both are given.",
         "TOO_MANY_ITEMS": "A list in the input has more than 100 items.",
+        "TOO_MANY_ATTEMPTS": "There were too many wrong attempts; the message says when to try again.",
         "NOT_FOUND": "There is no such thing, or none that you may see.",
         "FORBIDDEN": "You lack the right to do this.",
         "TAG_EXISTS": "There is a tag of this name already; names are compared without regard to case.",
@@ -187,6 +190,11 @@ describe(
         "EDIT": "Change and delete them.",
         "ADMIN": "Administer the gallery.",
     },
+)
+describe(
+    SignInWay,
+    "How somebody has signed in.",
+    {"PASSWORD": "With a name and a password.", "PROVIDER": "On the pages of an identity provider."},
 )
 describe(
     AccountKind,

@@ -9,14 +9,14 @@ from uuid import UUID
 import strawberry
 
 from gallery.domain.errors import ErrorCode, InvalidInputError
-from gallery.domain.ids import AlbumId, ImageId, TagId, TokenId, UploadId, UserId
+from gallery.domain.ids import AlbumId, ImageId, SessionId, TagId, TokenId, UploadId, UserId
 
-Prefix = Literal["img", "tag", "alb", "upl", "acc", "tok"]
+Prefix = Literal["img", "tag", "alb", "upl", "acc", "tok", "ses"]
 
 IMAGE_PREFIX: Final = "img_"
 """What the id of an image begins with, for who makes many addresses of them."""
 
-_SHAPE = re.compile(r"(img|tag|alb|upl|acc|tok)_([0-9a-f]{32})")
+_SHAPE = re.compile(r"(img|tag|alb|upl|acc|tok|ses)_([0-9a-f]{32})")
 _NAMES: dict[Prefix, str] = {
     "img": "an image",
     "tag": "a tag",
@@ -24,6 +24,7 @@ _NAMES: dict[Prefix, str] = {
     "upl": "an upload",
     "acc": "an account",
     "tok": "a token",
+    "ses": "a session",
 }
 
 
@@ -64,6 +65,11 @@ def is_upload_id(value: str) -> bool:
     """Whether this is an id of a staged upload."""
     match = _SHAPE.fullmatch(value)
     return match is not None and match[1] == "upl"
+
+
+def session_global_id(session_id: SessionId) -> strawberry.ID:
+    """The id of a session as clients know it."""
+    return strawberry.ID("ses_" + session_id.hex)
 
 
 def parse_global_id(value: str, *, field: tuple[str, ...] = ("id",)) -> tuple[Prefix, UUID]:
@@ -132,6 +138,15 @@ def parse_account_id(value: str, *, field: tuple[str, ...] = ("id",)) -> UserId:
         InvalidInputError: INVALID_ID if it is no id of an account.
     """
     return UserId(_parse(value, "acc", field))
+
+
+def parse_session_id(value: str, *, field: tuple[str, ...] = ("id",)) -> SessionId:
+    """The id of a session.
+
+    Raises:
+        InvalidInputError: INVALID_ID if it is no id of a session.
+    """
+    return SessionId(_parse(value, "ses", field))
 
 
 def parse_image_ids(values: list[strawberry.ID], *, field: str = "imageIds") -> list[ImageId]:

@@ -20,6 +20,7 @@ from gallery.web.graphql.processing import ProcessingSubscriptions
 from gallery.web.graphql.progress import ProgressSubscriptions
 from gallery.web.graphql.request import IDEMPOTENCY_HEADER
 from gallery.web.graphql.scalars import SCALARS
+from gallery.web.graphql.sessions import SessionMutations
 from gallery.web.graphql.shares import ShareMutations
 from gallery.web.graphql.staged_upload_mutations import StagedUploadMutations
 from gallery.web.graphql.staged_uploads import StagedUploadQueries, find_upload
@@ -41,7 +42,7 @@ async def find_node(info: Info, global_id: str) -> Node:
     """
     prefix, _ = parse_global_id(global_id)
     if (find := _FINDERS.get(prefix)) is None:
-        message = "Accounts and tokens are found by `viewer`."
+        message = "Accounts, tokens and sessions are found by `viewer`."
         raise InvalidInputError(ErrorCode.INVALID_ID, message, field=("id",))
     return await find(info, global_id)
 
@@ -81,6 +82,7 @@ class Mutation(
     AlbumMutations,
     ShareMutations,
     AccountMutations,
+    SessionMutations,
 ):
     """All root fields that write."""
 

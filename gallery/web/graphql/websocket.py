@@ -20,7 +20,7 @@ from starlette.websockets import WebSocket
 from gallery.domain.access import Viewer
 from gallery.domain.errors import UnavailableError
 from gallery.domain.metrics import NO_METRICS, WebMetrics
-from gallery.web.authentication import Authentication, Credentials, UnauthenticatedError, require_known
+from gallery.web.authentication import Authentication, Credentials, UnauthenticatedError, require_admitted
 from gallery.web.errors import InternalError, RequestCode, RequestError, error_body
 from gallery.web.graphql.admission import admit, while_known
 from gallery.web.graphql.context import Context, UseCases
@@ -60,7 +60,7 @@ class _Peer:
     def __init__(self, authentication: Authentication, websocket: WebSocket) -> None:
         self.websocket = websocket
         self._authentication = authentication
-        self._credentials = Credentials.of(websocket)
+        self._credentials = authentication.shown_by(websocket)
 
     async def introduce(self, payload: dict[str, Any] | None) -> None:
         """Takes what the first message shows, which counts for more than the header does.
@@ -84,7 +84,7 @@ class _Peer:
             UnauthenticatedError, UnavailableError: as `Authentication.viewer_of`.
         """
         viewer = await self._authentication.viewer_of(self._credentials)
-        require_known(viewer)
+        require_admitted(viewer)
         return viewer
 
 
@@ -120,7 +120,7 @@ class WebSocketEndpoint:
             await error_response(scope, error)(scope, receive, send)
             return
         try:
-            await self.authentication.viewer_of(Credentials.of(websocket))
+            await self.authentication.viewer_of(self.authentication.shown_by(websocket))
         except (UnauthenticatedError, UnavailableError) as refused:
             await error_response(scope, refused)(scope, receive, send)
             return

@@ -260,7 +260,7 @@ async def test_a_use_that_cannot_be_noted_is_let_go(
     await gallery.authenticator.settle()
 
     assert [record.getMessage() for record in caplog.records] == [
-        f"the use of a token could not be noted: {UnavailableError('database')}"
+        f"the use of a token or a session could not be noted: {UnavailableError('database')}"
     ]
     assert the_token(gallery).last_used_at is None
 

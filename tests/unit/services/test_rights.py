@@ -12,13 +12,14 @@ from typing import Any, get_type_hints
 import pytest
 
 import gallery.services
-from gallery.domain.access import Right, Viewer, Visibility
+from gallery.domain.access import Right, Role, Viewer, Visibility
 from gallery.domain.errors import ForbiddenError
 from gallery.domain.idempotency import Claim
-from gallery.domain.ids import AlbumId, ImageId, TagId, TokenId, UploadId
+from gallery.domain.ids import AlbumId, ImageId, SessionId, TagId, TokenId, UploadId
 from gallery.domain.images import ContentType
 from gallery.domain.shares import ShareLevel
 from gallery.domain.uploads import Announcement, Draft
+from gallery.services.account_administration import NewAccount
 from gallery.services.albums import AlbumChange, NewAlbum
 from gallery.services.idempotency import FileChecksum, KeyedRequest, Work
 from gallery.services.images import ImageChange
@@ -26,7 +27,19 @@ from gallery.services.imports import FileToImport, ImportOptions, Progress
 from gallery.services.shares import Person
 from gallery.services.tokens import NewToken
 from gallery.services.uploads import NewImage
-from tests.entities import ADA, NOBODY, NOON, a_claim, a_staged_upload, a_tag, a_token, an_account, an_album, an_image
+from tests.entities import (
+    ADA,
+    NOBODY,
+    NOON,
+    a_claim,
+    a_session,
+    a_staged_upload,
+    a_tag,
+    a_token,
+    an_account,
+    an_album,
+    an_image,
+)
 from tests.fakes.gallery import MemoryGallery
 from tests.fakes.incoming import MemoryFileToImport, MemoryIncomingFile
 from tests.fakes.storage import MemoryMultipartUpload
@@ -38,11 +51,25 @@ CLAIM = a_claim("key-2")
 ACCOUNT = an_account("ada", id=ADA.id)
 GUEST = an_account("guest")
 TOKEN, _ = a_token(ACCOUNT)
+SESSION, _ = a_session(ACCOUNT)
+PASSWORD = "correct horse battery"
+STRINGS = {
+    "change": PASSWORD,
+    "disable": "ada",
+    "enable": "ada",
+    "revoke_by_prefix": TOKEN.prefix,
+    "set_password": "administrator",
+}
 
 EITHER = (Right.CONTRIBUTE, Right.EDIT)
 """The first is enough for one's own things, the second for all that one sees."""
 
 NEEDED: dict[str, Right | tuple[Right, ...]] = {
+    "AccountAdministrationService.all": Right.ADMINISTER,
+    "AccountAdministrationService.create": Right.ADMINISTER,
+    "AccountAdministrationService.disable": Right.ADMINISTER,
+    "AccountAdministrationService.enable": Right.ADMINISTER,
+    "AccountAdministrationService.set_password": Right.ADMINISTER,
     "AccountService.own": Right.READ,
     "AlbumService.add_images": Right.CONTRIBUTE,
     "AlbumService.create": Right.CONTRIBUTE,
@@ -58,6 +85,10 @@ NEEDED: dict[str, Right | tuple[Right, ...]] = {
     "ImportService.run": Right.CONTRIBUTE,
     "ShareService.share": Right.CONTRIBUTE,
     "ShareService.unshare": Right.CONTRIBUTE,
+    "PasswordService.change": Right.READ,
+    "SessionService.all": Right.ADMINISTER,
+    "SessionService.end": Right.READ,
+    "SessionService.own": Right.READ,
     "StagedUploadService.abort": Right.CONTRIBUTE,
     "StagedUploadService.complete": Right.CONTRIBUTE,
     "StagedUploadService.create": Right.CONTRIBUTE,
@@ -135,6 +166,7 @@ def arguments(service: type, name: str, file: MemoryIncomingFile) -> dict[str, o
         ImageId: IMAGE.id,
         ImportOptions: ImportOptions(),
         KeyedRequest: KeyedRequest(key="key-1", operation="createTag", fingerprint="1"),
+        NewAccount: NewAccount(name="Bob", role=Role.VIEWER),
         NewAlbum: NewAlbum(title="Winter", image_ids=[IMAGE.id]),
         NewImage: NewImage(file=file),
         NewToken: NewToken(name="ada"),
@@ -143,12 +175,13 @@ def arguments(service: type, name: str, file: MemoryIncomingFile) -> dict[str, o
         Sequence[ImageId]: [IMAGE.id],
         Sequence[int]: [1],
         Sequence[str]: ["Sand"],
+        SessionId: SESSION.id,
         TagId: TAG.id,
         TokenId: TOKEN.id,
         UploadId: UPLOAD.id,
         Work: nothing,  # and so for what answers a repeat
         bool: False,
-        str: TOKEN.prefix if name == "revoke_by_prefix" else "Sand",
+        str: STRINGS.get(name, "Sand"),
         timedelta: timedelta(hours=1),
     }
     examples |= {Visibility: Visibility.PUBLIC, Person: Person(name=GUEST.name), ShareLevel: ShareLevel.VIEW}
@@ -171,6 +204,8 @@ def full_gallery(gallery: MemoryGallery) -> None:
     gallery.tables.uploads[UPLOAD.id] = UPLOAD
     gallery.tables.accounts |= {ACCOUNT.id: ACCOUNT, GUEST.id: GUEST}
     gallery.tables.tokens[TOKEN.id] = TOKEN
+    gallery.tables.sessions[SESSION.id] = SESSION
+    gallery.tables.passwords[ACCOUNT.id] = f"1:{PASSWORD}"
     gallery.tables.claims[CLAIM.owner, CLAIM.key] = CLAIM
     gallery.storage.multipart_uploads["multipart-1"] = MemoryMultipartUpload(
         storage_path=UPLOAD.storage_path, content_type="image/jpeg", begun_at=NOON, parts={1: b"a photograph"}
@@ -191,7 +226,7 @@ async def test_a_viewer_without_rights_is_refused_before_anything_is_touched(
     with gallery.refuses(ForbiddenError):
         await bound(gallery, service, name)(viewer=NOBODY, **arguments(service, name, file))
 
-    assert gallery.database.units_opened == gallery.account_reader.reads == 0
+    assert gallery.database.units_opened == gallery.account_reader.reads == gallery.session_reader.reads == 0
     assert file.chunks_read == 0
 
 
@@ -216,4 +251,4 @@ async def test_the_needed_right_alone_is_enough(gallery: MemoryGallery, service:
 
     await bound(gallery, service, name)(viewer=viewer, **arguments(service, name, MemoryIncomingFile([b"a"])))
 
-    assert gallery.database.units_opened + gallery.account_reader.reads > 0
+    assert gallery.database.units_opened + gallery.account_reader.reads + gallery.session_reader.reads > 0
