@@ -259,6 +259,8 @@ class GraphQLServer:
             accounts=self.gallery.accounts,
             tokens=self.gallery.tokens,
             authenticator=self.gallery.authenticator,
+            share_links=self.gallery.share_links,
+            shared=self.gallery.shared,
         )
         self.stopping = asyncio.Event()
         self.documents = MemoryDocumentStore()

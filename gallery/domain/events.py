@@ -23,6 +23,7 @@ class EntityKind(StrEnum):
     ALBUM = "album"
     ACCOUNT = "account"
     TOKEN = "token"  # noqa: S105  # a word, no secret
+    LINK = "link"
 
 
 @unique
@@ -49,6 +50,9 @@ class EventKind(StrEnum):
     ACCOUNT_UPDATED = "account.updated"
     TOKEN_CREATED = "token.created"  # noqa: S105  # as above
     TOKEN_REVOKED = "token.revoked"  # noqa: S105  # as above
+    LINK_CREATED = "link.created"
+    LINK_UPDATED = "link.updated"
+    LINK_REVOKED = "link.revoked"
 
     @property
     def entity(self) -> EntityKind:

@@ -14,6 +14,7 @@ EventId = NewType("EventId", UUID)
 UserId = NewType("UserId", UUID)
 UploadId = NewType("UploadId", UUID)
 TokenId = NewType("TokenId", UUID)
+ShareLinkId = NewType("ShareLinkId", UUID)
 
 _VERSION_7 = 0x7 << 76
 _VARIANT = 0b10 << 62
@@ -67,3 +68,8 @@ def new_user_id() -> UserId:
 def new_token_id() -> TokenId:
     """An id for an API token that is about to be stored."""
     return TokenId(new_uuid7())
+
+
+def new_share_link_id() -> ShareLinkId:
+    """An id for a share link that is about to be stored."""
+    return ShareLinkId(new_uuid7())

@@ -29,6 +29,7 @@ from gallery.domain.pages import (
     PageRequest,
     TagQuery,
 )
+from gallery.domain.share_link_ports import ShareLinkRepository
 from gallery.domain.tags import Tag
 from gallery.domain.upload_ports import ClaimRepository, UploadRepository
 
@@ -224,6 +225,8 @@ class UnitOfWork(Protocol):
     def accounts(self) -> AccountRepository: ...  # noqa: D102
     @property
     def tokens(self) -> TokenRepository: ...  # noqa: D102
+    @property
+    def share_links(self) -> ShareLinkRepository: ...  # noqa: D102
 
     async def __aenter__(self) -> Self: ...
     async def __aexit__(

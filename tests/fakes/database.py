@@ -19,9 +19,10 @@ from gallery.domain.accounts import Account, AccountKind, ApiToken
 from gallery.domain.albums import Album
 from gallery.domain.events import Event
 from gallery.domain.idempotency import Claim
-from gallery.domain.ids import AlbumId, ImageId, TagId, TokenId, UploadId, UserId
+from gallery.domain.ids import AlbumId, ImageId, ShareLinkId, TagId, TokenId, UploadId, UserId
 from gallery.domain.images import Image, Rendition
 from gallery.domain.jobs import Job
+from gallery.domain.share_links import ShareLink
 from gallery.domain.tags import Tag
 from gallery.domain.uploads import Upload
 
@@ -61,6 +62,9 @@ class Tables:
     answers: dict[tuple[UserId, str, str], bytes] = field(default_factory=dict)
     accounts: dict[UserId, Account] = field(default_factory=dict)
     tokens: dict[TokenId, ApiToken] = field(default_factory=dict)
+    share_links: dict[ShareLinkId, ShareLink] = field(default_factory=dict)
+    guesses: dict[ShareLinkId, tuple[int, datetime]] = field(default_factory=dict)
+    """How many passwords were guessed of a link, and since when."""
 
     @property
     def living(self) -> dict[ImageId, Image]:
@@ -86,6 +90,8 @@ class Tables:
             answers=dict(self.answers),
             accounts=dict(self.accounts),
             tokens=dict(self.tokens),
+            share_links=dict(self.share_links),
+            guesses=dict(self.guesses),
         )
 
 

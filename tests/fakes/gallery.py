@@ -27,8 +27,12 @@ from gallery.services.idempotency import IdempotencyService, IdempotencyTiming
 from gallery.services.images import ImageService
 from gallery.services.imports import ImportService
 from gallery.services.intents import Intents
+from gallery.services.link_openings import LinkOpenings
+from gallery.services.link_passwords import LinkPasswords
 from gallery.services.recording import Recorder
 from gallery.services.renditions import RenditionService
+from gallery.services.share_links import ShareLinkService
+from gallery.services.shared_content import SharedContents
 from gallery.services.staged_checks import StagedFileCheck
 from gallery.services.staged_completion import StagedCompletion
 from gallery.services.staged_uploads import StagedUploadService
@@ -41,6 +45,7 @@ from gallery.services.tokens import TokenService
 from gallery.services.uploads import UploadLimits, UploadService
 from tests.entities import NOON
 from tests.fakes.accounts import MemoryAccountReader
+from tests.fakes.albums import MemoryAlbumReader
 from tests.fakes.claims import MemoryAnswerStore
 from tests.fakes.clock import StandingClock
 from tests.fakes.database import MemoryDatabase, Tables
@@ -50,6 +55,7 @@ from tests.fakes.jobs import MemoryHeldJobs
 from tests.fakes.metrics import MemoryUploadMetrics
 from tests.fakes.named_objects import MemoryNamedObjects
 from tests.fakes.progress import MemoryProgressBoard
+from tests.fakes.share_links import MemoryShareLinkReader, PlainHashing
 from tests.fakes.storage import MemoryObject, MemoryObjectStorage, MemoryStorageInventory, MemoryStoragePaths
 from tests.fakes.storage_reports import MemoryLastReports
 from tests.fakes.unit_of_work import memory_units_of_work
@@ -137,12 +143,34 @@ class MemoryGallery:
             last_reports=self.last_reports,
             clock=self.clock,
         )
+        self.hashing = PlainHashing()
+        self.link_reader = MemoryShareLinkReader(self.database)
+        self.share_links = ShareLinkService(
+            self.unit_of_work,
+            self.link_reader,
+            MemoryImageReader(self.database),
+            MemoryAlbumReader(self.database),
+            self.hashing,
+            self.clock,
+        )
+        self.shared = self.new_shared()
         self.imports = ImportService(MemoryImageReader(self.database), self.uploads)
         self.renditions = RenditionService(
             unit_of_work=self.unit_of_work,
             storage=self.storage,
             paths=MemoryStoragePaths(),
             renderer=self.renderer,
+            clock=self.clock,
+        )
+
+    def new_shared(self) -> SharedContents:
+        """What strangers see as another process shows it."""
+        return SharedContents(
+            self.link_reader,
+            MemoryImageReader(self.database),
+            MemoryAlbumReader(self.database),
+            passwords=LinkPasswords(self.unit_of_work, self.hashing, clock=self.clock.monotonic),
+            openings=LinkOpenings(self.unit_of_work, pause_seconds=0),
             clock=self.clock,
         )
 

@@ -17,6 +17,7 @@ from tests.fakes.database import MemoryDatabase, Transaction, holding_transactio
 from tests.fakes.events import MemoryEventLog
 from tests.fakes.images import MemoryImageRepository
 from tests.fakes.jobs import MemoryJobQueue
+from tests.fakes.share_links import MemoryShareLinkRepository
 from tests.fakes.tags import MemoryTagRepository
 from tests.fakes.uploads import MemoryUploadRepository
 
@@ -46,6 +47,7 @@ class MemoryUnitOfWork:
         self.claims = MemoryClaimRepository(transaction)
         self.accounts = MemoryAccountRepository(transaction)
         self.tokens = MemoryTokenRepository(transaction)
+        self.share_links = MemoryShareLinkRepository(transaction)
 
     async def __aenter__(self) -> Self:
         if self._database.unavailable:

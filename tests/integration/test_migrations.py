@@ -33,6 +33,7 @@ TABLES = {
     "storage_reports",
     "accounts",
     "api_tokens",
+    "share_links",
 }
 
 AN_OLD_IMAGE = """

@@ -53,6 +53,8 @@ def parts_of(gallery: MemoryGallery, **server: str) -> WebParts:
         accounts=gallery.accounts,
         tokens=gallery.tokens,
         authenticator=gallery.authenticator,
+        share_links=gallery.share_links,
+        shared=gallery.shared,
     )
     return WebParts(
         use_cases=use_cases,

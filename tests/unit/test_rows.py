@@ -14,6 +14,7 @@ from gallery.domain.errors import ErrorCode
 from gallery.domain.events import Event
 from gallery.domain.idempotency import Claim, Snapshot
 from gallery.domain.images import Image, Rendition
+from gallery.domain.share_links import ShareLink
 from gallery.domain.tags import Tag
 from gallery.domain.uploads import Refusal, Upload
 from gallery.platform.database.rows import (
@@ -24,7 +25,18 @@ from gallery.platform.database.rows import (
     tag_values,
     upload_values,
 )
-from gallery.platform.database.tables import ACCOUNTS, ALBUMS, CLAIMS, EVENTS, IMAGES, RENDITIONS, TAGS, TOKENS, UPLOADS
+from gallery.platform.database.tables import (
+    ACCOUNTS,
+    ALBUMS,
+    CLAIMS,
+    EVENTS,
+    IMAGES,
+    RENDITIONS,
+    SHARE_LINKS,
+    TAGS,
+    TOKENS,
+    UPLOADS,
+)
 from tests.entities import NOON, a_claim, a_rendition, a_staged_upload, a_tag, an_album, an_image
 
 
@@ -39,6 +51,7 @@ from tests.entities import NOON, a_claim, a_rendition, a_staged_upload, a_tag, a
         (CLAIMS, Claim, set()),
         (ACCOUNTS, Account, {"key"}),
         (TOKENS, ApiToken, set()),
+        (SHARE_LINKS, ShareLink, {"guesses", "guesses_since"}),
         (EVENTS, Event, {"sequence", "entity", "previous_hash", "hash"}),
     ],
 )

@@ -45,6 +45,8 @@ _DELETED: Final = {
     "fk_album_images_album_id": EntityKind.ALBUM,
     "fk_album_images_image_id": EntityKind.IMAGE,
     "fk_albums_cover_id": EntityKind.IMAGE,
+    "fk_share_links_album_id": EntityKind.ALBUM,
+    "fk_share_links_image_id": EntityKind.IMAGE,
 }
 """What a foreign key misses."""
 

@@ -17,9 +17,20 @@ from gallery.domain.accounts import Account, AccountKind, ApiToken, account_key
 from gallery.domain.albums import Album
 from gallery.domain.idempotency import Claim, Snapshot
 from gallery.domain.images import ContentType, Image, ProcessingState, Rendition, RenditionSize
+from gallery.domain.share_links import ShareLink
 from gallery.domain.tags import Tag, tag_key
 from gallery.domain.uploads import Announcement, Draft, Refusal, Transport, Upload, UploadState
-from gallery.platform.database.tables import ACCOUNTS, ALBUMS, CLAIMS, IMAGES, RENDITIONS, TAGS, TOKENS, UPLOADS
+from gallery.platform.database.tables import (
+    ACCOUNTS,
+    ALBUMS,
+    CLAIMS,
+    IMAGES,
+    RENDITIONS,
+    SHARE_LINKS,
+    TAGS,
+    TOKENS,
+    UPLOADS,
+)
 
 Columns = tuple[Column[Any], ...]
 
@@ -31,6 +42,9 @@ UPLOAD_COLUMNS: Columns = tuple(UPLOADS.c)
 CLAIM_COLUMNS: Columns = tuple(CLAIMS.c)
 ACCOUNT_COLUMNS: Columns = tuple(column for column in ACCOUNTS.c if column is not ACCOUNTS.c.key)
 TOKEN_COLUMNS: Columns = tuple(TOKENS.c)
+SHARE_LINK_COLUMNS: Columns = tuple(
+    column for column in SHARE_LINKS.c if column.name not in {"guesses", "guesses_since"}
+)
 
 _IMAGE_FIELDS, _RENDITION_FIELDS, _TAG_FIELDS, _ALBUM_FIELDS, _UPLOAD_FIELDS, _CLAIM_FIELDS = (
     tuple(column.name for column in columns)
@@ -39,6 +53,7 @@ _IMAGE_FIELDS, _RENDITION_FIELDS, _TAG_FIELDS, _ALBUM_FIELDS, _UPLOAD_FIELDS, _C
 _ACCOUNT_FIELDS, _TOKEN_FIELDS = (
     tuple(column.name for column in columns) for columns in (ACCOUNT_COLUMNS, TOKEN_COLUMNS)
 )
+_SHARE_LINK_FIELDS = tuple(column.name for column in SHARE_LINK_COLUMNS)
 
 _DRAFT: Final = TypeAdapter(Draft)
 _ANNOUNCED: Final = TypeAdapter(Announcement | None)
@@ -102,6 +117,11 @@ def token_from_row(row: Sequence[Any]) -> ApiToken:
     return ApiToken(**values | {"role": Role(values["role"]), "scopes": tuple(map(Scope, values["scopes"]))})
 
 
+def share_link_from_row(row: Sequence[Any]) -> ShareLink:
+    """The share link of a row that begins with `SHARE_LINK_COLUMNS`."""
+    return ShareLink(**dict(zip(_SHARE_LINK_FIELDS, row, strict=False)))
+
+
 def image_values(image: Image) -> dict[str, Any]:
     """The values of an image's row."""
     return _values(image, IMAGE_COLUMNS)
@@ -145,6 +165,11 @@ def account_values(account: Account) -> dict[str, Any]:
 def token_values(token: ApiToken) -> dict[str, Any]:
     """The values of a token's row."""
     return _values(token, TOKEN_COLUMNS) | {"scopes": list(token.scopes)}
+
+
+def share_link_values(link: ShareLink) -> dict[str, Any]:
+    """The values of a share link's row, but for its guesses."""
+    return _values(link, SHARE_LINK_COLUMNS)
 
 
 def _values(entity: object, columns: Columns) -> dict[str, Any]:

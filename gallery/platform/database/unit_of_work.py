@@ -18,6 +18,7 @@ from gallery.platform.database.claims import SqlClaimRepository
 from gallery.platform.database.errors import translated_errors
 from gallery.platform.database.events import SqlEventLog
 from gallery.platform.database.images import SqlImageRepository
+from gallery.platform.database.share_links import SqlShareLinkRepository
 from gallery.platform.database.statements import Transaction
 from gallery.platform.database.tags import SqlTagRepository
 from gallery.platform.database.uploads import SqlUploadRepository
@@ -49,6 +50,7 @@ class _Open:
     claims: SqlClaimRepository
     accounts: SqlAccountRepository
     tokens: SqlTokenRepository
+    share_links: SqlShareLinkRepository
 
 
 class SqlUnitOfWork:
@@ -106,6 +108,11 @@ class SqlUnitOfWork:
         """The API tokens of the transaction."""
         return self._open.tokens
 
+    @property
+    def share_links(self) -> SqlShareLinkRepository:
+        """The share links of the transaction."""
+        return self._open.share_links
+
     async def __aenter__(self) -> Self:
         with translated_errors():
             connection = await self._engine.connect()
@@ -122,6 +129,7 @@ class SqlUnitOfWork:
             claims=SqlClaimRepository(transaction),
             accounts=SqlAccountRepository(transaction),
             tokens=SqlTokenRepository(transaction),
+            share_links=SqlShareLinkRepository(transaction),
         )
         return self
 

@@ -18,6 +18,8 @@ from gallery.services.albums import AlbumService
 from gallery.services.authentication import Authenticator
 from gallery.services.idempotency import IdempotencyService
 from gallery.services.images import ImageService
+from gallery.services.share_links import ShareLinkService
+from gallery.services.shared_content import SharedContents
 from gallery.services.staged_uploads import StagedUploadService
 from gallery.services.sweep import SweepService
 from gallery.services.tags import TagService
@@ -53,6 +55,8 @@ class UseCases:
     accounts: AccountService
     tokens: TokenService
     authenticator: Authenticator
+    share_links: ShareLinkService
+    shared: SharedContents
 
 
 @dataclass(kw_only=True)

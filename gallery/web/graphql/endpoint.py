@@ -28,7 +28,7 @@ from gallery.web.body import ClientDisconnectedError, RequestBody
 from gallery.web.errors import InternalError, RequestCode, RequestError
 from gallery.web.graphiql.assets import ASSETS_PATH
 from gallery.web.graphiql.page import graphiql_page
-from gallery.web.graphql.admission import admit, admit_stranger, while_known
+from gallery.web.graphql.admission import admit, admit_stranger, reasons_for, while_known
 from gallery.web.graphql.answers import Answer, MethodNotAllowedError, refusal, response_of, with_error
 from gallery.web.graphql.context import Context, UseCases
 from gallery.web.graphql.execution import (
@@ -209,7 +209,7 @@ class GraphQLEndpoint:
             admit(exchange.viewer, operation)
         except RefusedDocumentError as refused:
             measured.refused()
-            result = ExecutionResult(None, refused.errors)
+            result = ExecutionResult(None, reasons_for(exchange.viewer, refused))
             return _answer(exchange, result, format_result(result, exchange.request_id))
         measured.is_a(operation.kind)
         _check_method(exchange, operation.kind)

@@ -9,14 +9,14 @@ from uuid import UUID
 import strawberry
 
 from gallery.domain.errors import ErrorCode, InvalidInputError
-from gallery.domain.ids import AlbumId, ImageId, TagId, TokenId, UploadId, UserId
+from gallery.domain.ids import AlbumId, ImageId, ShareLinkId, TagId, TokenId, UploadId, UserId
 
-Prefix = Literal["img", "tag", "alb", "upl", "acc", "tok"]
+Prefix = Literal["img", "tag", "alb", "upl", "acc", "tok", "lnk"]
 
 IMAGE_PREFIX: Final = "img_"
 """What the id of an image begins with, for who makes many addresses of them."""
 
-_SHAPE = re.compile(r"(img|tag|alb|upl|acc|tok)_([0-9a-f]{32})")
+_SHAPE = re.compile(r"(img|tag|alb|upl|acc|tok|lnk)_([0-9a-f]{32})")
 _NAMES: dict[Prefix, str] = {
     "img": "an image",
     "tag": "a tag",
@@ -24,6 +24,7 @@ _NAMES: dict[Prefix, str] = {
     "upl": "an upload",
     "acc": "an account",
     "tok": "a token",
+    "lnk": "a share link",
 }
 
 
@@ -58,6 +59,11 @@ def account_global_id(account_id: UserId) -> strawberry.ID:
 def token_global_id(token_id: TokenId) -> strawberry.ID:
     """The id of an API token as clients know it."""
     return strawberry.ID("tok_" + token_id.hex)
+
+
+def share_link_global_id(link_id: ShareLinkId) -> strawberry.ID:
+    """The id of a share link as clients know it."""
+    return strawberry.ID("lnk_" + link_id.hex)
 
 
 def is_upload_id(value: str) -> bool:
@@ -123,6 +129,15 @@ def parse_token_id(value: str, *, field: tuple[str, ...] = ("id",)) -> TokenId:
         InvalidInputError: INVALID_ID if it is no id of a token.
     """
     return TokenId(_parse(value, "tok", field))
+
+
+def parse_share_link_id(value: str, *, field: tuple[str, ...] = ("id",)) -> ShareLinkId:
+    """The id of a share link.
+
+    Raises:
+        InvalidInputError: INVALID_ID if it is no id of a share link.
+    """
+    return ShareLinkId(_parse(value, "lnk", field))
 
 
 def parse_image_ids(values: list[strawberry.ID], *, field: str = "imageIds") -> list[ImageId]:

@@ -20,6 +20,8 @@ from gallery.web.graphql.processing import ProcessingSubscriptions
 from gallery.web.graphql.progress import ProgressSubscriptions
 from gallery.web.graphql.request import IDEMPOTENCY_HEADER
 from gallery.web.graphql.scalars import SCALARS
+from gallery.web.graphql.share_links import ShareLinkMutations, ShareLinkQueries
+from gallery.web.graphql.shared import SharedQueries
 from gallery.web.graphql.staged_upload_mutations import StagedUploadMutations
 from gallery.web.graphql.staged_uploads import StagedUploadQueries, find_upload
 from gallery.web.graphql.stats import StatsQueries
@@ -40,13 +42,23 @@ async def find_node(info: Info, global_id: str) -> Node:
     """
     prefix, _ = parse_global_id(global_id)
     if (find := _FINDERS.get(prefix)) is None:
-        message = "Accounts and tokens are found by `viewer`."
+        message = "Accounts and tokens are found by `viewer`, share links by `shareLinks`."
         raise InvalidInputError(ErrorCode.INVALID_ID, message, field=("id",))
     return await find(info, global_id)
 
 
 @strawberry.type(description="What can be read.")
-class Query(ImageQueries, TagQueries, AlbumQueries, StagedUploadQueries, StatsQueries, StorageQueries, AccountQueries):
+class Query(
+    ImageQueries,
+    TagQueries,
+    AlbumQueries,
+    StagedUploadQueries,
+    StatsQueries,
+    StorageQueries,
+    AccountQueries,
+    ShareLinkQueries,
+    SharedQueries,
+):
     """All root fields that read."""
 
     @strawberry.field(description="Whatever has this id; NOT_FOUND if there is nothing.")
@@ -72,7 +84,15 @@ class Query(ImageQueries, TagQueries, AlbumQueries, StagedUploadQueries, StatsQu
     description="What can be changed. Several in one operation are done one after the other. A single one with the "
     f"header `{IDEMPOTENCY_HEADER}` is done once, however often it is sent."
 )
-class Mutation(UploadMutations, StagedUploadMutations, ImageMutations, TagMutations, AlbumMutations, AccountMutations):
+class Mutation(
+    UploadMutations,
+    StagedUploadMutations,
+    ImageMutations,
+    TagMutations,
+    AlbumMutations,
+    AccountMutations,
+    ShareLinkMutations,
+):
     """All root fields that write."""
 
 

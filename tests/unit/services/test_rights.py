@@ -15,16 +15,29 @@ import gallery.services
 from gallery.domain.access import Right, Viewer
 from gallery.domain.errors import ForbiddenError
 from gallery.domain.idempotency import Claim
-from gallery.domain.ids import AlbumId, ImageId, TagId, TokenId, UploadId
+from gallery.domain.ids import AlbumId, ImageId, ShareLinkId, TagId, TokenId, UploadId
 from gallery.domain.images import ContentType
 from gallery.domain.uploads import Announcement, Draft
 from gallery.services.albums import AlbumChange, NewAlbum
 from gallery.services.idempotency import FileChecksum, KeyedRequest, Work
 from gallery.services.images import ImageChange
 from gallery.services.imports import FileToImport, ImportOptions, Progress
+from gallery.services.share_links import NewShareLink, ShareLinkChange
 from gallery.services.tokens import NewToken
 from gallery.services.uploads import NewImage
-from tests.entities import ADA, NOBODY, NOON, a_claim, a_staged_upload, a_tag, a_token, an_account, an_album, an_image
+from tests.entities import (
+    ADA,
+    NOBODY,
+    NOON,
+    a_claim,
+    a_share_link,
+    a_staged_upload,
+    a_tag,
+    a_token,
+    an_account,
+    an_album,
+    an_image,
+)
 from tests.fakes.gallery import MemoryGallery
 from tests.fakes.incoming import MemoryFileToImport, MemoryIncomingFile
 from tests.fakes.storage import MemoryMultipartUpload
@@ -35,6 +48,7 @@ UPLOAD = a_staged_upload(announced=ANNOUNCED)
 CLAIM = a_claim("key-2")
 ACCOUNT = an_account("ada", id=ADA.id)
 TOKEN, _ = a_token(ACCOUNT)
+LINK, _ = a_share_link(album_id=ALBUM.id, made_by=ADA.id)
 
 NEEDED = {
     "AccountService.own": Right.READ,
@@ -49,6 +63,11 @@ NEEDED = {
     "ImageService.delete": Right.EDIT,
     "ImageService.update": Right.EDIT,
     "ImportService.run": Right.CONTRIBUTE,
+    "ShareLinkService.create": Right.READ,
+    "ShareLinkService.of": Right.READ,
+    "ShareLinkService.own": Right.READ,
+    "ShareLinkService.revoke": Right.READ,
+    "ShareLinkService.update": Right.READ,
     "StagedUploadService.abort": Right.CONTRIBUTE,
     "StagedUploadService.complete": Right.CONTRIBUTE,
     "StagedUploadService.create": Right.CONTRIBUTE,
@@ -69,6 +88,13 @@ NEEDED = {
     "TokenService.revoke_by_prefix": Right.ADMINISTER,
     "UploadService.upload": Right.CONTRIBUTE,
 }
+
+ALSO_NEEDED = {
+    "ShareLinkService.create": Right.CONTRIBUTE,
+    "ShareLinkService.of": Right.CONTRIBUTE,
+    "ShareLinkService.update": Right.CONTRIBUTE,
+}
+"""What the owner of a thing needs beside that, once it is known whose it is."""
 
 OF_THE_GALLERY_ITSELF = {
     "IdempotencyService.settle",
@@ -112,18 +138,23 @@ def arguments(service: type, name: str, file: MemoryIncomingFile) -> dict[str, o
         Announcement: ANNOUNCED,
         AlbumChange: AlbumChange(album_id=ALBUM.id, title="Winter"),
         AlbumId: ALBUM.id,
+        AlbumId | None: ALBUM.id,
         Claim: CLAIM.completed(IMAGE.id),
         Claim | None: None,
         Draft: Draft(),
         FileChecksum: file_checksum,
         ImageChange: ImageChange(image_id=IMAGE.id, title="Lighthouse"),
         ImageId: IMAGE.id,
+        ImageId | None: None,
         ImportOptions: ImportOptions(),
         KeyedRequest: KeyedRequest(key="key-1", operation="createTag", fingerprint="1"),
         NewAlbum: NewAlbum(title="Winter", image_ids=[IMAGE.id]),
         NewImage: NewImage(file=file),
+        NewShareLink: NewShareLink(album_id=ALBUM.id),
         NewToken: NewToken(name="ada"),
         Progress: lambda _: None,
+        ShareLinkChange: ShareLinkChange(link_id=LINK.id, label="Winter"),
+        ShareLinkId: LINK.id,
         Sequence[FileToImport]: [MemoryFileToImport(file)],
         Sequence[ImageId]: [IMAGE.id],
         Sequence[int]: [1],
@@ -155,6 +186,7 @@ def full_gallery(gallery: MemoryGallery) -> None:
     gallery.tables.uploads[UPLOAD.id] = UPLOAD
     gallery.tables.accounts[ACCOUNT.id] = ACCOUNT
     gallery.tables.tokens[TOKEN.id] = TOKEN
+    gallery.tables.share_links[LINK.id] = LINK
     gallery.tables.claims[CLAIM.owner, CLAIM.key] = CLAIM
     gallery.storage.multipart_uploads["multipart-1"] = MemoryMultipartUpload(
         storage_path=UPLOAD.storage_path, content_type="image/jpeg", begun_at=NOON, parts={1: b"a photograph"}
@@ -175,7 +207,7 @@ async def test_a_viewer_without_rights_is_refused_before_anything_is_touched(
     with gallery.refuses(ForbiddenError):
         await bound(gallery, service, name)(viewer=NOBODY, **arguments(service, name, file))
 
-    assert gallery.database.units_opened == gallery.account_reader.reads == 0
+    assert gallery.database.units_opened == gallery.account_reader.reads == gallery.link_reader.reads == 0
     assert file.chunks_read == 0
 
 
@@ -194,8 +226,9 @@ async def test_every_other_right_is_not_enough(gallery: MemoryGallery, service: 
 @pytest.mark.parametrize(("service", "name"), USE_CASES)
 async def test_the_needed_right_alone_is_enough(gallery: MemoryGallery, service: type, name: str) -> None:
     full_gallery(gallery)
-    viewer = Viewer(id=ADA.id, rights=frozenset({NEEDED[f"{service.__name__}.{name}"]}))
+    use_case = f"{service.__name__}.{name}"
+    viewer = Viewer(id=ADA.id, rights=frozenset({NEEDED[use_case], ALSO_NEEDED.get(use_case, NEEDED[use_case])}))
 
     await bound(gallery, service, name)(viewer=viewer, **arguments(service, name, MemoryIncomingFile([b"a"])))
 
-    assert gallery.database.units_opened + gallery.account_reader.reads > 0
+    assert gallery.database.units_opened + gallery.account_reader.reads + gallery.link_reader.reads > 0
