@@ -19,6 +19,7 @@ from gallery.domain.ports import (
     TagReader,
     UnitOfWorkFactory,
 )
+from gallery.domain.share_link_ports import ShareLinkReader
 from gallery.domain.tags import Tag
 from gallery.domain.upload_ports import AnswerStore, NamedObjects, StagingStorage, StorageInventory
 from gallery.domain.uploads import Upload
@@ -32,6 +33,7 @@ class Database:
     tags: TagReader
     albums: AlbumReader
     accounts: AccountReader
+    share_links: ShareLinkReader
     answers: AnswerStore
     named_objects: NamedObjects
     last_reports: LastReports
