@@ -95,7 +95,7 @@ class SharedPage:
 
     async def _password(self, body: RequestBody) -> str:
         body.check_announced_size()
-        fields = parse_qs((await body.read_all(_MAX_FORM_BYTES)).decode("utf-8", "replace"), max_num_fields=10)
+        fields = parse_qs((await body.read_all(_MAX_FORM_BYTES)).decode("utf-8", "replace"))
         return fields.get(_PASSWORD, [""])[0]
 
     async def _opened(self, token: str, parameters: Mapping[str, str]) -> OpenedLink:

@@ -144,6 +144,7 @@ class MemoryGallery:
             clock=self.clock,
         )
         self.hashing = PlainHashing()
+        self.shared_images = MemoryImageReader(self.database)
         self.link_reader = MemoryShareLinkReader(self.database)
         self.share_links = ShareLinkService(
             self.unit_of_work,
@@ -167,7 +168,7 @@ class MemoryGallery:
         """What strangers see as another process shows it."""
         return SharedContents(
             self.link_reader,
-            MemoryImageReader(self.database),
+            self.shared_images,
             MemoryAlbumReader(self.database),
             passwords=LinkPasswords(self.unit_of_work, self.hashing, clock=self.clock.monotonic),
             openings=LinkOpenings(self.unit_of_work, pause_seconds=0),
