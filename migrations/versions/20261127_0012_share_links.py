@@ -35,15 +35,9 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_share_links")),
         sa.UniqueConstraint("digest", name=op.f("uq_share_links_digest")),
         sa.CheckConstraint("num_nonnulls(album_id, image_id) = 1", name=op.f("ck_share_links_target")),
-        sa.ForeignKeyConstraint(
-            ["album_id"], ["albums.id"], name=op.f("fk_share_links_album_id"), ondelete="CASCADE"
-        ),
-        sa.ForeignKeyConstraint(
-            ["image_id"], ["images.id"], name=op.f("fk_share_links_image_id"), ondelete="CASCADE"
-        ),
-        sa.ForeignKeyConstraint(
-            ["made_by"], ["accounts.id"], name=op.f("fk_share_links_made_by"), ondelete="CASCADE"
-        ),
+        sa.ForeignKeyConstraint(["album_id"], ["albums.id"], name=op.f("fk_share_links_album_id"), ondelete="CASCADE"),
+        sa.ForeignKeyConstraint(["image_id"], ["images.id"], name=op.f("fk_share_links_image_id"), ondelete="CASCADE"),
+        sa.ForeignKeyConstraint(["made_by"], ["accounts.id"], name=op.f("fk_share_links_made_by"), ondelete="CASCADE"),
     )
     op.create_index("ix_share_links_album_id", "share_links", ["album_id"])
     op.create_index("ix_share_links_image_id", "share_links", ["image_id"])
