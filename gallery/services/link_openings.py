@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import datetime
 from typing import Final
 
@@ -39,8 +40,7 @@ class LinkOpenings:
         """Counts an opening; it is written soon."""
         self._add({link_id: Opened(1, now)})
         if self._writing is None:
-            self._writing = asyncio.create_task(self._write())
-            self._writing.add_done_callback(self._written)
+            self._writing = asyncio.create_task(self._write_all())
 
     async def settle(self) -> None:
         """Writes at once what is counted. Nothing is noted after that."""
@@ -48,27 +48,29 @@ class LinkOpenings:
         if self._writing is not None:
             await self._writing
 
-    def _written(self, _task: asyncio.Task[None]) -> None:
-        self._writing = None
-
-    async def _write(self) -> None:
+    async def _write_all(self) -> None:
         """Until everything is written; what failed is tried again, but at the end of the process only once."""
-        while self._pending:
-            try:
-                async with asyncio.timeout(self._pause_seconds):
-                    await self._stopping.wait()
-            except TimeoutError:
+        try:
+            while self._pending and not await self._write():
                 pass
-            opened, self._pending = self._pending, {}
-            try:
-                async with self._unit_of_work() as work:
-                    await work.share_links.note_opened(opened)
-                    await work.commit(durable=False)
-            except GalleryError as error:
-                log.warning("openings of share links could not be counted: %s", error)
-                if self._stopping.is_set():
-                    return
-                self._add(opened)
+        finally:
+            self._writing = None
+
+    async def _write(self) -> bool:
+        """Waits a while, then writes what there is; whether nothing more is to be tried."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._pause_seconds):
+                await self._stopping.wait()
+        opened, self._pending = self._pending, {}
+        try:
+            async with self._unit_of_work() as work:
+                await work.share_links.note_opened(opened)
+                await work.commit(durable=False)
+        except GalleryError as error:
+            log.warning("openings of share links could not be counted: %s", error)
+            self._add(opened)
+            return self._stopping.is_set()
+        return False
 
     def _add(self, opened: Mapping[ShareLinkId, Opened]) -> None:
         for link_id, more in opened.items():

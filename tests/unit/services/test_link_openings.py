@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 
 import pytest
@@ -54,6 +55,19 @@ async def test_openings_are_written_after_a_while(gallery: MemoryGallery) -> Non
     assert counted(gallery, link) == (2, NOON)
     assert gallery.database.units_opened == 2
     await openings.settle()
+
+
+async def test_an_opening_is_counted_at_whatever_moment_it_comes(gallery: MemoryGallery) -> None:
+    link = put_link(gallery)
+    for moment in range(20):
+        openings = LinkOpenings(gallery.unit_of_work, pause_seconds=0)
+        openings.note(link.id, NOON)
+        for _ in range(moment):
+            await asyncio.sleep(0)
+        openings.note(link.id, NOON)
+        await openings.settle()
+
+    assert counted(gallery, link) == (40, NOON)
 
 
 async def test_without_openings_nothing_is_written(gallery: MemoryGallery) -> None:
