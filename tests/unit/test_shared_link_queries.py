@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import logging
 from collections.abc import AsyncIterator
 from typing import Any
@@ -131,6 +132,9 @@ async def test_pages_follow_each_other_and_cursors_hold_no_ids(shared: Sharing) 
 
     assert (first["pageInfo"]["hasNextPage"], second["pageInfo"]["hasNextPage"]) == (True, False)
     assert first["edges"][0]["node"] != second["edges"][0]["node"]
+    packed = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode()
+    assert shared.image.id.hex not in packed
+    assert first["edges"][0]["node"]["id"].removeprefix("pic_") in packed
     _, other = shared.link()
     refused = (await shared.ask(PAGE, token=other, after=cursor)).json()
     assert refused["errors"][0]["extensions"]["code"] == "INVALID_CURSOR"
