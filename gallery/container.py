@@ -38,6 +38,7 @@ from gallery.platform.database.migrate import NotMigratedError, is_current
 from gallery.platform.database.named_objects import SqlNamedObjects
 from gallery.platform.database.selecting import SelectingRecords
 from gallery.platform.database.sessions import SqlSessionReader
+from gallery.platform.database.share_links import SqlShareLinkReader
 from gallery.platform.database.storage_reports import SqlLastReports
 from gallery.platform.database.tags import SqlTagReader
 from gallery.platform.database.unit_of_work import sql_units_of_work
@@ -50,6 +51,7 @@ from gallery.platform.jobs.counts import job_counts
 from gallery.platform.jobs.held import PgHeldJobs
 from gallery.platform.jobs.queue import PgJobQueue
 from gallery.platform.jobs.worker import Worker
+from gallery.platform.link_passwords import Argon2Hashing
 from gallery.platform.metrics import DatabaseFigures, DatabaseState, ProcessState, PrometheusMetrics, PrometheusPage
 from gallery.platform.passwords import Argon2Hasher
 from gallery.platform.storage.keys import ObjectPaths
@@ -68,12 +70,16 @@ from gallery.services.idempotency import IdempotencyService, IdempotencyTiming
 from gallery.services.images import ImageService
 from gallery.services.intents import Intents
 from gallery.services.key_quota import KeyQuota
+from gallery.services.link_openings import LinkOpenings
+from gallery.services.link_passwords import LinkPasswords
 from gallery.services.passwords import PasswordService
 from gallery.services.people import People
 from gallery.services.recording import Recorder
 from gallery.services.renditions import RenditionService
 from gallery.services.session_directory import SessionDirectory, forgetting_sessions
 from gallery.services.sessions import SessionService
+from gallery.services.share_links import ShareLinkService
+from gallery.services.shared_content import SharedContents
 from gallery.services.shares import ShareService
 from gallery.services.signing_in import SessionTerms, SigningIn
 from gallery.services.staged_checks import StagedFileCheck
@@ -299,6 +305,7 @@ def _use_cases(
     recorder = Recorder(units_of_work, default_visibility=default_visibility)
     inspector = VipsImageInspector(max_pixels=settings.uploads.max_pixels)
     verifier = _verifier(settings)
+    links, hashing = SqlShareLinkReader(services.engine), Argon2Hashing()
     return UseCases(
         records=_records(services.engine, readers, services.cache),
         image_reader=images,
@@ -351,6 +358,14 @@ def _use_cases(
         tokens=TokenService(units_of_work, SqlAccountReader(services.engine)),
         authenticator=authenticator,
         people=_people(settings, services, units_of_work),
+        share_links=ShareLinkService(units_of_work, links, images, albums, hashing),
+        shared=SharedContents(
+            links,
+            images,
+            albums,
+            passwords=LinkPasswords(units_of_work, hashing),
+            openings=LinkOpenings(units_of_work),
+        ),
     )
 
 

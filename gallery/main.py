@@ -99,6 +99,7 @@ async def running_container(settings: Settings, others: OtherProcesses | None = 
                 await container.use_cases.idempotency.settle()
                 await container.use_cases.authenticator.settle()
                 await container.use_cases.people.signing_in.settle()
+                await container.use_cases.shared.settle()
                 stop.set()
 
 

@@ -8,7 +8,7 @@ from hashlib import sha256
 from typing import Any
 from uuid import UUID, uuid4
 
-from gallery.domain.access import Right, Role, Viewer
+from gallery.domain.access import LOCAL_ADMINISTRATOR, Right, Role, Viewer
 from gallery.domain.accounts import Account, AccountKind, ApiToken, digest_of, new_secret, prefix_of
 from gallery.domain.albums import Album
 from gallery.domain.events import Event, EventKind
@@ -18,6 +18,7 @@ from gallery.domain.ids import (
     new_album_id,
     new_image_id,
     new_session_id,
+    new_share_link_id,
     new_tag_id,
     new_token_id,
     new_upload_id,
@@ -25,6 +26,7 @@ from gallery.domain.ids import (
 )
 from gallery.domain.images import ContentType, Image, ProcessingState, Rendition, RenditionSize
 from gallery.domain.sessions import Session, SignInWay, new_session_secret
+from gallery.domain.share_links import ShareLink, new_link_secret, new_share_token
 from gallery.domain.tags import Tag
 from gallery.domain.uploads import Announcement, Transport, Upload
 
@@ -195,3 +197,22 @@ def a_session(account: Account, **fields: Any) -> tuple[Session, str]:  # noqa: 
         last_used_at=NOON,
     )
     return replace(session, **fields), secret
+
+
+def a_share_link(**fields: Any) -> tuple[ShareLink, str]:  # noqa: ANN401 - any field of a link
+    """A link of the local administrator without a password, which never expires; and its token."""
+    token = new_share_token()
+    link = ShareLink(
+        id=new_share_link_id(),
+        digest=digest_of(token),
+        secret=new_link_secret(),
+        album_id=None,
+        image_id=None,
+        made_by=LOCAL_ADMINISTRATOR.id,
+        label=None,
+        allows_download=False,
+        shows_metadata=False,
+        password_hash=None,
+        created_at=NOON,
+    )
+    return replace(link, **fields), token

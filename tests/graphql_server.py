@@ -265,6 +265,8 @@ class GraphQLServer:
             tokens=self.gallery.tokens,
             authenticator=self.gallery.authenticator,
             people=self.gallery.people,
+            share_links=self.gallery.share_links,
+            shared=self.gallery.shared,
         )
         self.stopping = asyncio.Event()
         self.documents = MemoryDocumentStore()

@@ -5,6 +5,8 @@
     │   └── IncompleteUploadError
     ├── NotFoundError            no such thing, or none that the viewer may see
     ├── ForbiddenError           the viewer lacks the right
+    ├── PasswordRequiredError    what is shared wants its password, or another than was given
+    ├── RateLimitedError         too many attempts; says when to try again
     ├── ConflictError            the thing exists already or has changed meanwhile
     │   └── DuplicateImageError
     ├── RefusedFileError         the file cannot become an image
@@ -44,6 +46,8 @@ class ErrorCode(StrEnum):
     TOO_MANY_ATTEMPTS = "TOO_MANY_ATTEMPTS"
     NOT_FOUND = "NOT_FOUND"
     FORBIDDEN = "FORBIDDEN"
+    PASSWORD_REQUIRED = "PASSWORD_REQUIRED"  # noqa: S105  # a word, no secret
+    RATE_LIMITED = "RATE_LIMITED"
     TAG_EXISTS = "TAG_EXISTS"
     VERSION_CONFLICT = "VERSION_CONFLICT"
     FILE_EMPTY = "FILE_EMPTY"
@@ -120,6 +124,26 @@ class ForbiddenError(GalleryError):
     """The viewer lacks a right."""
 
     code = ErrorCode.FORBIDDEN
+
+
+class PasswordRequiredError(GalleryError):
+    """What is shared wants a password, and got none or a wrong one: the two look the same."""
+
+    code = ErrorCode.PASSWORD_REQUIRED
+
+    def __init__(self) -> None:
+        message = "A password is needed to see this, and this is not it. Ask whoever gave you the link."
+        super().__init__(message, field=("password",))
+
+
+class RateLimitedError(GalleryError):
+    """Too much of something that is counted. `retry_after_seconds` is when it may be tried again, at least 1."""
+
+    code = ErrorCode.RATE_LIMITED
+
+    def __init__(self, message: str, *, retry_after_seconds: int) -> None:
+        super().__init__(f"{message} Try again in {retry_after_seconds:,} s.")
+        self.retry_after_seconds = retry_after_seconds
 
 
 class ConflictError(GalleryError):

@@ -23,6 +23,7 @@ class EntityKind(StrEnum):
     ALBUM = "album"
     ACCOUNT = "account"
     TOKEN = "token"  # noqa: S105  # a word, no secret
+    LINK = "link"
 
 
 @unique
@@ -58,6 +59,9 @@ class EventKind(StrEnum):
     ACCOUNT_SESSIONS_ENDED = "account.sessions_ended"
     TOKEN_CREATED = "token.created"  # noqa: S105  # as above
     TOKEN_REVOKED = "token.revoked"  # noqa: S105  # as above
+    LINK_CREATED = "link.created"
+    LINK_UPDATED = "link.updated"
+    LINK_REVOKED = "link.revoked"
 
     @property
     def entity(self) -> EntityKind:

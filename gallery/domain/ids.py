@@ -15,6 +15,7 @@ UserId = NewType("UserId", UUID)
 UploadId = NewType("UploadId", UUID)
 TokenId = NewType("TokenId", UUID)
 SessionId = NewType("SessionId", UUID)
+ShareLinkId = NewType("ShareLinkId", UUID)
 
 _VERSION_7 = 0x7 << 76
 _VARIANT = 0b10 << 62
@@ -73,3 +74,8 @@ def new_token_id() -> TokenId:
 def new_session_id() -> SessionId:
     """An id for a session that is about to begin."""
     return SessionId(new_uuid7())
+
+
+def new_share_link_id() -> ShareLinkId:
+    """An id for a share link that is about to be stored."""
+    return ShareLinkId(new_uuid7())

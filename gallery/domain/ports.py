@@ -30,6 +30,7 @@ from gallery.domain.pages import (
     TagQuery,
 )
 from gallery.domain.session_ports import PasswordRepository, SessionRepository
+from gallery.domain.share_link_ports import ShareLinkRepository
 from gallery.domain.share_ports import ShareRepository
 from gallery.domain.shares import AlbumShare
 from gallery.domain.tags import Tag
@@ -242,6 +243,8 @@ class UnitOfWork(Protocol):
     def passwords(self) -> PasswordRepository: ...  # noqa: D102
     @property
     def sessions(self) -> SessionRepository: ...  # noqa: D102
+    @property
+    def share_links(self) -> ShareLinkRepository: ...  # noqa: D102
 
     async def __aenter__(self) -> Self: ...
     async def __aexit__(

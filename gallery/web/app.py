@@ -49,8 +49,10 @@ from gallery.web.media import Media
 from gallery.web.metrics import Counting, Metrics
 from gallery.web.middleware.stack import middleware, wrapped
 from gallery.web.origins import origin_check
-from gallery.web.paths import GRAPHQL_PATH, MEDIA_PATH, SCHEMA_PATH
+from gallery.web.paths import GRAPHQL_PATH, MEDIA_PATH, SCHEMA_PATH, SHARED_PAGE_PATH, SHARED_PATH
 from gallery.web.responses import ERROR_HANDLERS, error_response
+from gallery.web.shared_media import SharedMedia
+from gallery.web.shared_page import SharedPage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -218,6 +220,8 @@ def _routes(
         graphiql_assets(),
         *_schema_routes(parts, authentication),
         Route(MEDIA_PATH, Media(parts.use_cases.image_reader, parts.storage, authentication), methods=["GET"]),
+        Route(SHARED_PAGE_PATH, SharedPage(parts.use_cases.shared, parts.settings.uploads), methods=["GET", "POST"]),
+        Route(SHARED_PATH, SharedMedia(parts.use_cases.shared, parts.storage), methods=["GET"]),
         *Health(parts.checks, stopping=parts.stopping, authentication=authentication).routes(),
         *_metrics_routes(parts, authentication),
         *auth_routes(parts.use_cases, parts.settings, authentication),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import AsyncExitStack, aclosing
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -96,9 +96,8 @@ class Media:
 
     def __init__(self, reader: ImageReader, storage: ObjectStorage, authentication: Authentication) -> None:
         self._reader = reader
-        self._storage = storage
         self._authentication = authentication
-        self._caching = _FOR_EVERYBODY if authentication.is_open else _FOR_ONE
+        self._files = FileAnswers(storage, _FOR_EVERYBODY if authentication.is_open else _FOR_ONE)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handles one request; the stream from the storage ends with it, also when the client goes away.
@@ -117,7 +116,7 @@ class Media:
         try:
             viewer = await self._authentication.somebody(self._authentication.shown_by(request), Right.READ)
             media = await self._find(viewer, **request.path_params)
-            return await self._answer(request, media, streams)
+            return await self._files.answer(request, media, streams)
         except UnavailableError as error:
             log.warning("a file could not be read: %s", error)
             return error_response(request.scope, error)
@@ -148,7 +147,20 @@ class Media:
                 return MediaFile.rendition(found, rendition)
         raise _nothing_here()
 
-    async def _answer(self, request: Request, media: MediaFile, streams: AsyncExitStack) -> Response:
+
+class FileAnswers:
+    """Answers requests for files that may be seen: whole, in parts, or not again. `caching` is in all their heads."""
+
+    def __init__(self, storage: ObjectStorage, caching: Mapping[str, str]) -> None:
+        self._storage = storage
+        self._caching = dict(caching)
+
+    async def answer(self, request: Request, media: MediaFile, streams: AsyncExitStack) -> Response:
+        """The answer; what it streams is closed with `streams`.
+
+        Raises:
+            NotFoundError, UnavailableError: if the storage has no such object, or does not answer.
+        """
         headers = media.headers | self._caching
         if names_etag(request.headers.get("if-none-match", ""), media.etag):
             return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)

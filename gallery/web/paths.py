@@ -7,6 +7,8 @@ from typing import Final
 GRAPHQL_PATH: Final = "/graphql"
 SCHEMA_PATH: Final = "/schema.graphql"
 MEDIA_PATH: Final = "/media/{image}/{file}"
+SHARED_PAGE_PATH: Final = "/shared/{token}"
+SHARED_PATH: Final = "/shared/{token}/{image}/{file}"
 LIVE_PATH: Final = "/livez"
 READY_PATH: Final = "/readyz"
 HEALTH_PATH: Final = "/healthz"
@@ -19,3 +21,13 @@ PROVIDER_CALLBACK_PATH: Final = "/auth/oidc/callback"
 
 PROBE_PATHS: Final = frozenset({LIVE_PATH, READY_PATH, METRICS_PATH})
 """Where programs look how a process is: often, and by address rather than by name."""
+
+_SHARED: Final = SHARED_PATH.partition("{")[0]
+
+
+def without_token(path: str) -> str:
+    """The path for the log: that of something shared has a secret in it."""
+    if not path.startswith(_SHARED):
+        return path
+    _, slash, rest = path.removeprefix(_SHARED).partition("/")
+    return f"{_SHARED}…{slash}{rest}"

@@ -23,6 +23,7 @@ from gallery.platform.database.engine import create_engine
 from gallery.platform.database.images import SqlImageReader
 from gallery.platform.database.named_objects import SqlNamedObjects
 from gallery.platform.database.sessions import SqlSessionReader
+from gallery.platform.database.share_links import SqlShareLinkReader
 from gallery.platform.database.storage_reports import SqlLastReports
 from gallery.platform.database.tags import SqlTagReader
 from gallery.platform.database.unit_of_work import sql_units_of_work
@@ -38,6 +39,7 @@ from tests.fakes.database import MemoryDatabase
 from tests.fakes.images import MemoryImageReader
 from tests.fakes.named_objects import MemoryNamedObjects
 from tests.fakes.sessions import MemorySessionReader
+from tests.fakes.share_links import MemoryShareLinkReader
 from tests.fakes.storage import MemoryObjectStorage, MemoryStorageInventory
 from tests.fakes.storage_reports import MemoryLastReports
 from tests.fakes.tags import MemoryTagReader
@@ -79,6 +81,7 @@ def memory_database() -> Database:
         albums=MemoryAlbumReader(memory),
         accounts=MemoryAccountReader(memory),
         sessions=MemorySessionReader(memory),
+        share_links=MemoryShareLinkReader(memory),
         answers=MemoryAnswerStore(memory),
         named_objects=MemoryNamedObjects(memory),
         last_reports=MemoryLastReports(),
@@ -99,6 +102,7 @@ async def sql_database(database_url: str) -> AsyncIterator[Database]:
         albums=SqlAlbumReader(engine),
         accounts=SqlAccountReader(engine),
         sessions=SqlSessionReader(engine),
+        share_links=SqlShareLinkReader(engine),
         answers=SqlAnswerStore(engine),
         named_objects=SqlNamedObjects(engine),
         last_reports=SqlLastReports(engine),

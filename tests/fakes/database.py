@@ -19,10 +19,11 @@ from gallery.domain.accounts import Account, AccountKind, ApiToken
 from gallery.domain.albums import Album
 from gallery.domain.events import Event
 from gallery.domain.idempotency import Claim
-from gallery.domain.ids import AlbumId, ImageId, SessionId, TagId, TokenId, UploadId, UserId
+from gallery.domain.ids import AlbumId, ImageId, SessionId, ShareLinkId, TagId, TokenId, UploadId, UserId
 from gallery.domain.images import Image, Rendition
 from gallery.domain.jobs import Job
 from gallery.domain.sessions import Session
+from gallery.domain.share_links import ShareLink
 from gallery.domain.shares import AlbumShare
 from gallery.domain.tags import Tag
 from gallery.domain.uploads import Upload
@@ -68,6 +69,9 @@ class Tables:
     tokens: dict[TokenId, ApiToken] = field(default_factory=dict)
     passwords: dict[UserId, str] = field(default_factory=dict)
     sessions: dict[SessionId, Session] = field(default_factory=dict)
+    share_links: dict[ShareLinkId, ShareLink] = field(default_factory=dict)
+    guesses: dict[ShareLinkId, tuple[int, datetime]] = field(default_factory=dict)
+    """How many passwords were guessed of a link, and since when."""
 
     @property
     def living(self) -> dict[ImageId, Image]:
@@ -138,6 +142,8 @@ class Tables:
             tokens=dict(self.tokens),
             passwords=dict(self.passwords),
             sessions=dict(self.sessions),
+            share_links=dict(self.share_links),
+            guesses=dict(self.guesses),
         )
 
 

@@ -30,12 +30,16 @@ from gallery.services.idempotency import IdempotencyService, IdempotencyTiming
 from gallery.services.images import ImageService
 from gallery.services.imports import ImportService
 from gallery.services.intents import Intents
+from gallery.services.link_openings import LinkOpenings
+from gallery.services.link_passwords import LinkPasswords
 from gallery.services.passwords import PasswordService
 from gallery.services.people import People
 from gallery.services.recording import Recorder
 from gallery.services.renditions import RenditionService
 from gallery.services.session_directory import SessionDirectory, forgetting_sessions
 from gallery.services.sessions import SessionService
+from gallery.services.share_links import ShareLinkService
+from gallery.services.shared_content import SharedContents
 from gallery.services.shares import ShareService
 from gallery.services.signing_in import SessionTerms, SigningIn
 from gallery.services.staged_checks import StagedFileCheck
@@ -50,6 +54,7 @@ from gallery.services.tokens import TokenService
 from gallery.services.uploads import UploadLimits, UploadService
 from tests.entities import NOON
 from tests.fakes.accounts import MemoryAccountReader
+from tests.fakes.albums import MemoryAlbumReader
 from tests.fakes.claims import MemoryAnswerStore
 from tests.fakes.clock import StandingClock
 from tests.fakes.database import MemoryDatabase, Tables
@@ -60,6 +65,7 @@ from tests.fakes.metrics import MemoryUploadMetrics
 from tests.fakes.named_objects import MemoryNamedObjects
 from tests.fakes.progress import MemoryProgressBoard
 from tests.fakes.sessions import MemorySessionReader, PlainHasher
+from tests.fakes.share_links import MemoryShareLinkReader, PlainHashing
 from tests.fakes.storage import MemoryObject, MemoryObjectStorage, MemoryStorageInventory, MemoryStoragePaths
 from tests.fakes.storage_reports import MemoryLastReports
 from tests.fakes.unit_of_work import memory_units_of_work
@@ -175,12 +181,35 @@ class MemoryGallery:
             last_reports=self.last_reports,
             clock=self.clock,
         )
+        self.hashing = PlainHashing()
+        self.shared_images = MemoryImageReader(self.database)
+        self.link_reader = MemoryShareLinkReader(self.database)
+        self.share_links = ShareLinkService(
+            self.unit_of_work,
+            self.link_reader,
+            MemoryImageReader(self.database),
+            MemoryAlbumReader(self.database),
+            self.hashing,
+            self.clock,
+        )
+        self.shared = self.new_shared()
         self.imports = ImportService(MemoryImageReader(self.database), self.uploads)
         self.renditions = RenditionService(
             unit_of_work=self.unit_of_work,
             storage=self.storage,
             paths=MemoryStoragePaths(),
             renderer=self.renderer,
+            clock=self.clock,
+        )
+
+    def new_shared(self) -> SharedContents:
+        """What strangers see as another process shows it."""
+        return SharedContents(
+            self.link_reader,
+            self.shared_images,
+            MemoryAlbumReader(self.database),
+            passwords=LinkPasswords(self.unit_of_work, self.hashing, clock=self.clock.monotonic),
+            openings=LinkOpenings(self.unit_of_work, pause_seconds=0),
             clock=self.clock,
         )
 

@@ -97,8 +97,11 @@ class MemoryImageRepository:
 
 
 class MemoryImageReader:
+    """Counts how often renditions are read."""
+
     def __init__(self, database: MemoryDatabase) -> None:
         self._database = database
+        self.rendition_reads = 0
 
     async def get_many(self, viewer: Viewer, image_ids: Collection[ImageId]) -> dict[ImageId, Image]:
         tables = self._database.committed
@@ -123,6 +126,7 @@ class MemoryImageReader:
         return {image.checksum: image.id for image in first_last if image.checksum in checksums}
 
     async def renditions(self, viewer: Viewer, image_ids: Collection[ImageId]) -> dict[ImageId, tuple[Rendition, ...]]:
+        self.rendition_reads += 1
         tables = self._database.committed
         return {image_id: tables.renditions[image_id] for image_id in image_ids if tables.renditions.get(image_id)}
 

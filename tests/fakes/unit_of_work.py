@@ -18,6 +18,7 @@ from tests.fakes.events import MemoryEventLog
 from tests.fakes.images import MemoryImageRepository
 from tests.fakes.jobs import MemoryJobQueue
 from tests.fakes.sessions import MemoryPasswordRepository, MemorySessionRepository
+from tests.fakes.share_links import MemoryShareLinkRepository
 from tests.fakes.shares import MemoryShareRepository
 from tests.fakes.tags import MemoryTagRepository
 from tests.fakes.uploads import MemoryUploadRepository
@@ -51,6 +52,7 @@ class MemoryUnitOfWork:
         self.shares = MemoryShareRepository(transaction)
         self.passwords = MemoryPasswordRepository(transaction)
         self.sessions = MemorySessionRepository(transaction)
+        self.share_links = MemoryShareLinkRepository(transaction)
 
     async def __aenter__(self) -> Self:
         if self._database.unavailable:

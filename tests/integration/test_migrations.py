@@ -36,6 +36,7 @@ TABLES = {
     "api_tokens",
     "passwords",
     "sessions",
+    "share_links",
 }
 
 AN_OLD_IMAGE = """

@@ -55,6 +55,8 @@ def parts_of(gallery: MemoryGallery, **server: str) -> WebParts:
         tokens=gallery.tokens,
         authenticator=gallery.authenticator,
         people=gallery.people,
+        share_links=gallery.share_links,
+        shared=gallery.shared,
     )
     return WebParts(
         use_cases=use_cases,

@@ -109,6 +109,8 @@ def a_context(gallery: MemoryGallery, tag_reader: MemoryTagReader | None = None)
         tokens=gallery.tokens,
         authenticator=gallery.authenticator,
         people=gallery.people,
+        share_links=gallery.share_links,
+        shared=gallery.shared,
     )
     return Context(viewer=ADA, use_cases=use_cases, base_url="http://gallery.example", request_id="1")
 

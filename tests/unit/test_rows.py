@@ -15,6 +15,7 @@ from gallery.domain.events import Event
 from gallery.domain.idempotency import Claim, Snapshot
 from gallery.domain.images import Image, Rendition
 from gallery.domain.sessions import Session
+from gallery.domain.share_links import ShareLink
 from gallery.domain.tags import Tag
 from gallery.domain.uploads import Refusal, Upload
 from gallery.platform.database.rows import (
@@ -33,6 +34,7 @@ from gallery.platform.database.tables import (
     IMAGES,
     RENDITIONS,
     SESSIONS,
+    SHARE_LINKS,
     TAGS,
     TOKENS,
     UPLOADS,
@@ -52,6 +54,7 @@ from tests.entities import NOON, a_claim, a_rendition, a_staged_upload, a_tag, a
         (ACCOUNTS, Account, {"key"}),
         (TOKENS, ApiToken, set()),
         (SESSIONS, Session, set()),
+        (SHARE_LINKS, ShareLink, {"guesses", "guesses_since"}),
         (EVENTS, Event, {"sequence", "entity", "previous_hash", "hash"}),
     ],
 )

@@ -78,6 +78,9 @@ DROPPED_BY: Final[Mapping[EventKind, tuple[str, ...]]] = {
     EventKind.ACCOUNT_SESSIONS_ENDED: (),
     EventKind.TOKEN_CREATED: (),
     EventKind.TOKEN_REVOKED: (),
+    EventKind.LINK_CREATED: (),
+    EventKind.LINK_UPDATED: (),
+    EventKind.LINK_REVOKED: (),
 }
 """What an event makes wrong. A name in braces stands for the entity of the event if it is of that kind, and otherwise
 for those that the payload lists (`image_ids`, `tag_ids`, `album_ids`)."""

@@ -47,6 +47,8 @@ _DELETED: Final = {
     "fk_albums_cover_id": EntityKind.IMAGE,
     "fk_album_shares_album_id": EntityKind.ALBUM,
     "fk_album_shares_account_id": EntityKind.ACCOUNT,
+    "fk_share_links_album_id": EntityKind.ALBUM,
+    "fk_share_links_image_id": EntityKind.IMAGE,
 }
 """What a foreign key misses."""
 

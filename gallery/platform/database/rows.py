@@ -18,6 +18,7 @@ from gallery.domain.albums import Album
 from gallery.domain.idempotency import Claim, Snapshot
 from gallery.domain.images import ContentType, Image, ProcessingState, Rendition, RenditionSize
 from gallery.domain.sessions import Session, SignInWay
+from gallery.domain.share_links import ShareLink
 from gallery.domain.tags import Tag, tag_key
 from gallery.domain.uploads import Announcement, Draft, Refusal, Transport, Upload, UploadState
 from gallery.platform.database.tables import (
@@ -27,6 +28,7 @@ from gallery.platform.database.tables import (
     IMAGES,
     RENDITIONS,
     SESSIONS,
+    SHARE_LINKS,
     TAGS,
     TOKENS,
     UPLOADS,
@@ -43,6 +45,9 @@ CLAIM_COLUMNS: Columns = tuple(CLAIMS.c)
 ACCOUNT_COLUMNS: Columns = tuple(column for column in ACCOUNTS.c if column is not ACCOUNTS.c.key)
 TOKEN_COLUMNS: Columns = tuple(TOKENS.c)
 SESSION_COLUMNS: Columns = tuple(SESSIONS.c)
+SHARE_LINK_COLUMNS: Columns = tuple(
+    column for column in SHARE_LINKS.c if column.name not in {"guesses", "guesses_since"}
+)
 
 _IMAGE_FIELDS, _RENDITION_FIELDS, _TAG_FIELDS, _ALBUM_FIELDS, _UPLOAD_FIELDS, _CLAIM_FIELDS = (
     tuple(column.name for column in columns)
@@ -51,6 +56,7 @@ _IMAGE_FIELDS, _RENDITION_FIELDS, _TAG_FIELDS, _ALBUM_FIELDS, _UPLOAD_FIELDS, _C
 _ACCOUNT_FIELDS, _TOKEN_FIELDS, _SESSION_FIELDS = (
     tuple(column.name for column in columns) for columns in (ACCOUNT_COLUMNS, TOKEN_COLUMNS, SESSION_COLUMNS)
 )
+_SHARE_LINK_FIELDS = tuple(column.name for column in SHARE_LINK_COLUMNS)
 
 _DRAFT: Final = TypeAdapter(Draft)
 _ANNOUNCED: Final = TypeAdapter(Announcement | None)
@@ -123,6 +129,11 @@ def session_from_row(row: Sequence[Any]) -> Session:
     return Session(**values | {"way": SignInWay(values["way"])})
 
 
+def share_link_from_row(row: Sequence[Any]) -> ShareLink:
+    """The share link of a row that begins with `SHARE_LINK_COLUMNS`."""
+    return ShareLink(**dict(zip(_SHARE_LINK_FIELDS, row, strict=False)))
+
+
 def image_values(image: Image) -> dict[str, Any]:
     """The values of an image's row."""
     return _values(image, IMAGE_COLUMNS)
@@ -171,6 +182,11 @@ def session_values(session: Session) -> dict[str, Any]:
 def token_values(token: ApiToken) -> dict[str, Any]:
     """The values of a token's row."""
     return _values(token, TOKEN_COLUMNS) | {"scopes": list(token.scopes)}
+
+
+def share_link_values(link: ShareLink) -> dict[str, Any]:
+    """The values of a share link's row, but for its guesses."""
+    return _values(link, SHARE_LINK_COLUMNS)
 
 
 def _values(entity: object, columns: Columns) -> dict[str, Any]:

@@ -76,6 +76,10 @@ def _id_column(*, references: str | None = None, primary_key: bool = False) -> "
     return Column(Uuid, *foreign_keys, primary_key=primary_key, nullable=False)
 
 
+def _optional_reference(column: str) -> "Column[UUID | None]":
+    return Column(Uuid, ForeignKey(column, ondelete="CASCADE"), nullable=True)
+
+
 def _sort_title_column() -> "Column[str]":
     return Column(SORTABLE_TEXT, Computed("lower(title)", persisted=True), nullable=False)
 
@@ -460,6 +464,38 @@ class SessionRow(_Row, table=True):
     last_used_at: datetime = Field(sa_type=_TIMESTAMP)
 
 
+class ShareLinkRow(_Row, table=True):
+    """A share link. Its token is nowhere."""
+
+    __tablename__ = "share_links"
+    __table_args__ = (
+        UniqueConstraint("digest"),
+        CheckConstraint("num_nonnulls(album_id, image_id) = 1", name="target"),
+        Index("ix_share_links_album_id", "album_id"),
+        Index("ix_share_links_image_id", "image_id"),
+        Index("ix_share_links_made_by", "made_by"),
+    )
+
+    id: UUID = Field(sa_column=_id_column(primary_key=True))
+    digest: bytes = Field(sa_type=LargeBinary)
+    secret: bytes = Field(sa_type=LargeBinary)
+    album_id: UUID | None = Field(default=None, sa_column=_optional_reference("albums.id"))
+    image_id: UUID | None = Field(default=None, sa_column=_optional_reference("images.id"))
+    made_by: UUID = Field(sa_column=_id_column(references="accounts.id"))
+    label: str | None = Field(default=None, sa_type=Text)
+    allows_download: bool = Field(sa_type=Boolean)
+    shows_metadata: bool = Field(sa_type=Boolean)
+    password_hash: str | None = Field(default=None, sa_type=Text)
+    created_at: datetime = Field(sa_type=_TIMESTAMP)
+    expires_at: datetime | None = Field(default=None, sa_type=_TIMESTAMP)
+    revoked_at: datetime | None = Field(default=None, sa_type=_TIMESTAMP)
+    open_count: int = Field(sa_type=BigInteger)
+    last_opened_at: datetime | None = Field(default=None, sa_type=_TIMESTAMP)
+    guesses: int = Field(default=0, sa_column=Column(Integer, server_default=text("0"), nullable=False))
+    """How many wrong passwords were given since `guesses_since`, and right ones that are being looked at."""
+    guesses_since: datetime | None = Field(default=None, sa_type=_TIMESTAMP)
+
+
 IMAGES: Final[Table] = metadata.tables["images"]
 RENDITIONS: Final[Table] = metadata.tables["renditions"]
 TAGS: Final[Table] = metadata.tables["tags"]
@@ -476,3 +512,4 @@ ACCOUNTS: Final[Table] = metadata.tables["accounts"]
 TOKENS: Final[Table] = metadata.tables["api_tokens"]
 PASSWORDS: Final[Table] = metadata.tables["passwords"]
 SESSIONS: Final[Table] = metadata.tables["sessions"]
+SHARE_LINKS: Final[Table] = metadata.tables["share_links"]

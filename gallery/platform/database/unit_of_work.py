@@ -22,6 +22,7 @@ from gallery.platform.database.events import SqlEventLog
 from gallery.platform.database.images import SqlImageRepository
 from gallery.platform.database.lending import Lender
 from gallery.platform.database.sessions import SqlPasswordRepository, SqlSessionRepository
+from gallery.platform.database.share_links import SqlShareLinkRepository
 from gallery.platform.database.shares import SqlShareRepository
 from gallery.platform.database.statements import Transaction
 from gallery.platform.database.tags import SqlTagRepository
@@ -57,6 +58,7 @@ class _Open:
     shares: SqlShareRepository
     passwords: SqlPasswordRepository
     sessions: SqlSessionRepository
+    share_links: SqlShareLinkRepository
 
 
 class SqlUnitOfWork:
@@ -129,6 +131,11 @@ class SqlUnitOfWork:
         """The sessions of the transaction."""
         return self._open.sessions
 
+    @property
+    def share_links(self) -> SqlShareLinkRepository:
+        """The share links of the transaction."""
+        return self._open.share_links
+
     async def __aenter__(self) -> Self:
         with translated_errors():
             transaction = Transaction(await self._lender.loan())
@@ -146,6 +153,7 @@ class SqlUnitOfWork:
             shares=SqlShareRepository(transaction),
             passwords=SqlPasswordRepository(transaction),
             sessions=SqlSessionRepository(transaction),
+            share_links=SqlShareLinkRepository(transaction),
         )
         return self
 

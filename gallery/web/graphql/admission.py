@@ -1,6 +1,8 @@
 """Who may have which operations executed at all. What single fields need, the services demand.
 
-Strangers get nothing parsed, validated or kept: the one operation that is theirs is known by its text.
+Strangers get nothing parsed, validated or kept but what opens a share link: a short document with one operation, whose
+one field that is. It is parsed only if it names that field, and what is wrong with it is not told, as that tells of
+the schema.
 """
 
 from __future__ import annotations
@@ -10,29 +12,46 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 from typing import Final
 
-from graphql import ExecutionResult, GraphQLError, OperationType
+from graphql import (
+    DocumentNode,
+    ExecutionResult,
+    FieldNode,
+    FragmentDefinitionNode,
+    GraphQLError,
+    OperationDefinitionNode,
+    OperationType,
+    parse,
+)
 
 from gallery.domain.access import Right, Viewer, require
 from gallery.domain.errors import ForbiddenError, UnavailableError
 from gallery.web.authentication import UnauthenticatedError, require_admitted
 from gallery.web.graphql.execution import PreparedOperation, root_field_names
-from gallery.web.graphql.request import Parameters
+from gallery.web.graphql.request import PERSISTED_QUERY, Parameters
 from gallery.web.graphql.validation import RefusedDocumentError
 
 _PROBE: Final = re.compile(r"\s*(query(\s+\w{1,100})?)?\s*\{\s*__typename\s*\}\s*")
 """What load balancers send to see whether GraphQL is answered."""
 
-_WITHOUT_READING: Final = frozenset({"upload", "uploadProgress"})
-"""What those who only add things need for it."""
+_SHARED_LINK: Final = "sharedLink"
+_STRANGERS_MAX_CHARACTERS: Final = 4_096
+_STRANGERS_MAX_TOKENS: Final = 300
+"""Parsing takes some 15 µs for each: 5 ms for who is not known."""
+_STRANGERS_MAX_COMMENTS: Final = 20
+
+_WITHOUT_READING: Final = frozenset({"upload", "uploadProgress", _SHARED_LINK})
+"""What those who only add things need for it, and what is for everybody."""
 
 
 def admit_stranger(viewer: Viewer, parameters: Parameters) -> None:
-    """Passes whoever is known or may see something all the same, and others with `{ __typename }`.
+    """Passes whoever is known or may see something all the same, and others with what is everybody's.
+
+    That is `{ __typename }`, which tells nothing, and what opens a share link.
 
     Raises:
         UnauthenticatedError: for anything else of theirs.
     """
-    if not _PROBE.fullmatch(parameters.query):
+    if not _PROBE.fullmatch(parameters.query) and not _opens_a_link(parameters):
         require_admitted(viewer)
 
 
@@ -67,3 +86,30 @@ async def while_known(
                 yield ExecutionResult(None, [GraphQLError(error.message, original_error=error)])
                 return
             yield result
+
+
+def _opens_a_link(parameters: Parameters) -> bool:
+    """Whether a request holds one operation that asks for a shared link once and for nothing beside it."""
+    query = parameters.query
+    if len(query) > _STRANGERS_MAX_CHARACTERS or _SHARED_LINK not in query or PERSISTED_QUERY in parameters.extensions:
+        return False
+    try:
+        document = parse(query, max_lexical_tokens=_STRANGERS_MAX_TOKENS, max_comments=_STRANGERS_MAX_COMMENTS)
+    except GraphQLError:
+        return False
+    return _has_one_shared_link(document)
+
+
+def _has_one_shared_link(document: DocumentNode) -> bool:
+    operations = [node for node in document.definitions if isinstance(node, OperationDefinitionNode)]
+    fragments = [node for node in document.definitions if isinstance(node, FragmentDefinitionNode)]
+    if len(operations) != 1 or len(operations) + len(fragments) < len(document.definitions):
+        return False
+    selections = operations[0].selection_set.selections
+    names = [field.name.value for field in selections if isinstance(field, FieldNode)]
+    return (
+        operations[0].operation is OperationType.QUERY
+        and len(names) == len(selections)
+        and names.count(_SHARED_LINK) == 1
+        and set(names) <= {_SHARED_LINK, "__typename"}
+    )

@@ -18,6 +18,8 @@ from gallery.services.authentication import Authenticator
 from gallery.services.idempotency import IdempotencyService
 from gallery.services.images import ImageService
 from gallery.services.people import People
+from gallery.services.share_links import ShareLinkService
+from gallery.services.shared_content import SharedContents
 from gallery.services.shares import ShareService
 from gallery.services.staged_uploads import StagedUploadService
 from gallery.services.sweep import SweepService
@@ -57,6 +59,8 @@ class UseCases:
     tokens: TokenService
     authenticator: Authenticator
     people: People
+    share_links: ShareLinkService
+    shared: SharedContents
 
 
 @dataclass(kw_only=True)

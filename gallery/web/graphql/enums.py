@@ -135,6 +135,8 @@ describe(
         "TOO_MANY_ATTEMPTS": "There were too many wrong attempts; the message says when to try again.",
         "NOT_FOUND": "There is no such thing, or none that you may see.",
         "FORBIDDEN": "You lack the right to do this.",
+        "PASSWORD_REQUIRED": "What is shared wants a password, and got none or a wrong one.",
+        "RATE_LIMITED": "There were too many attempts. `extensions.retryAfterSeconds` says when to try again.",
         "TAG_EXISTS": "There is a tag of this name already; names are compared without regard to case.",
         "VERSION_CONFLICT": "The thing has changed since you read it, or is being changed at this moment.",
         "FILE_EMPTY": "The file has no bytes.",

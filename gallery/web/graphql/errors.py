@@ -9,7 +9,14 @@ from typing import Any, TypeVar
 import strawberry
 from graphql import GraphQLError
 
-from gallery.domain.errors import ErrorCode, ForbiddenError, GalleryError, NotFoundError, UnavailableError
+from gallery.domain.errors import (
+    ErrorCode,
+    ForbiddenError,
+    GalleryError,
+    NotFoundError,
+    RateLimitedError,
+    UnavailableError,
+)
 from gallery.web.errors import InternalError, RequestCode, RequestError
 from gallery.web.graphql.context import Info
 
@@ -95,6 +102,8 @@ def _tell(error: GraphQLError, request_id: str) -> tuple[str, dict[str, Any]]:
         extensions: dict[str, Any] = {"code": original.code.value}
         if original.field:
             extensions["field"] = list(original.field)
+        if isinstance(original, RateLimitedError):
+            extensions["retryAfterSeconds"] = original.retry_after_seconds
         return original.message, extensions
     if isinstance(original, RequestError):
         return original.message, {"code": original.code.value}

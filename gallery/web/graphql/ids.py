@@ -9,14 +9,14 @@ from uuid import UUID
 import strawberry
 
 from gallery.domain.errors import ErrorCode, InvalidInputError
-from gallery.domain.ids import AlbumId, ImageId, SessionId, TagId, TokenId, UploadId, UserId
+from gallery.domain.ids import AlbumId, ImageId, SessionId, ShareLinkId, TagId, TokenId, UploadId, UserId
 
-Prefix = Literal["img", "tag", "alb", "upl", "acc", "tok", "ses"]
+Prefix = Literal["img", "tag", "alb", "upl", "acc", "tok", "ses", "lnk"]
 
 IMAGE_PREFIX: Final = "img_"
 """What the id of an image begins with, for who makes many addresses of them."""
 
-_SHAPE = re.compile(r"(img|tag|alb|upl|acc|tok|ses)_([0-9a-f]{32})")
+_SHAPE = re.compile(r"(img|tag|alb|upl|acc|tok|ses|lnk)_([0-9a-f]{32})")
 _NAMES: dict[Prefix, str] = {
     "img": "an image",
     "tag": "a tag",
@@ -25,6 +25,7 @@ _NAMES: dict[Prefix, str] = {
     "acc": "an account",
     "tok": "a token",
     "ses": "a session",
+    "lnk": "a share link",
 }
 
 
@@ -59,6 +60,11 @@ def account_global_id(account_id: UserId) -> strawberry.ID:
 def token_global_id(token_id: TokenId) -> strawberry.ID:
     """The id of an API token as clients know it."""
     return strawberry.ID("tok_" + token_id.hex)
+
+
+def share_link_global_id(link_id: ShareLinkId) -> strawberry.ID:
+    """The id of a share link as clients know it."""
+    return strawberry.ID("lnk_" + link_id.hex)
 
 
 def is_upload_id(value: str) -> bool:
@@ -147,6 +153,15 @@ def parse_session_id(value: str, *, field: tuple[str, ...] = ("id",)) -> Session
         InvalidInputError: INVALID_ID if it is no id of a session.
     """
     return SessionId(_parse(value, "ses", field))
+
+
+def parse_share_link_id(value: str, *, field: tuple[str, ...] = ("id",)) -> ShareLinkId:
+    """The id of a share link.
+
+    Raises:
+        InvalidInputError: INVALID_ID if it is no id of a share link.
+    """
+    return ShareLinkId(_parse(value, "lnk", field))
 
 
 def parse_image_ids(values: list[strawberry.ID], *, field: str = "imageIds") -> list[ImageId]:

@@ -21,6 +21,8 @@ from gallery.web.graphql.progress import ProgressSubscriptions
 from gallery.web.graphql.request import IDEMPOTENCY_HEADER
 from gallery.web.graphql.scalars import SCALARS
 from gallery.web.graphql.sessions import SessionMutations
+from gallery.web.graphql.share_links import ShareLinkMutations, ShareLinkQueries
+from gallery.web.graphql.shared import SharedQueries
 from gallery.web.graphql.shares import ShareMutations
 from gallery.web.graphql.staged_upload_mutations import StagedUploadMutations
 from gallery.web.graphql.staged_uploads import StagedUploadQueries, find_upload
@@ -42,13 +44,23 @@ async def find_node(info: Info, global_id: str) -> Node:
     """
     prefix, _ = parse_global_id(global_id)
     if (find := _FINDERS.get(prefix)) is None:
-        message = "Accounts, tokens and sessions are found by `viewer`."
+        message = "Accounts, tokens and sessions are found by `viewer`, share links by `shareLinks`."
         raise InvalidInputError(ErrorCode.INVALID_ID, message, field=("id",))
     return await find(info, global_id)
 
 
 @strawberry.type(description="What can be read.")
-class Query(ImageQueries, TagQueries, AlbumQueries, StagedUploadQueries, StatsQueries, StorageQueries, AccountQueries):
+class Query(
+    ImageQueries,
+    TagQueries,
+    AlbumQueries,
+    StagedUploadQueries,
+    StatsQueries,
+    StorageQueries,
+    AccountQueries,
+    ShareLinkQueries,
+    SharedQueries,
+):
     """All root fields that read."""
 
     @strawberry.field(description="Whatever has this id; NOT_FOUND if there is nothing.")
@@ -83,6 +95,7 @@ class Mutation(
     ShareMutations,
     AccountMutations,
     SessionMutations,
+    ShareLinkMutations,
 ):
     """All root fields that write."""
 

@@ -8,7 +8,7 @@ from urllib.parse import quote
 from starlette.types import Scope
 
 from gallery.web.middleware.answered import Answered
-from gallery.web.paths import GRAPHQL_PATH, PROBE_PATHS
+from gallery.web.paths import GRAPHQL_PATH, PROBE_PATHS, without_token
 
 log = logging.getLogger(__name__)
 
@@ -25,7 +25,7 @@ def log_request(scope: Scope, answer: Answered, *, duration_ms: float) -> None:
         return
     line = {
         "method": scope.get("method", "WEBSOCKET"),
-        "path": path if path == GRAPHQL_PATH else quote(path),  # a decoded path may hold line breaks
+        "path": path if path == GRAPHQL_PATH else quote(without_token(path)),  # a decoded path may hold line breaks
         "status": None if answer.status is None else int(answer.status),
         "bytes": answer.size_bytes,
         "duration_ms": round(duration_ms, 1),

@@ -21,6 +21,8 @@ from gallery.domain.errors import (
     InvalidInputError,
     NotAnImageError,
     NotFoundError,
+    PasswordRequiredError,
+    RateLimitedError,
     RefusedFileError,
     RefusedUploadError,
     TruncatedImageError,
@@ -41,6 +43,18 @@ from gallery.domain.errors import (
         ),
         (NotFoundError("No such image."), ErrorCode.NOT_FOUND, (), "No such image."),
         (ForbiddenError("You may not."), ErrorCode.FORBIDDEN, (), "You may not."),
+        (
+            PasswordRequiredError(),
+            ErrorCode.PASSWORD_REQUIRED,
+            ("password",),
+            "A password is needed to see this, and this is not it. Ask whoever gave you the link.",
+        ),
+        (
+            RateLimitedError("Too many.", retry_after_seconds=900),
+            ErrorCode.RATE_LIMITED,
+            (),
+            "Too many. Try again in 900 s.",
+        ),
         (
             ConflictError(ErrorCode.TAG_EXISTS, "It exists.", field=("name",)),
             ErrorCode.TAG_EXISTS,

@@ -15,7 +15,7 @@ import gallery.services
 from gallery.domain.access import Right, Role, Viewer, Visibility
 from gallery.domain.errors import ForbiddenError
 from gallery.domain.idempotency import Claim
-from gallery.domain.ids import AlbumId, ImageId, SessionId, TagId, TokenId, UploadId
+from gallery.domain.ids import AlbumId, ImageId, SessionId, ShareLinkId, TagId, TokenId, UploadId
 from gallery.domain.images import ContentType
 from gallery.domain.shares import ShareLevel
 from gallery.domain.uploads import Announcement, Draft
@@ -24,6 +24,7 @@ from gallery.services.albums import AlbumChange, NewAlbum
 from gallery.services.idempotency import FileChecksum, KeyedRequest, Work
 from gallery.services.images import ImageChange
 from gallery.services.imports import FileToImport, ImportOptions, Progress
+from gallery.services.share_links import NewShareLink, ShareLinkChange
 from gallery.services.shares import Person
 from gallery.services.tokens import NewToken
 from gallery.services.uploads import NewImage
@@ -33,6 +34,7 @@ from tests.entities import (
     NOON,
     a_claim,
     a_session,
+    a_share_link,
     a_staged_upload,
     a_tag,
     a_token,
@@ -60,6 +62,7 @@ STRINGS = {
     "revoke_by_prefix": TOKEN.prefix,
     "set_password": "administrator",
 }
+LINK, _ = a_share_link(album_id=ALBUM.id, made_by=ADA.id)
 
 EITHER = (Right.CONTRIBUTE, Right.EDIT)
 """The first is enough for one's own things, the second for all that one sees."""
@@ -89,6 +92,11 @@ NEEDED: dict[str, Right | tuple[Right, ...]] = {
     "SessionService.all": Right.ADMINISTER,
     "SessionService.end": Right.READ,
     "SessionService.own": Right.READ,
+    "ShareLinkService.create": Right.READ,
+    "ShareLinkService.of": Right.READ,
+    "ShareLinkService.own": Right.READ,
+    "ShareLinkService.revoke": Right.READ,
+    "ShareLinkService.update": Right.READ,
     "StagedUploadService.abort": Right.CONTRIBUTE,
     "StagedUploadService.complete": Right.CONTRIBUTE,
     "StagedUploadService.create": Right.CONTRIBUTE,
@@ -109,6 +117,13 @@ NEEDED: dict[str, Right | tuple[Right, ...]] = {
     "TokenService.revoke_by_prefix": Right.ADMINISTER,
     "UploadService.upload": Right.CONTRIBUTE,
 }
+
+ALSO_NEEDED = {
+    "ShareLinkService.create": Right.CONTRIBUTE,
+    "ShareLinkService.of": Right.CONTRIBUTE,
+    "ShareLinkService.update": Right.CONTRIBUTE,
+}
+"""What the owner of a thing needs beside that, once it is known whose it is."""
 
 OF_THE_GALLERY_ITSELF = {
     "IdempotencyService.settle",
@@ -158,19 +173,24 @@ def arguments(service: type, name: str, file: MemoryIncomingFile) -> dict[str, o
         Announcement: ANNOUNCED,
         AlbumChange: AlbumChange(album_id=ALBUM.id, title="Winter"),
         AlbumId: ALBUM.id,
+        AlbumId | None: ALBUM.id,
         Claim: CLAIM.completed(IMAGE.id),
         Claim | None: None,
         Draft: Draft(),
         FileChecksum: file_checksum,
         ImageChange: ImageChange(image_id=IMAGE.id, title="Lighthouse"),
         ImageId: IMAGE.id,
+        ImageId | None: None,
         ImportOptions: ImportOptions(),
         KeyedRequest: KeyedRequest(key="key-1", operation="createTag", fingerprint="1"),
         NewAccount: NewAccount(name="Bob", role=Role.VIEWER),
         NewAlbum: NewAlbum(title="Winter", image_ids=[IMAGE.id]),
         NewImage: NewImage(file=file),
+        NewShareLink: NewShareLink(album_id=ALBUM.id),
         NewToken: NewToken(name="ada"),
         Progress: lambda _: None,
+        ShareLinkChange: ShareLinkChange(link_id=LINK.id, label="Winter"),
+        ShareLinkId: LINK.id,
         Sequence[FileToImport]: [MemoryFileToImport(file)],
         Sequence[ImageId]: [IMAGE.id],
         Sequence[int]: [1],
@@ -206,6 +226,7 @@ def full_gallery(gallery: MemoryGallery) -> None:
     gallery.tables.tokens[TOKEN.id] = TOKEN
     gallery.tables.sessions[SESSION.id] = SESSION
     gallery.tables.passwords[ACCOUNT.id] = f"1:{PASSWORD}"
+    gallery.tables.share_links[LINK.id] = LINK
     gallery.tables.claims[CLAIM.owner, CLAIM.key] = CLAIM
     gallery.storage.multipart_uploads["multipart-1"] = MemoryMultipartUpload(
         storage_path=UPLOAD.storage_path, content_type="image/jpeg", begun_at=NOON, parts={1: b"a photograph"}
@@ -226,7 +247,8 @@ async def test_a_viewer_without_rights_is_refused_before_anything_is_touched(
     with gallery.refuses(ForbiddenError):
         await bound(gallery, service, name)(viewer=NOBODY, **arguments(service, name, file))
 
-    assert gallery.database.units_opened == gallery.account_reader.reads == gallery.session_reader.reads == 0
+    read = (gallery.account_reader.reads, gallery.session_reader.reads, gallery.link_reader.reads)
+    assert gallery.database.units_opened == sum(read) == 0
     assert file.chunks_read == 0
 
 
@@ -247,8 +269,9 @@ async def test_every_other_right_is_not_enough(gallery: MemoryGallery, service: 
 )
 async def test_the_needed_right_alone_is_enough(gallery: MemoryGallery, service: type, name: str, right: Right) -> None:
     full_gallery(gallery)
-    viewer = Viewer(id=ADA.id, rights=frozenset({right}))
+    viewer = Viewer(id=ADA.id, rights=frozenset({right, ALSO_NEEDED.get(f"{service.__name__}.{name}", right)}))
 
     await bound(gallery, service, name)(viewer=viewer, **arguments(service, name, MemoryIncomingFile([b"a"])))
 
-    assert gallery.database.units_opened + gallery.account_reader.reads + gallery.session_reader.reads > 0
+    read = (gallery.account_reader.reads, gallery.session_reader.reads, gallery.link_reader.reads)
+    assert gallery.database.units_opened + sum(read) > 0
