@@ -15,6 +15,7 @@ from sqlalchemy import text
 from gallery.container import Container, open_container
 from gallery.platform.cache.keys import EVERYTHING
 from gallery.settings import AddressingStyle, CacheSettings, DatabaseSettings, Settings, StorageSettings, UploadSettings
+from gallery.settings_auth import AuthMode, AuthSettings
 from gallery.web.app import WebParts, create_web_app
 from tests.e2e.api import Api
 from tests.e2e.places import Place
@@ -71,13 +72,16 @@ class LiveGallery:
 
 
 @asynccontextmanager
-async def live_gallery(place: Place, **uploads: object) -> AsyncIterator[LiveGallery]:
+async def live_gallery(
+    place: Place, *, mode: AuthMode = AuthMode.LOCAL, **uploads: object
+) -> AsyncIterator[LiveGallery]:
     """A gallery without a worker, so that there are no objects but originals."""
     access = place.objects.access
     settings = Settings(
         database=DatabaseSettings(url=SecretStr(place.database_url)),
         cache=CacheSettings(url=SecretStr(place.cache_url), timeout_seconds=2),  # a busy machine is no slow Valkey
         uploads=UploadSettings.model_validate(uploads),
+        auth=AuthSettings(mode=mode),
         storage=StorageSettings(
             endpoint_url=HttpUrl(access.endpoint_url),
             bucket=place.objects.bucket,
