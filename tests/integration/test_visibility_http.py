@@ -259,10 +259,6 @@ async def test_the_file_of_a_private_image_is_as_one_that_never_was(stage: Stage
 
 
 async def test_the_bytes_of_anothers_image_are_not_known(stage: Stage) -> None:
-    document = (
-        "query ($sum: String!) { imageByChecksum(checksum: $sum) { id } imagesByChecksums(checksums: [$sum]) { id } }"
-    )
-
     assert await stage.ben.ask(KNOWN, sum=stage.image["checksum"]) == {
         "imageByChecksum": None,
         "imagesByChecksums": [None],
@@ -339,9 +335,6 @@ async def test_an_image_that_is_shown_is_seen_at_once_and_no_more_once_it_is_hid
 ) -> None:
     document = "query ($id: ID!) { image(id: $id) { title } }"
     others = (stage.ben, stage.ben_elsewhere)
-    show = (
-        "mutation ($id: ID!, $to: Visibility!) { updateImage(input: {id: $id, visibility: $to}) { image { version } } }"
-    )
 
     for _ in range(2):
         await stage.ada.ask(SHOW, id=stage.image["id"], to=visibility)
