@@ -35,7 +35,7 @@ VIEWER: Final = "viewer_id"
 _VIEWER: Final = bindparam(VIEWER, type_=Uuid)
 _PRIVATE: Final = literal_column(f"'{Visibility.PRIVATE}'", Text)
 _PUBLIC: Final = literal_column(f"'{Visibility.PUBLIC}'", Text)
-"""Written as the index of public images is: PostgreSQL does not use one whose condition comes as a parameter."""
+"""Written out as in the index of images that are not private: PostgreSQL uses it for no value of a parameter."""
 
 
 def visible_to(viewer: Viewer) -> dict[str, Any]:
