@@ -76,20 +76,8 @@ async def images_to_change(work: UnitOfWork, viewer: Viewer, image_ids: Collecti
     return SeenImages(changed=changed, refused=tuple(id_ for id_ in seen if id_ not in changed))
 
 
-async def see_image(work: UnitOfWork, viewer: Viewer, image_id: ImageId) -> Image:
-    """The image, locked until the transaction ends.
-
-    Raises:
-        NotFoundError: if the viewer sees none.
-    """
-    seen = await see_images(work, viewer, [image_id])
-    if image_id not in seen:
-        raise NotFoundError.of(EntityKind.IMAGE)
-    return seen[image_id]
-
-
 async def image_to_change(work: UnitOfWork, viewer: Viewer, image_id: ImageId) -> Image:
-    """The same, for who may change it.
+    """An image that the viewer may change, locked until the transaction ends.
 
     Raises:
         NotFoundError: if the viewer sees none.

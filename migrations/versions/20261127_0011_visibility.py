@@ -15,7 +15,7 @@ branch_labels = None
 depends_on = None
 
 _LIVING = sa.text("deleted_at IS NULL")
-_PUBLIC = sa.text("deleted_at IS NULL AND visibility = 'PUBLIC'")
+_SHOWN = sa.text("deleted_at IS NULL AND visibility <> 'PRIVATE'")
 _VISIBILITIES = "visibility IN ('PRIVATE', 'UNLISTED', 'PUBLIC')"
 
 _MAKE_SHARES = """
@@ -58,7 +58,7 @@ def upgrade() -> None:
         op.execute(_MAKE_SHARES)
         _create("ix_album_shares_account_id", "album_shares", ["account_id"])
         _create("ix_albums_owner_id", "albums", ["owner", "id"])
-        _create("ix_images_public_uploaded_at_id", "images", ["uploaded_at", "id"], where=_PUBLIC)
+        _create("ix_images_shown_uploaded_at_id", "images", ["uploaded_at", "id"], include=["visibility"], where=_SHOWN)
         _create("ix_images_owner_uploaded_at_id", "images", ["owner", "uploaded_at", "id"], where=_LIVING)
 
 
@@ -66,7 +66,7 @@ def downgrade() -> None:
     """Everybody sees everything again."""
     with op.get_context().autocommit_block():
         _drop("ix_images_owner_uploaded_at_id", "images")
-        _drop("ix_images_public_uploaded_at_id", "images")
+        _drop("ix_images_shown_uploaded_at_id", "images")
         _drop("ix_albums_owner_id", "albums")
         op.execute("DROP TABLE IF EXISTS album_shares")
         op.execute("ALTER TABLE album_images DROP COLUMN IF EXISTS is_offered")
@@ -82,13 +82,21 @@ def _drop_check(table: str) -> None:
     )
 
 
-def _create(name: str, table: str, columns: list[str], *, where: sa.TextClause | None = None) -> None:
+def _create(
+    name: str,
+    table: str,
+    columns: list[str],
+    *,
+    include: list[str] | None = None,
+    where: sa.TextClause | None = None,
+) -> None:
     _drop(name, table)
     op.create_index(
         name,
         table,
         columns,
         if_not_exists=True,  # for the linter: it is never there
+        postgresql_include=include,
         postgresql_where=where,
         postgresql_concurrently=True,
     )

@@ -293,8 +293,8 @@ async def test_what_is_not_there_is_not_shared(database: Database, missing: str)
         shared_by=album.owner,
         shared_at=NOON,
     )
-    with pytest.raises(NotFoundError, match=f"no such {missing}"):
-        async with database.unit_of_work() as work:
-            if missing == "album":
-                await work.accounts.add_unless_there(account)
+    async with database.unit_of_work() as work:
+        if missing == "album":
+            await work.accounts.add_unless_there(account)
+        with pytest.raises(NotFoundError, match=f"no such {missing}"):
             await work.shares.save(made)

@@ -17,7 +17,7 @@ from graphql import (
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from gallery.container import Container
-from gallery.domain.access import LOCAL_ADMINISTRATOR
+from gallery.domain.access import LOCAL_ADMINISTRATOR, Viewer
 from gallery.platform.database.engine import driver_connection
 from gallery.web.graphql.context import Context
 from gallery.web.graphql.documents import Documents
@@ -59,12 +59,12 @@ def everything(type_name: str, depth: int = 3) -> str:
     return " ".join(parts)
 
 
-async def ask(container: Container, document: str, variables: dict[str, Any]) -> tuple[dict[str, Any], list[Plan]]:
+async def ask(
+    container: Container, document: str, variables: dict[str, Any], viewer: Viewer = LOCAL_ADMINISTRATOR
+) -> tuple[dict[str, Any], list[Plan]]:
     """The data of a query without errors, and the plans of the statements that it took."""
     operation = Documents(schema).prepare(document, None)
-    context = Context(
-        viewer=LOCAL_ADMINISTRATOR, use_cases=container.use_cases, base_url="http://gallery.example", request_id="1"
-    )
+    context = Context(viewer=viewer, use_cases=container.use_cases, base_url="http://gallery.example", request_id="1")
     with recorded_with_parameters(container.engine) as statements:
         answer = format_result(await run(schema, operation, variables, context), "1")
     assert "errors" not in answer, answer

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import operator
 import re
 from collections.abc import Collection, Hashable, Sequence
 from dataclasses import dataclass
+from functools import reduce
 from typing import Any, Final, TypeVar
 from uuid import UUID
 
@@ -34,7 +36,13 @@ from gallery.platform.database.records import Shape
 from gallery.platform.database.rows import Columns
 from gallery.platform.database.statements import containing, unnested, uuids
 from gallery.platform.database.tables import ALBUM_IMAGES, ALBUMS, IMAGE_CHARACTERS, IMAGE_TAGS, IMAGES
-from gallery.platform.database.visible import Conditions, found_albums, listed_images, visible_to
+from gallery.platform.database.visible import (
+    Conditions,
+    found_albums,
+    listed_images,
+    parts_of_listed_images,
+    visible_to,
+)
 
 P = TypeVar("P", bound=UUID)
 T = TypeVar("T")
@@ -119,12 +127,21 @@ class ImageSelection:
         """A statement that answers with these columns of the images."""
         return self._selected(*columns)
 
+    def page(self, keyset: Keyset, columns: Columns) -> Select[Any]:
+        """A statement for the rows of a page."""
+        if not (self._has_parts and keyset.value is IMAGES.c.uploaded_at):
+            return keyset.cut(self.select(*columns))
+        return keyset.merged([keyset.cut(self._part(part, *columns)) for part in self._parts])
+
     def count(self) -> Select[Any]:
         """A statement that counts the images.
 
         Where an album or tags say it all, nothing else is read: deleted images are in no album and have no tags.
         """
         members = self._members
+        if self._has_parts:
+            counts = (self._part(part, func.count()).scalar_subquery() for part in self._parts)
+            return select(reduce(operator.add, counts))
         if self._hides or self._concerns_images or (members is None and not self.tag_ids):
             return self._selected(func.count(), sparing=True)
         if members is not None:
@@ -154,6 +171,19 @@ class ImageSelection:
             *self._conditions_of_images(sparing=sparing),
             *self._conditions_of_sight(),
         )
+
+    @property
+    def _has_parts(self) -> bool:
+        """Whether the viewer is shown parts of all images, narrowed down by nothing but time."""
+        return self._hides and self._members is None and not self._concerns_images
+
+    @property
+    def _parts(self) -> tuple[ColumnElement[bool], ...]:
+        return parts_of_listed_images(self.viewer.sight)
+
+    def _part(self, part: ColumnElement[bool], *columns: ColumnElement[Any]) -> Select[Any]:
+        conditions = (LIVING, *self._conditions(None), part)
+        return select(*columns).select_from(IMAGES).where(*conditions)
 
     def _conditions_of_sight(self) -> Conditions:
         """What lists have for the viewer; of an album that they do not see nothing."""

@@ -228,7 +228,7 @@ class SqlImageRecords(Generic[I, R]):
         keyset = selection.keyset(query)
         statement = _LISTS.get(
             (image, selection.form, query.sort_field, keyset.form),
-            lambda: keyset.cut(selection.select(*image.columns)),
+            lambda: selection.page(keyset, image.columns),
         )
         rows = await self._reading.rows(statement, {**selection.values, **keyset.values}, image.row)
         return keyset.page(rows, image.things)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Final, TypeVar, overload
 
 import asyncpg
-from sqlalchemy import Column, ColumnElement, Integer, Select, bindparam, tuple_
+from sqlalchemy import Column, ColumnElement, Integer, Select, bindparam, select, tuple_, union_all
 
 from gallery.domain.errors import ErrorCode, InvalidInputError
 from gallery.domain.pages import Page, PageRequest, Position
@@ -58,6 +58,15 @@ class Keyset:
             statement.add_columns(self.value.label(SORT_VALUE))
             .where(*self._bounds())
             .order_by(*self.order(self.value, self.id))
+            .limit(bindparam("limit", type_=Integer))
+        )
+
+    def merged(self, parts: Sequence[Select[Any]]) -> Select[Any]:
+        """The statement for the same rows of a list in parts, each of which `cut` has made of another."""
+        rows = union_all(*parts).subquery("parts")
+        return (
+            select(*rows.c)
+            .order_by(*self.order(rows.c[SORT_VALUE], rows.c.id))
             .limit(bindparam("limit", type_=Integer))
         )
 

@@ -50,7 +50,7 @@ SORTABLE_TEXT = Text(collation="C")
 
 _TIMESTAMP = DateTime(timezone=True)
 _LIVING = text("deleted_at IS NULL")
-_LIVING_PUBLIC = text("deleted_at IS NULL AND visibility = 'PUBLIC'")
+_LIVING_SHOWN = text("deleted_at IS NULL AND visibility <> 'PRIVATE'")
 _VISIBILITIES: Final = "visibility IN ('PRIVATE', 'UNLISTED', 'PUBLIC')"
 UPLOADS_STREAMING: Final = text("transport = 'STREAMED' AND state = 'OPEN'")
 UPLOADS_STAGED: Final = text("transport = 'STAGED'")
@@ -110,7 +110,13 @@ class ImageRow(_Row, table=True):
         ),
         _path_index("images", where=_LIVING),
         Index("ix_images_uploaded_at_id", "uploaded_at", "id", postgresql_where=_LIVING),
-        Index("ix_images_public_uploaded_at_id", "uploaded_at", "id", postgresql_where=_LIVING_PUBLIC),
+        Index(
+            "ix_images_shown_uploaded_at_id",
+            "uploaded_at",
+            "id",
+            postgresql_include=["visibility"],
+            postgresql_where=_LIVING_SHOWN,
+        ),
         Index("ix_images_owner_uploaded_at_id", "owner", "uploaded_at", "id", postgresql_where=_LIVING),
         Index("ix_images_sort_title_id", "sort_title", "id", postgresql_where=_LIVING),
         Index("ix_images_file_size_bytes_id", "file_size_bytes", "id", postgresql_where=_LIVING),

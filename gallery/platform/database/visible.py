@@ -8,7 +8,19 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Exists, Uuid, bindparam, exists, or_, select, union_all
+from sqlalchemy import (
+    ColumnElement,
+    Exists,
+    Text,
+    Uuid,
+    and_,
+    bindparam,
+    exists,
+    literal_column,
+    or_,
+    select,
+    union_all,
+)
 from sqlalchemy.sql.selectable import FromClause
 
 from gallery.domain.access import Sight, Viewer, Visibility
@@ -21,6 +33,9 @@ VIEWER: Final = "viewer_id"
 """The parameter of all conditions here."""
 
 _VIEWER: Final = bindparam(VIEWER, type_=Uuid)
+_PRIVATE: Final = literal_column(f"'{Visibility.PRIVATE}'", Text)
+_PUBLIC: Final = literal_column(f"'{Visibility.PUBLIC}'", Text)
+"""Written out as in the index of images that are not private: PostgreSQL uses it for no value of a parameter."""
 
 
 def visible_to(viewer: Viewer) -> dict[str, Any]:
@@ -31,6 +46,15 @@ def visible_to(viewer: Viewer) -> dict[str, Any]:
 def listed_images(sight: Sight) -> Conditions:
     """Images that lists have."""
     return _if_anything_is_hidden(sight, _is_listed(IMAGES, sight), is_offered())
+
+
+def parts_of_listed_images(sight: Sight) -> tuple[ColumnElement[bool], ...]:
+    """The same in parts of which none has an image of another: each is read in its own order, however rare it is.
+
+    PostgreSQL would look for all of them together through all images there are, in their order.
+    """
+    shown, is_own = _is_shown(IMAGES, sight), IMAGES.c.owner == _VIEWER
+    return shown, and_(is_own, ~shown), and_(is_offered(), ~is_own, ~shown)
 
 
 def found_images(sight: Sight) -> Conditions:
@@ -71,14 +95,15 @@ def is_shared() -> Exists:
 
 
 def _is_listed(things: FromClause, sight: Sight) -> ColumnElement[bool]:
-    shown = things.c.visibility == Visibility.PUBLIC.value
-    if sight is Sight.UNLISTED:
-        shown = things.c.visibility != Visibility.PRIVATE.value
-    return or_(shown, things.c.owner == _VIEWER)
+    return or_(_is_shown(things, sight), things.c.owner == _VIEWER)
 
 
 def _is_found(things: FromClause) -> ColumnElement[bool]:
-    return or_(things.c.visibility != Visibility.PRIVATE.value, things.c.owner == _VIEWER)
+    return or_(things.c.visibility != _PRIVATE, things.c.owner == _VIEWER)
+
+
+def _is_shown(things: FromClause, sight: Sight) -> ColumnElement[bool]:
+    return things.c.visibility != _PRIVATE if sight is Sight.UNLISTED else things.c.visibility == _PUBLIC
 
 
 def _if_anything_is_hidden(sight: Sight, *reasons: ColumnElement[bool]) -> Conditions:

@@ -135,7 +135,7 @@ def test_ones_own_and_what_is_shared_with_one_is_always_shown(
     role: Role, visibility: Visibility, *, is_shared: bool
 ) -> None:
     viewer = a_viewer(role)
-    thing = an_album(visibility=visibility, **({} if is_shared else {"owner": viewer.id}))
+    thing = an_album(visibility=visibility, owner=ADA.id if is_shared else viewer.id)
 
     assert may_list(viewer, thing, is_shared=is_shared)
     assert may_see(viewer, thing, is_shared=is_shared)
@@ -169,7 +169,7 @@ def test_owners_editors_who_see_it_and_administrators_change_a_thing(
 @pytest.mark.parametrize("is_own", [False, True])
 def test_owners_and_administrators_say_to_whom_a_thing_is_shown(role: Role, *, is_own: bool) -> None:
     viewer = a_viewer(role)
-    thing = an_album(visibility=PUBLIC, **({"owner": viewer.id} if is_own else {}))
+    thing = an_album(visibility=PUBLIC, owner=viewer.id if is_own else ADA.id)
     expected = role is Role.ADMINISTRATOR or (is_own and role is not Role.VIEWER)
 
     assert has(viewer, thing) is (is_own or role is Role.ADMINISTRATOR)
