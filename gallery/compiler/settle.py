@@ -132,7 +132,6 @@ class Settling:
                 del self._live[task]
                 self._cancelled.discard(task)
 
-
     def _ended(self, tasks: list[asyncio.Task[None]]) -> asyncio.Future[None]:
         """What is there once all tasks have ended, or one has failed: `asyncio.wait` with less to do."""
         over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
