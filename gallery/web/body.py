@@ -7,7 +7,6 @@ import re
 from contextlib import suppress
 from http import HTTPStatus
 
-from starlette.datastructures import Headers
 from starlette.types import Receive, Scope
 
 from gallery.settings import UploadSettings
@@ -43,11 +42,11 @@ class RequestBody:
     """The body of one request. It is read once, by one task at a time."""
 
     def __init__(self, scope: Scope, receive: Receive, limits: UploadSettings) -> None:
-        headers = Headers(scope=scope)
-        length = headers.get("content-length", "")
+        fields: dict[bytes, bytes] = dict(reversed(list(scope["headers"])))  # of several the first counts, as elsewhere
+        length = fields.get(b"content-length", b"").decode("latin-1")
         self._receive = receive
         self._limits = limits
-        self._awaits_go_ahead = headers.get("expect", "").lower() == "100-continue"
+        self._awaits_go_ahead = fields.get(b"expect", b"").lower() == b"100-continue"
         self._allowed_bytes: int | None = None
         self.announced_bytes = int(length) if _LENGTH.fullmatch(length) else None
         self.received_bytes = 0

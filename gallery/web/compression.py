@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette_compress import CompressMiddleware, add_compress_type, remove_compress_type
 
@@ -21,15 +22,43 @@ MINIMUM_BYTES: Final = 1000
 IDENTITY: Final = ""
 """No coding at all."""
 
+_IS_PASSED_BY: Final = "gallery.not_compressed"
+"""In the scope of a request that takes no coding."""
 _LONGEST_KEPT_FIELD: Final = 256
 _KEPT_FIELDS: Final = 1000
 
 
 def compressed(app: ASGIApp) -> ASGIApp:
-    """The application, whose whole answers are compressed; streams of events pass as they are, one by one."""
+    """The application, whose whole answers are compressed; streams of events pass as they are, one by one.
+
+    Requests that take no coding are left to it, which says by `vary_by_coding` that others might get another answer.
+    """
     add_compress_type(MediaType.GRAPHQL)
     remove_compress_type(MediaType.EVENTS)
-    return CompressMiddleware(app, minimum_size=MINIMUM_BYTES)
+    return _Compressed(app)
+
+
+class _Compressed:
+    """What compresses the answers of an application, and costs nothing where none can be compressed."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+        self._compressing = CompressMiddleware(app, minimum_size=MINIMUM_BYTES)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answers one request (ASGI)."""
+        if scope["type"] == "http" and not any(name == b"accept-encoding" for name, _ in scope["headers"]):
+            scope[_IS_PASSED_BY] = True
+            await self._app(scope, receive, send)
+        else:
+            await self._compressing(scope, receive, send)
+
+
+def vary_by_coding(scope: Scope, response: Response) -> None:
+    """Says of an answer that was passed by, and is long enough, that others might get it compressed."""
+    body = getattr(response, "body", b"")
+    if _IS_PASSED_BY in scope and len(body) >= MINIMUM_BYTES:
+        response.headers.add_vary_header("Accept-Encoding")
 
 
 class Codings:

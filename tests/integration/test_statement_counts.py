@@ -5,6 +5,7 @@ And that each field is answered the same, whichever others are read with it.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from functools import partial
 from typing import Any
@@ -139,6 +140,24 @@ async def test_long_page_takes_as_many_statements_as_a_short_one(
     assert long[field]["nodes"][:SHORT] == short[field]["nodes"]
     assert_complete(field, long[field]["nodes"])
     assert (len(few), len(many)) == (statement_count, statement_count), "\n".join(many)
+
+
+async def test_requests_that_come_together_share_the_statements_that_ask_by_ids(container: Container) -> None:
+    listed, _ = await ask(
+        container, "query ($first: Int!) { images(first: $first) { nodes { id } } }", 3, is_compiled=True
+    )
+    ids = [node["id"] for node in listed["images"]["nodes"]]
+    operation = Documents(schema).prepare("query ($id: ID!) { image(id: $id) { id tags { name } } }", None)
+    operations = CompiledOperations(schema)
+    await operations.run(operation, {"id": ids[0]}, a_context(container))  # the first time is not compiled
+
+    with recorded_statements(container.engine) as statements:
+        results = await asyncio.gather(*(operations.run(operation, {"id": id_}, a_context(container)) for id_ in ids))
+
+    images = [format_result(result, "1")["data"]["image"] for result in results]
+    assert [image["id"] for image in images] == ids
+    assert len({str(image["tags"]) for image in images}) == len(ids)  # everybody's own
+    assert len(statements) == 2, "\n".join(statements)  # the images, and their tags
 
 
 def assert_complete(field: str, nodes: list[dict[str, Any]]) -> None:

@@ -92,6 +92,23 @@ async def test_a_long_answer_is_compressed_as_the_client_takes_it(
     assert (len(body) < len(plain) / 2) is bool(coding)
 
 
+@pytest.mark.parametrize("query", [LONG, SHORT], ids=["long", "short"])
+@pytest.mark.parametrize("accept", ["application/json", "text/event-stream"])
+async def test_who_says_nothing_of_codings_is_answered_as_who_takes_none(
+    client: httpx.AsyncClient, query: str, accept: str
+) -> None:
+    request = client.build_request("POST", "/graphql", json={"query": query}, headers={"Accept": accept})
+    del request.headers["accept-encoding"]
+
+    answer = await client.send(request)
+
+    headers, body = await asked(client, "identity", query, accept)
+    assert answer.content == body
+    names = set(headers) - {"x-request-id"}
+    assert {name: answer.headers[name] for name in names} == {name: headers[name] for name in names}
+    assert answer.headers.keys() == headers.keys()
+
+
 async def test_a_short_answer_is_not_compressed(client: httpx.AsyncClient) -> None:
     headers, body = await asked(client, "gzip, br, zstd", SHORT)
 

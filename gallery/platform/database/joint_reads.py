@@ -2,6 +2,8 @@
 
 Requests that come together ask for relations of their images together. A statement costs more than the few rows that
 it answers, so what is asked for within a turn of the event loop is read by whoever asked first; others wait for that.
+While such a statement is under way, the next one gathers for a moment: the more there is to do, the more of it is done
+together.
 """
 
 from __future__ import annotations
@@ -16,6 +18,9 @@ V = TypeVar("V")
 
 _MOST_IDS: Final = 200
 """How many ids are read together, unless somebody asks for more alone: few enough to be there soon."""
+
+_PATIENCE_SECONDS: Final = 0.002
+"""How long a read waits at most for the one before it, so that a slow one keeps nobody waiting for longer."""
 
 Read = Callable[[Collection[K]], Awaitable[dict[K, V]]]
 """Reads what there is of each id."""
@@ -61,6 +66,7 @@ class JointReads:
 
     def __init__(self) -> None:
         self._gathering: dict[Hashable, _Joint[Any, Any]] = {}
+        self._under_way: dict[Hashable, asyncio.Future[None]] = {}
 
     async def read(self, same: Hashable, ids: Collection[K], read: Read[K, V]) -> dict[K, V]:
         """What there is of each id, read by `read` or by that of somebody else who asks for the `same`.
@@ -76,15 +82,32 @@ class JointReads:
         joint = gathering[same] = _Joint(ids)
         found, failure = None, None
         try:
-            try:
-                await asyncio.sleep(0)
-            finally:
-                if gathering.get(same) is joint:
-                    del gathering[same]
-            found = await read(joint.ids)
+            await self._gather(same, joint)
+            found = await self._sent(same, read(joint.ids))
         except Exception as error:
             failure = error
             raise
         finally:
             joint.end(found, failure)
         return {id_: found[id_] for id_ in ids if id_ in found} if joint.is_shared else found
+
+    async def _gather(self, same: Hashable, joint: _Joint[Any, Any]) -> None:
+        """Lets others join, until the read before is over or the moment is."""
+        before = self._under_way.get(same)
+        try:
+            if before is None:
+                await asyncio.sleep(0)
+            else:
+                await asyncio.wait([before], timeout=_PATIENCE_SECONDS)
+        finally:
+            if self._gathering.get(same) is joint:
+                del self._gathering[same]
+
+    async def _sent(self, same: Hashable, reading: Awaitable[dict[K, V]]) -> dict[K, V]:
+        over = self._under_way[same] = asyncio.get_running_loop().create_future()
+        try:
+            return await reading
+        finally:
+            over.set_result(None)
+            if self._under_way.get(same) is over:
+                del self._under_way[same]

@@ -15,6 +15,7 @@ from urllib.parse import urlencode
 import orjson
 import strawberry
 from graphql import ExecutionResult, GraphQLError, OperationType
+from starlette.datastructures import Headers
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import RedirectResponse, Response
 from starlette.types import Receive, Scope, Send
@@ -28,6 +29,7 @@ from gallery.settings import UploadSettings
 from gallery.settings_graphql import Exposed
 from gallery.web.authentication import Authentication, UnauthenticatedError
 from gallery.web.body import ClientDisconnectedError, RequestBody
+from gallery.web.compression import vary_by_coding
 from gallery.web.errors import InternalError, RequestCode, RequestError
 from gallery.web.graphiql.assets import ASSETS_PATH
 from gallery.web.graphiql.page import SignInLink, graphiql_page
@@ -44,6 +46,7 @@ from gallery.web.graphql.execution import (
 from gallery.web.graphql.exposure import EXPOSED, Exposure
 from gallery.web.graphql.idempotency import first_answer, key_in
 from gallery.web.graphql.kept import ResponseKeeper, asked_of
+from gallery.web.graphql.lazily import made_once
 from gallery.web.graphql.leaving import SOMEBODY, Presence, WhileSomebodyWaits
 from gallery.web.graphql.measuring import MeasuredOperation
 from gallery.web.graphql.negotiation import MediaType, Wish, wish
@@ -65,6 +68,28 @@ from gallery.web.paths import GRAPHQL_PATH, LOGIN_PATH, LOGOUT_PATH
 from gallery.web.patience import wait_as
 
 log = logging.getLogger(__name__)
+
+
+class _Headers(Headers):
+    """Those of a request, found without a look at each: several are asked for."""
+
+    def __init__(self, scope: Scope) -> None:
+        super().__init__(scope=scope)
+        self._first = dict(reversed(self.raw))
+
+    def __getitem__(self, key: str) -> str:
+        return self._first[key.lower().encode("latin-1")].decode("latin-1")
+
+    def __contains__(self, key: object) -> bool:
+        return isinstance(key, str) and key.lower().encode("latin-1") in self._first
+
+
+class _Request(Request):
+    """A request that looks at its headers once."""
+
+    @made_once
+    def headers(self) -> Headers:
+        return _Headers(self.scope)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,7 +151,7 @@ class GraphQLEndpoint:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers a request once its body is read, or not worth reading any further."""
-        request, body = Request(scope), RequestBody(scope, receive, self._uploads)
+        request, body = _Request(scope), RequestBody(scope, receive, self._uploads)
         try:
             response = await self._respond(request, body)
             await body.drain(self._uploads.drain_limit_bytes)
@@ -134,6 +159,7 @@ class GraphQLEndpoint:
             return
         if body.is_held_back or body.has_stalled:
             response.headers["Connection"] = "close"  # nobody waits for the body that was announced
+        vary_by_coding(scope, response)
         await response(scope, receive, send)
 
     async def settle(self) -> None:

@@ -7,13 +7,13 @@ is, so that no resolver is called for it; for everything else it has one.
 from __future__ import annotations
 
 from collections.abc import Callable
-from operator import attrgetter
+from operator import attrgetter, itemgetter
 from typing import Any, Final
 
 import strawberry
 from strawberry.types.field import StrawberryField
 
-from gallery.compiler import EXTENSION, Attribute, Computed, Declaration
+from gallery.compiler import EXTENSION, Attribute, Computed, Declaration, Key
 
 RECORD: Final = "record"
 """The attribute in which a type of the schema holds what it shows."""
@@ -28,6 +28,16 @@ def shown(name: str, *, description: str, of: str | None = RECORD) -> Any:  # no
         resolver=lambda self: read(self),  # noqa: PLW0108  # Strawberry asks for the signature of a function
         description=description,
         metadata={EXTENSION: Attribute(name, of=of), _READS: (name,)},
+    )
+
+
+def keyed(key: str, *, description: str) -> Any:  # noqa: ANN401  # as above
+    """A field of the schema that is under a key of its parent, a mapping that has it."""
+    read = itemgetter(key)
+    return strawberry.field(
+        resolver=lambda self: read(self),  # noqa: PLW0108  # as above
+        description=description,
+        metadata={EXTENSION: Key(key)},
     )
 
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
-from typing import cast
+from typing import Final, cast
 
 import strawberry
 
 from gallery.domain import shares
 from gallery.domain.access import Visibility
-from gallery.domain.images import ProcessingState
+from gallery.domain.images import ProcessingState, RenditionSize
 from gallery.domain.records import AlbumRecord, ImageRecord, RenditionRecord, TagRecord
 from gallery.domain.shares import ShareLevel
 from gallery.web.graphql.context import Info
@@ -19,10 +19,12 @@ from gallery.web.graphql.loaders import Part
 from gallery.web.graphql.node import ID_DESCRIPTION, Node
 from gallery.web.graphql.pagination import After, Before, Connection, First, Last, Listing
 from gallery.web.graphql.scalars import ByteSize
-from gallery.web.graphql.shown import computed, shown
+from gallery.web.graphql.shown import computed, keyed, shown
 from gallery.web.media_urls import original_url, rendition_url
 
-RenditionsBySize = dict[str, RenditionRecord]
+RenditionsBySize = dict[str, RenditionRecord | None]
+
+_NONE_OF_THEM: Final[RenditionsBySize] = dict.fromkeys(size.value for size in RenditionSize)
 
 
 @strawberry.type(description="A smaller copy of an image, in WebP, without its metadata.")
@@ -43,23 +45,25 @@ class Thumbnail:
 class Thumbnails:
     """The renditions of an image. Their parent is `RenditionsBySize`."""
 
-    small: Thumbnail | None = computed(
-        lambda by_size, _: by_size.get("small"),
+    small: Thumbnail | None = keyed(
+        "small",
         description="For lists: 320 pixels at the longest edge by default.",
     )
-    medium: Thumbnail | None = computed(
-        lambda by_size, _: by_size.get("medium"),
+    medium: Thumbnail | None = keyed(
+        "medium",
         description="For pages: 960 pixels at the longest edge by default.",
     )
-    large: Thumbnail | None = computed(
-        lambda by_size, _: by_size.get("large"),
+    large: Thumbnail | None = keyed(
+        "large",
         description="For screens: 2048 pixels at the longest edge by default.",
     )
 
     @staticmethod
     def of(renditions: Iterable[RenditionRecord]) -> Thumbnails:
         """The renditions as the schema shows them."""
-        by_size: RenditionsBySize = {rendition.size: rendition for rendition in renditions}
+        by_size = _NONE_OF_THEM.copy()
+        for rendition in renditions:
+            by_size[rendition.size] = rendition
         return cast("Thumbnails", by_size)
 
 
