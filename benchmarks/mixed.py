@@ -35,7 +35,8 @@ from benchmarks.servers import GALLERIES, PEERS
 
 DOCUMENTS: Final = 200
 WRITE_SHARE: Final = 0.1
-WARM_UP_SECONDS: Final = 5
+WARM_UP_CPU_SECONDS: Final = 5
+WARM_UP_TURNS: Final = 20
 
 _UPDATE: Final = """mutation Update($id: ID!, $title: String!) {
   updateImage(input: {id: $id, title: $title}) { image { id title } errors { message } }
@@ -134,6 +135,15 @@ async def turn(server: MeasuredProcess, titles: Titles, connections: int, second
     )
 
 
+async def warm_up(server: MeasuredProcess, titles: Titles, connections: int, cpu_seconds: float) -> None:
+    """Lets a server work for so much processor time, as `nested` does, and by the clock for some times as long."""
+    until = server.cpu_seconds() + cpu_seconds
+    for _ in range(WARM_UP_TURNS):
+        if server.cpu_seconds() >= until:
+            break
+        await turn(server, titles, connections, 1)
+
+
 def titles_of(place: int, images: int) -> Titles:
     """The images of the server in this place."""
     living = [number for number in range(images) if not is_deleted(number)]
@@ -152,7 +162,7 @@ async def measure(options: argparse.Namespace) -> Report:
     async with running(options, {}) as servers:
         titles = {name: titles_of(place, options.images) for place, name in enumerate(servers)}
         for name, server in servers.items():
-            await turn(server, titles[name], options.connections, options.warm_up)
+            await warm_up(server, titles[name], options.connections, options.warm_up)
         subjects = [
             Subject(name, partial(turn, server, titles[name], options.connections, options.seconds))
             for name, server in servers.items()
@@ -180,7 +190,12 @@ def options_of(arguments: Sequence[str] | None = None) -> argparse.Namespace:
         )
     options.add_argument("--connections", type=between(1, 256), default=16, metavar="N", help="(16)")
     options.add_argument("--seconds", type=between(1, 60), default=2, help="how long a turn takes (2)")
-    options.add_argument("--warm-up", type=between(0, 60), default=WARM_UP_SECONDS, help="before the first turn (5)")
+    options.add_argument(
+        "--warm-up",
+        type=between(0, 60),
+        default=WARM_UP_CPU_SECONDS,
+        help="processor seconds before the first turn (5)",
+    )
     options.add_argument("--images", type=between(2000, 1_000_000), default=10_000, help="in the database (10,000)")
     return options.parse_args(arguments)
 

@@ -12,7 +12,7 @@ import orjson
 import psutil
 import pytest
 
-from benchmarks import nested, scale, upload, workers
+from benchmarks import mixed, nested, scale, upload, workers
 from benchmarks.__main__ import benchmarks
 from benchmarks.load import WrongAnswerError, ask, load, post_request
 from benchmarks.processes import MEBIBYTE, BenchmarkError, module_command, serving
@@ -215,6 +215,24 @@ async def test_all_kinds_of_peers_answer_all_queries_as_the_gallery_does_and_lea
                 compare(query, {name: await ask(server.port, query.request()) for name, server in servers.items()})
 
     assert children() == before
+
+
+@pytest.mark.usefixtures("node_packages")
+async def test_the_cache_that_is_told_of_writes_shows_them_and_the_other_does_not() -> None:
+    peers = ["mercurius-jit-dropping", "mercurius-jit-cache"]
+    options = mixed.options_of(["--images", "2000", "--gallery", "--peers", *peers])
+    seen: dict[str, int] = {}
+
+    async with nested.running(options, {}) as servers:
+        for place, (name, server) in enumerate(servers.items()):
+            titles = mixed.titles_of(place, options.images)
+            titles.ids = titles.ids[:1]
+            await mixed.turn(server, titles, connections=1, seconds=1)
+            assert titles.answered[titles.ids[0]] > 1
+            seen[name] = titles.stale
+
+    assert seen["mercurius-jit-dropping"] == 0
+    assert seen["mercurius-jit-cache"] > 0
 
 
 async def test_more_servers_than_the_database_has_connections_for_are_refused() -> None:

@@ -125,6 +125,33 @@ async def test_many_who_record_events_of_one_entity_at_once_make_one_chain(datab
     assert await first_broken_event(database.engine, other.id) is None
 
 
+async def test_events_that_come_alone_and_several_at_once_make_one_chain(database: Database) -> None:
+    image = an_image()
+    await asyncio.gather(
+        *(record(database, an_event(image)) for _ in range(4)),
+        *(record(database, an_event(image), an_event(image)) for _ in range(2)),
+    )
+    assert await database.value("SELECT count(DISTINCT previous_hash) FROM events") == 7
+    assert await first_broken_event(database.engine, image.id) is None
+
+
+async def test_who_has_saved_an_image_has_its_chain_and_others_wait(database: Database) -> None:
+    image = an_image()
+    await database.store(image)
+    async with database.work() as work:
+        await work.images.save(image.with_details(title="New", description=None, now=after(1)))
+        other = asyncio.create_task(record(database, an_event(image)))
+        assert not (await asyncio.wait([other], timeout=0.2))[0]
+        with recorded_statements(database.engine) as statements:
+            await work.events.append(an_event(image))
+        await work.commit()
+    await other
+
+    assert len(statements) == 1
+    assert [len(events) for events in database.told] == [0, 1, 1]
+    assert await first_broken_event(database.engine, image.id) is None
+
+
 async def test_recording_nothing_records_nothing(database: Database) -> None:
     await record(database)
     assert database.told == [()]

@@ -15,9 +15,10 @@ from gallery.domain.jobs import RenderImage
 from gallery.domain.pages import ImageFilter, PageRequest, TagQuery
 from gallery.domain.ports import UnitOfWork
 from gallery.platform.database.albums import SqlAlbumReader
-from gallery.platform.database.engine import create_engine
+from gallery.platform.database.engine import create_engine, pool_use
 from gallery.platform.database.images import SqlImageReader
 from gallery.platform.database.intents import SqlIntentStore
+from gallery.platform.database.loans import lending_pool
 from gallery.platform.database.tags import SqlTagReader
 from gallery.platform.database.unit_of_work import SqlUnitOfWork
 from gallery.settings import DatabaseSettings
@@ -165,6 +166,42 @@ async def test_a_commit_whose_answer_is_lost_is_unavailable_and_told_since_it_ma
             await work.commit()
     assert database.told == [(event,)]
     assert await image_count(database) == 0
+
+
+async def test_a_transaction_whose_connection_breaks_is_undone_and_the_next_one_has_another(database: Database) -> None:
+    image = an_image()
+    await database.store(image)
+    async with database.work() as work:
+        await work.images.save(image.with_details(title="Lost", description=None, now=after(1)))
+        await database.value(
+            "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity "
+            "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+        with pytest.raises(UnavailableError):
+            await work.images.get(image.id)
+
+    async with database.work() as work:
+        assert (await work.images.get(image.id)).title == image.title
+    assert pool_use(database.engine).in_use == 0
+
+
+async def test_what_a_failed_transaction_has_changed_does_not_reach_the_next_one_on_its_connection(
+    database_url: str,
+) -> None:
+    image = an_image()
+    engine = create_engine(database_url, DatabaseSettings(pool_size=1, pool_timeout_seconds=5))
+    database = Database(engine)
+    await database.store(image)
+    async with database.work() as work:
+        await work.images.save(image.with_details(title="Undone", description=None, now=after(1)))
+        with pytest.raises(NotFoundError):
+            await work.images.save(an_image())
+    (kept,) = lending_pool(engine).idle
+
+    async with database.work() as work:
+        assert (await work.images.get(image.id)).title == image.title
+    assert lending_pool(engine).idle == [kept]
+    await engine.dispose()
 
 
 async def test_a_full_pool_is_said_to_be_unavailable(database_url: str) -> None:

@@ -60,7 +60,9 @@ class Transaction:
         self._is_over = False
         self.locks: set[int] = set()
         """The keys of the advisory locks that are known to be held until the end."""
-        self._sync.begin()
+        self._books = _books_of(loan.connection)
+        self._books.begin()
+        self._adapted = cast("AsyncAdapt_asyncpg_connection", self._books.connection.dbapi_connection)
 
     @property
     def connection(self) -> AsyncConnection:
@@ -94,7 +96,7 @@ class Transaction:
         with translated_errors():
             if (begun := self._adapted._transaction) is not None:  # noqa: SLF001  # as in `_begin`
                 await self._on_driver(self._adapted._call_and_discard(begun.commit))  # noqa: SLF001
-            self._sync.commit()  # has nothing left to send
+            self._books.commit()  # has nothing left to send
 
     async def end(self) -> None:
         """Undoes what was not committed, and gives the connection back; one of which nobody knows what it does, goes.
@@ -120,25 +122,13 @@ class Transaction:
             raise RuntimeError(message)
         return self._loan
 
-    @property
-    def _sync(self) -> Connection:
-        """What keeps SQLAlchemy's books of the connection. It needs no greenlet as long as it sends nothing."""
-        connection = self.connection.sync_connection
-        assert connection is not None  # noqa: S101  # it is open as long as it is on loan
-        return connection
-
-    @property
-    def _adapted(self) -> AsyncAdapt_asyncpg_connection:
-        """What SQLAlchemy takes for the connection of the driver: it knows whether a transaction has begun."""
-        return cast("AsyncAdapt_asyncpg_connection", self._sync.connection.dbapi_connection)
-
     async def _undo(self) -> None:
         if self._is_broken or self.connection.invalidated or self._loan.driver.is_closed():
             self._is_broken = True
             return
         if (begun := self._adapted._transaction) is not None:  # noqa: SLF001  # as in `_begin`
             await self._adapted._call_and_discard(begun.rollback)  # noqa: SLF001
-        self._sync.rollback()  # has nothing left to send
+        self._books.rollback()  # has nothing left to send
 
     async def _begin(self) -> None:
         """Begins as SQLAlchemy does before its first statement, which then finds the transaction begun."""
@@ -154,6 +144,13 @@ class Transaction:
         except BaseException:  # nobody knows what is still on its way
             self._is_broken = True
             raise
+
+
+def _books_of(connection: AsyncConnection) -> Connection:
+    """Where SQLAlchemy keeps its books of a connection. It needs no greenlet as long as it sends nothing."""
+    books = connection.sync_connection
+    assert books is not None  # noqa: S101  # it is open as long as it is on loan
+    return books
 
 
 class Reading:
