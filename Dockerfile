@@ -29,6 +29,15 @@ RUN build/bin/pip wheel --no-deps --no-build-isolation --no-index --wheel-dir di
  && build/bin/pip --python /opt/venv/bin/python install --no-deps --no-index dist/*.whl \
  && build/bin/pip --python /opt/venv/bin/python check
 
+# What all of this is made of, with licences (CycloneDX), by a program that stays behind.
+COPY requirements/sbom.txt requirements/
+RUN python -m venv sbom \
+ && build/bin/pip --python sbom/bin/python install --no-deps --require-hashes --only-binary :all: \
+      --requirement requirements/sbom.txt \
+ && mkdir -p /opt/venv/share/gallery \
+ && sbom/bin/cyclonedx-py environment --pyproject pyproject.toml --mc-type application --output-reproducible \
+      --output-format JSON --output-file /opt/venv/share/gallery/sbom.cdx.json /opt/venv/bin/python
+
 FROM ${PYTHON_IMAGE}
 
 ARG VERSION=unknown

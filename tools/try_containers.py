@@ -45,12 +45,16 @@ DELETE = "mutation ($id: ID!) { deleteImage(input: {id: $id}) { image { id } err
 
 INSIDE = """import json, os, shutil, sys
 status = dict(line.split(":", 1) for line in open("/proc/1/status"))
+made_of = json.load(open(os.path.join(sys.prefix, "share", "gallery", "sbom.cdx.json")))["components"]
 print(json.dumps({
     "user": os.getuid(),
     "capabilities": status["CapBnd"].strip(),
     "writable": [folder for folder in ("/", "/opt/venv", "/tmp", "/var/tmp") if os.access(folder, os.W_OK)],
     "tools": [name for name in ("cc", "gcc", "g++", "clang", "ld", "make") if shutil.which(name)],
     "pip": os.path.exists(os.path.join(sys.prefix, "bin", "pip")),
+    "new_privileges": status["NoNewPrivs"].strip() == "0",
+    "unlicensed": [part["name"] for part in made_of if not part.get("licenses")],
+    "knows_its_parts": {"starlette", "strawberry-graphql", "sqlalchemy"} <= {part["name"].lower() for part in made_of},
 }))"""
 """Tells from inside a container what it allows; of folders on a read-only file system none is writable."""
 
@@ -60,6 +64,9 @@ CONFINED = {
     "writable": ["/tmp"],  # noqa: S108  # the place for temporary files is the point
     "tools": [],
     "pip": False,
+    "new_privileges": False,
+    "unlicensed": [],
+    "knows_its_parts": True,
 }
 
 
