@@ -9,6 +9,7 @@ from starlette.types import Message
 
 from gallery.settings import UploadSettings
 from gallery.web.body import ClientDisconnectedError, RequestBody
+from gallery.web.graphql.deadline import DeadlineExceededError
 from gallery.web.graphql.leaving import WhileSomebodyWaits
 
 LONG_SECONDS = 60
@@ -123,3 +124,42 @@ async def test_who_looks_goes_on_while_the_client_is_there(client: Client) -> No
         await presence.look()
     assert client.is_watched.is_set()
     assert asyncio.all_tasks() == before
+
+
+async def test_what_takes_longer_than_it_may_is_cancelled_though_the_client_waits(client: Client) -> None:
+    ended = []
+
+    async def ask() -> None:
+        async with WhileSomebodyWaits(await client.body(), moment_seconds=0, deadline_seconds=0.01):
+            try:
+                await asyncio.Event().wait()
+            finally:
+                ended.append("cancelled")
+
+    asking = asyncio.create_task(ask())
+    with pytest.raises(DeadlineExceededError):
+        await asking
+    assert ended == ["cancelled"]
+    assert asking.cancelling() == 0
+
+
+async def test_what_ends_in_time_knows_nothing_of_the_deadline(client: Client) -> None:
+    async with WhileSomebodyWaits(await client.body(), moment_seconds=0, deadline_seconds=0.01):
+        await client.is_watched.wait()
+    await asyncio.sleep(0.03)  # nobody is cancelled
+
+
+async def test_who_leaves_and_is_late_has_left(client: Client) -> None:
+    async def ask() -> None:
+        async with WhileSomebodyWaits(await client.body(), moment_seconds=0, deadline_seconds=0.01):
+            try:
+                await asyncio.Event().wait()
+            finally:
+                await asyncio.sleep(0.03)  # as something that takes its time to stop
+
+    asking = asyncio.create_task(ask())
+    await client.is_watched.wait()
+    client.left.set()
+    with pytest.raises(ClientDisconnectedError):
+        await asking
+    assert asking.cancelling() == 0

@@ -76,7 +76,7 @@ class Costs:
         Raises:
             RefusedDocumentError: VARIABLES_TOO_COMPLEX, COST_LIMIT_EXCEEDED.
         """
-        if variables:
+        if _may_be_large(variables, self.limits):
             try:
                 require_modest(variables, self.limits)
             except RefusedDocumentError:
@@ -115,8 +115,12 @@ class Costs:
         try:
             return await within(self.limits.deadline_seconds, work)
         except DeadlineExceededError:
-            self._metrics.turned_away(TurnedAway.DEADLINE)
+            self.was_late()
             raise
+
+    def was_late(self) -> None:
+        """Counts a query that took too long."""
+        self._metrics.turned_away(TurnedAway.DEADLINE)
 
     def found(self, bill: Bill) -> None:
         """Gives everything back: somebody had the answer."""
@@ -148,6 +152,14 @@ class Costs:
         bill.actual = actual
         if self._budget is not None and bill.balance is not None and bill.requested > actual:
             self._budget.give_back(bill.holder, bill.requested - actual)
+
+
+def _may_be_large(variables: Mapping[str, Any], limits: LimitSettings) -> bool:
+    """Whether it is worth looking: most requests have a few numbers and ids."""
+    for value in variables.values():
+        if type(value) is dict or type(value) is list:
+            return True
+    return len(variables) > limits.max_variable_values
 
 
 def holder_of(viewer: Viewer, address: str) -> str:

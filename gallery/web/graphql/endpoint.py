@@ -37,6 +37,7 @@ from gallery.web.graphql.admission import admit, admit_stranger, while_known
 from gallery.web.graphql.answers import Answer, MethodNotAllowedError, overloaded, refusal, response_of, with_error
 from gallery.web.graphql.context import Context, UseCases
 from gallery.web.graphql.cost import COST_HEADER, Bill, Costs
+from gallery.web.graphql.deadline import DeadlineExceededError
 from gallery.web.graphql.execution import (
     PreparedOperation,
     format_result,
@@ -332,8 +333,15 @@ class GraphQLEndpoint:
             self._mutations.add(mutation)
             mutation.add_done_callback(self._mutations.discard)
             return await asyncio.shield(mutation)
-        async with _presence(exchange):
-            return await self._costs.in_time(self._read(exchange, operation, variables, context))
+        reading = self._read(exchange, operation, variables, context)
+        if not exchange.body.is_complete:
+            return await self._costs.in_time(reading)
+        try:
+            async with WhileSomebodyWaits(exchange.body, deadline_seconds=self._costs.limits.deadline_seconds):
+                return await reading
+        except DeadlineExceededError:
+            self._costs.was_late()
+            raise
 
     async def _read(
         self, exchange: _Exchange, operation: PreparedOperation, variables: dict[str, Any], context: Context
