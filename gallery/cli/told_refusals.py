@@ -24,6 +24,7 @@ class Reason(StrEnum):
     HEAD_TOO_LARGE = "head_too_large"
     SLOW_HEAD = "slow_head"
     NO_REQUEST = "no_request"
+    """Nothing came. Browsers open connections in advance, so that this is no news."""
     SLOW_BODY = "slow_body"
     SLOW_READER = "slow_reader"
     TOO_MANY_CONNECTIONS = "too_many_connections"
@@ -50,4 +51,5 @@ class ToldRefusals:
             return
         self._silent_until[reason] = now + _TOLD_EVERY_SECONDS
         others = self._untold.pop(reason, 0)
-        log.warning("a connection was refused: %s", reason.value, extra={"others": others})
+        level = logging.DEBUG if reason is Reason.NO_REQUEST else logging.WARNING
+        log.log(level, "a connection was refused: %s", reason.value, extra={"others": others})
