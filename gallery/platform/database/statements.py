@@ -196,15 +196,16 @@ class LeanReading:
         row: type[asyncpg.Record] = asyncpg.Record,
         values: Mapping[str, Any] = _NO_VALUES,
     ) -> dict[K, V]:
-        """What the rows tell of each of `ids`; one statement answers all who ask for the same at the same moment.
+        """What the rows tell of each id; one statement answers all who ask for the same at the same moment.
 
-        `values` are those of the other parameters, hashable. The same statement and values make the same of their rows.
+        `values` are those of the other parameters, hashable. Who has other values shares nothing. The same statement
+        is always given the same `told` and `row`.
         """
 
         async def read(joint: Collection[K]) -> dict[K, V]:
             return told(await self.rows(statement, {**values, IDS: list(joint)}, row))
 
-        return await self._joint.read((statement, *values.values()), id_values, read)
+        return await self._joint.read((statement, *values.items()), id_values, read)
 
     async def count(self, statement: Rendered, values: Mapping[str, Any] = _NO_VALUES) -> int:
         """The number that the statement answers."""
