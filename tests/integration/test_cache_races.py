@@ -251,7 +251,8 @@ async def test_a_read_that_nobody_waits_for_any_more_is_cancelled_and_gives_its_
     for task in (first, second):
         task.cancel()
 
-    assert await third == ["Old"]
+    async with asyncio.timeout(10):
+        assert await third == ["Old"]
     assert await one.read("image", image) == ["Old"]
     await one.cache.settle()
     assert first.cancelled()

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from gallery.domain.metrics import OperationOutcome
+from gallery.domain.metrics import OperationOutcome, TurnedAway
 from gallery.domain.uploads import Transport
 from gallery.platform.database.engine import PoolUse
 from gallery.platform.jobs.counts import JobState
@@ -77,6 +77,20 @@ async def test_what_was_counted_is_told() -> None:
     assert told[sample("gallery_upload_files_total", transport="staged", outcome="NOT_AN_IMAGE")] == 1
     assert told[sample("gallery_upload_file_bytes_total", transport="streamed")] == 13
     assert told[sample("gallery_upload_file_bytes_total", transport="staged")] == 0
+
+
+async def test_what_operations_cost_is_told() -> None:
+    metrics = PrometheusMetrics()
+    for points in (0, 21, 5_000):
+        metrics.priced("query", points)
+    metrics.turned_away(TurnedAway.THROTTLED)
+
+    told = await samples(page_of(metrics, give_figures))
+
+    assert told[sample("gallery_graphql_operation_price_points_count", type="query")] == 3
+    assert told[sample("gallery_graphql_operation_price_points_sum", type="query")] == 5_021
+    assert told[sample("gallery_graphql_operation_price_points_bucket", type="query", le="50.0")] == 2
+    assert told[sample("gallery_graphql_operations_turned_away_total", reason="throttled")] == 1
 
 
 async def test_what_the_process_knows_of_itself_is_told() -> None:
