@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 from collections.abc import AsyncIterator, Mapping
@@ -37,6 +38,7 @@ def mutation(name: str, given: str, shown: str, declared: str = "$id: ID!") -> s
     return f"mutation ({declared}) {{ {name}(input: {{{given}}}) {{ {shown} {ERRORS} }} }}"
 
 
+ANSWER_SECONDS = 30
 IN_OWN_ALBUM = "$id: ID!, $album: ID!"
 OF_IMAGES = {
     "image": "query ($id: ID!) { image(id: $id) { id title url } }",
@@ -111,7 +113,8 @@ class Person:
     async def send(self, document: str, **variables: Any) -> httpx.Response:  # noqa: ANN401  # any JSON
         accept = "text/event-stream" if document.startswith("subscription") else "application/json"
         body = {"query": document, "variables": variables}
-        return await self.http.post("/graphql", json=body, headers={"Accept": accept})
+        async with asyncio.timeout(ANSWER_SECONDS):  # a subscription to what is shown would go on
+            return await self.http.post("/graphql", json=body, headers={"Accept": accept})
 
     async def ask(self, document: str, **variables: Any) -> Any:  # noqa: ANN401  # as above
         answer = (await self.send(document, **variables)).json()
