@@ -363,3 +363,18 @@ async def test_a_guest_puts_a_private_image_into_an_album_and_its_host_sees_it(s
         assert [node["id"] for node in album["images"]["nodes"]] == [stage.image["id"], uploaded["id"]]
     await stage.ada.ask(UNSHARE, album=stage.album_id)
     await stage.ben.ask(OF_IMAGES["deleteImage"], id=uploaded["id"])
+
+
+@pytest.mark.parametrize("document", [SHARE, UNSHARE], ids=["shareAlbum", "unshareAlbum"])
+async def test_sharing_that_is_sent_again_is_done_once_and_answered_the_same(stage: Stage, document: str) -> None:
+    variables = {"album": stage.album_id} | ({"level": "VIEW"} if document is SHARE else {})
+    key = {"Idempotency-Key": f"again-{len(document)}"}
+    body = {"query": document, "variables": variables}
+
+    first = await stage.ada.http.post("/graphql", json=body, headers=key)
+    await stage.ada.ask(UNSHARE, album=stage.album_id)
+    again = await stage.ada.http.post("/graphql", json=body, headers=key)
+
+    assert "errors" not in first.json()
+    assert again.content == first.content
+    assert "NOT_FOUND" in (await stage.ben.send(OF_ALBUMS["album"], id=stage.album_id)).text
