@@ -54,6 +54,12 @@ CHANGES = {
         given=lambda has: {"id": has.in_album},
         other=lambda has: {"id": has.image},
     ),
+    "setVisibility": Change(
+        answer=RESULTS,
+        event=EventKind.IMAGE_VISIBILITY_CHANGED,
+        given=lambda has: {"imageIds": [has.image, NO_IMAGE], "visibility": "PUBLIC"},
+        other=lambda has: {"imageIds": [has.image, NO_IMAGE], "visibility": "UNLISTED"},
+    ),
     "tagImages": Change(
         answer=RESULTS,
         event=EventKind.IMAGE_TAGGED,

@@ -15,8 +15,10 @@ from tests.integration.keyed_changes import CHANGES, Contents, events, forget_an
 from tests.integration.live_gallery import LiveGallery
 from tests.photographs import jpeg
 
-ELSEWHERE = {"uploadImage", "uploadImages", "createUpload", "createTag", "createAlbum", "completeUpload", "abortUpload"}
-"""Mutations that other tests send again: those that make something, and those of uploads past the server."""
+MAKING = {"uploadImage", "uploadImages", "createUpload", "createTag", "createAlbum", "completeUpload", "abortUpload"}
+ELSEWHERE = MAKING | {"shareAlbum", "unshareAlbum"}
+"""Mutations that other tests send again: those that make something, those of uploads past the server, and those that
+take several accounts."""
 
 WITHOUT_KEY = {"createToken", "revokeToken"}
 """An answer with a secret is never kept, and revoking again does nothing."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 from collections.abc import AsyncIterator, Mapping
@@ -37,6 +38,7 @@ def mutation(name: str, given: str, shown: str, declared: str = "$id: ID!") -> s
     return f"mutation ({declared}) {{ {name}(input: {{{given}}}) {{ {shown} {ERRORS} }} }}"
 
 
+ANSWER_SECONDS = 30
 IN_OWN_ALBUM = "$id: ID!, $album: ID!"
 OF_IMAGES = {
     "image": "query ($id: ID!) { image(id: $id) { id title url } }",
@@ -111,7 +113,8 @@ class Person:
     async def send(self, document: str, **variables: Any) -> httpx.Response:  # noqa: ANN401  # any JSON
         accept = "text/event-stream" if document.startswith("subscription") else "application/json"
         body = {"query": document, "variables": variables}
-        return await self.http.post("/graphql", json=body, headers={"Accept": accept})
+        async with asyncio.timeout(ANSWER_SECONDS):  # a subscription to what is shown would go on
+            return await self.http.post("/graphql", json=body, headers={"Accept": accept})
 
     async def ask(self, document: str, **variables: Any) -> Any:  # noqa: ANN401  # as above
         answer = (await self.send(document, **variables)).json()
@@ -360,3 +363,18 @@ async def test_a_guest_puts_a_private_image_into_an_album_and_its_host_sees_it(s
         assert [node["id"] for node in album["images"]["nodes"]] == [stage.image["id"], uploaded["id"]]
     await stage.ada.ask(UNSHARE, album=stage.album_id)
     await stage.ben.ask(OF_IMAGES["deleteImage"], id=uploaded["id"])
+
+
+@pytest.mark.parametrize("document", [SHARE, UNSHARE], ids=["shareAlbum", "unshareAlbum"])
+async def test_sharing_that_is_sent_again_is_done_once_and_answered_the_same(stage: Stage, document: str) -> None:
+    variables = {"album": stage.album_id} | ({"level": "VIEW"} if document is SHARE else {})
+    key = {"Idempotency-Key": f"again-{len(document)}"}
+    body = {"query": document, "variables": variables}
+
+    first = await stage.ada.http.post("/graphql", json=body, headers=key)
+    await stage.ada.ask(UNSHARE, album=stage.album_id)
+    again = await stage.ada.http.post("/graphql", json=body, headers=key)
+
+    assert "errors" not in first.json()
+    assert again.content == first.content
+    assert "NOT_FOUND" in (await stage.ben.send(OF_ALBUMS["album"], id=stage.album_id)).text
