@@ -38,7 +38,7 @@ WRITE_SHARE: Final = 0.1
 WARM_UP_CPU_SECONDS: Final = 5
 WARM_UP_TURNS: Final = 20
 
-_UPDATE: Final = """mutation Update($id: ID!, $title: String!) {
+UPDATE: Final = """mutation Update($id: ID!, $title: String!) {
   updateImage(input: {id: $id, title: $title}) { image { id title } errors { message } }
 }"""
 _LENGTH: Final = re.compile(rb"content-length:\s*(\d+)", re.IGNORECASE)
@@ -93,7 +93,7 @@ class Client:
         self._titles.given[id_] += 1
         number = self._titles.given[id_]
         variables = {"id": id_, "title": f"title {number}"}
-        data = await ask({"query": _UPDATE, "operationName": "Update", "variables": variables})
+        data = await ask({"query": UPDATE, "operationName": "Update", "variables": variables})
         if data["updateImage"]["errors"]:
             raise WrongAnswerError(str(data))
         if self._titles.given[id_] == number:  # else nobody knows which of two was done last
@@ -136,7 +136,7 @@ async def turn(server: MeasuredProcess, titles: Titles, connections: int, second
 
 
 async def warm_up(server: MeasuredProcess, titles: Titles, connections: int, cpu_seconds: float) -> None:
-    """Lets a server work for so much processor time, as `nested` does, and by the clock for some times as long."""
+    """Lets a server work for so much processor time, as `nested` does; for 20 seconds at most."""
     until = server.cpu_seconds() + cpu_seconds
     for _ in range(WARM_UP_TURNS):
         if server.cpu_seconds() >= until:

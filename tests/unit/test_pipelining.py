@@ -99,9 +99,12 @@ async def test_what_a_cancelled_command_is_answered_reaches_nobody_else(server: 
 
     cancelled.cancel()
     await asyncio.wait([cancelled])
-    server.answer(b"$3\r\none\r\n$3\r\ntwo\r\n")
+    later = run(commands, "GET", "c")
+    await server.until_asked([b"GET", b"a"], [b"GET", b"b"], [b"GET", b"c"])
+    server.answer(b"$3\r\none\r\n$3\r\ntwo\r\n", line=0)
+    server.answer(b"$5\r\nthree\r\n", line=1)
 
-    assert await other == b"two"
+    assert (await other, await later) == (b"two", b"three")
 
 
 async def test_after_a_cancelled_command_the_next_one_takes_another_connection(
