@@ -58,8 +58,24 @@ def _program() -> Path:
         fcntl.flock(guard, fcntl.LOCK_EX)
         if not stamp.is_file() or stamp.read_text() != wanted:
             venv.create(PLACE, clear=True, with_pip=True)
-            pip = [str(PLACE / "bin" / "python"), "-I", "-m", "pip", "--disable-pip-version-check", "--quiet", "install"]
-            exactly = ["--no-deps", "--require-hashes", "--only-binary", ":all:", "--requirement", str(LOCK)]
+            pip = [
+                str(PLACE / "bin" / "python"),
+                "-I",
+                "-m",
+                "pip",
+                "--disable-pip-version-check",
+                "--quiet",
+                "install",
+            ]
+            exactly = [
+                "--disable-pip-version-check",
+                "--no-deps",
+                "--require-hashes",
+                "--only-binary",
+                ":all:",
+                "--requirement",
+                str(LOCK),
+            ]
             done = subprocess.run([*pip, *exactly], capture_output=True, text=True, check=False)
             assert done.returncode == 0, done.stdout + done.stderr
             stamp.write_text(wanted)
