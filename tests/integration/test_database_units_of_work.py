@@ -14,6 +14,7 @@ from gallery.domain.ids import new_album_id, new_image_id, new_tag_id
 from gallery.domain.jobs import RenderImage
 from gallery.domain.pages import ImageFilter, PageRequest, TagQuery
 from gallery.domain.ports import UnitOfWork
+from gallery.domain.waiting import PATIENCE, Patience, Places
 from gallery.platform.database.albums import SqlAlbumReader
 from gallery.platform.database.engine import create_engine, pool_use
 from gallery.platform.database.images import SqlImageReader
@@ -58,6 +59,19 @@ async def test_a_commit_keeps_everything_and_tells_the_listener_of_the_events(da
     assert await image_count(database) == 1
     assert await database.value("SELECT count(*) FROM events") == 1
     assert await database.value("SELECT count(*) FROM job_notes") == 1
+
+
+async def test_a_request_that_has_committed_never_gives_up_for_want_of_a_connection(database: Database) -> None:
+    patience = Patience(asker="somebody", seconds=1, places=Places(1))
+    PATIENCE.set(patience)
+    async with database.work() as work:
+        await work.images.add(an_image())
+        assert not patience.is_endless
+    assert not patience.is_endless, "nothing was kept"
+    async with database.work() as work:
+        await work.images.add(an_image())
+        await work.commit()
+    assert patience.is_endless
 
 
 async def test_leaving_without_a_commit_undoes_everything_and_tells_nobody(database: Database) -> None:

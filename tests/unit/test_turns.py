@@ -123,6 +123,27 @@ async def test_who_was_cancelled_and_does_not_know_is_passed_over() -> None:
     await work.finish("c")
     assert await last == "c"
     assert "b" not in work.begun
+    with pytest.raises(asyncio.CancelledError):
+        await cancelled
+
+
+async def test_who_has_waited_for_too_long_and_does_not_know_is_passed_over_and_refused() -> None:
+    places = Places(10)
+    work = Work(Turns(1, places, 0))
+    await work.start("a")
+
+    async def never() -> None:
+        raise AssertionError
+
+    late = asyncio.create_task(work.turns.run("b", never))
+    await asyncio.sleep(0)
+    work._go_on["a"].set()
+    with pytest.raises(OverloadedError):
+        await late
+    assert places.taken == 0
+    again = await work.start("c")
+    await work.finish("c")
+    assert await again == "c"
 
 
 async def test_work_that_fails_gives_its_turn_back() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Hashable
+from contextlib import suppress
 from typing import TypeVar
 
 from gallery.domain.errors import OverloadedError
@@ -48,10 +49,14 @@ class Turns:
                 if turn.done() and not turn.cancelled():  # who gives up at the same moment passes it on
                     self._pass_on()
                 else:
-                    self._line.remove(turn)
+                    self._leave(turn)
                 if isinstance(error, TimeoutError):
                     raise OverloadedError from None
                 raise
+
+    def _leave(self, turn: asyncio.Future[None]) -> None:
+        with suppress(ValueError):  # somebody who passed on has seen already that it is of no use
+            self._line.remove(turn)
 
     def _pass_on(self) -> None:
         while self._line:
