@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
-from gallery.domain.access import ANONYMOUS, LOCAL_ADMINISTRATOR, Role, Scope
+from gallery.domain.access import ANONYMOUS, LOCAL_ADMINISTRATOR, Role, Scope, Visibility
 from gallery.domain.accounts import new_secret
 from gallery.settings import MetricsSettings, ServerSettings, Settings
 from gallery.settings_auth import AuthMode, AuthSettings
@@ -314,7 +314,7 @@ async def test_the_page_is_for_everybody_and_the_manual_for_those_who_are_known(
 
 
 async def test_files_are_for_those_who_may_read_and_kept_by_nobody_in_between(door: Door) -> None:
-    image = an_image(file_size_bytes=16)
+    image = an_image(file_size_bytes=16, visibility=Visibility.PUBLIC)
     door.gallery.holds(image)
     url = original_url("", image)
 

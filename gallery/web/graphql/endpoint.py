@@ -44,7 +44,7 @@ from gallery.web.graphql.execution import (
     is_request_error,
     run_subscription,
 )
-from gallery.web.graphql.exposure import EXPOSED, Exposure
+from gallery.web.graphql.exposure import EXPOSED, Exposure, shown_to
 from gallery.web.graphql.idempotency import first_answer, key_in
 from gallery.web.graphql.kept import ResponseKeeper, asked_of
 from gallery.web.graphql.lazily import made_once
@@ -195,22 +195,20 @@ class GraphQLEndpoint:
 
     async def _page(self, scope: Scope) -> Response:
         prefix = scope.get("app_root_path", scope.get("root_path", ""))
-        sign_in = None if self._authentication.is_open else await self._sign_in_link(scope, prefix)
-        if sign_in is not None and not sign_in.is_signed_in and self._exposure.graphiql is Exposed.SIGNED_IN:
-            return RedirectResponse(sign_in.login, HTTPStatus.SEE_OTHER)
+        sign_in = None
+        if not self._authentication.is_open:
+            viewer = await self._whoever_looks(scope)
+            sign_in = _sign_in_link(viewer, prefix)
+            if not shown_to(self._exposure.graphiql, viewer):
+                return RedirectResponse(sign_in.login, HTTPStatus.SEE_OTHER)
         return graphiql_page(scope["path"], assets_path=f"{prefix}{ASSETS_PATH}", sign_in=sign_in)
 
-    async def _sign_in_link(self, scope: Scope, prefix: str) -> SignInLink:
+    async def _whoever_looks(self, scope: Scope) -> Viewer:
+        """Who is taken for a stranger by the page if what they show is wrong: the page helps them to sign in."""
         try:
-            viewer = await self._authentication.viewer_in(scope)
+            return await self._authentication.viewer_in(scope)
         except (UnauthenticatedError, UnavailableError):
-            viewer = ANONYMOUS
-        then = urlencode({"next": f"{prefix}{GRAPHQL_PATH}"})
-        return SignInLink(
-            login=f"{prefix}{LOGIN_PATH}?{then}",
-            logout=f"{prefix}{LOGOUT_PATH}?{then}",
-            is_signed_in=viewer.session_id is not None,
-        )
+            return ANONYMOUS
 
     def _sent(self, answer: Answer | _Subscription | Response, media_type: MediaType) -> Response:
         if isinstance(answer, Response):
@@ -376,6 +374,15 @@ def _is_of_overload(error: GraphQLError) -> bool:
     while isinstance(original, GraphQLError):
         original = original.original_error
     return isinstance(original, OverloadedError)
+
+
+def _sign_in_link(viewer: Viewer, prefix: str) -> SignInLink:
+    then = urlencode({"next": f"{prefix}{GRAPHQL_PATH}"})
+    return SignInLink(
+        login=f"{prefix}{LOGIN_PATH}?{then}",
+        logout=f"{prefix}{LOGOUT_PATH}?{then}",
+        is_signed_in=viewer.session_id is not None,
+    )
 
 
 def _presence(exchange: _Exchange) -> Presence:
