@@ -300,12 +300,14 @@ async def test_the_page_of_another_origin_may_show_a_token(door: Door) -> None:
     assert "authorization" in answer.headers["access-control-allow-headers"].lower()
 
 
-async def test_the_page_is_for_everybody_and_the_manual_for_those_who_are_known(door: Door) -> None:
-    page = await door.client.get("/graphql", headers={"Accept": "text/html"})
+async def test_the_page_and_the_manual_are_for_those_who_are_known(door: Door) -> None:
+    page = await door.client.get("/graphql", headers=door.shown() | {"Accept": "text/html"})
+    led = await door.client.get("/graphql", headers={"Accept": "text/html"})
     stranger = await door.client.get("/schema.graphql")
     somebody = await door.client.get("/schema.graphql", headers=door.shown())
 
     assert (page.status_code, somebody.status_code) == (200, 200)
+    assert (led.status_code, led.headers["location"]) == (303, "/auth/login?next=%2Fgraphql")
     assert told(stranger) == (401, "UNAUTHENTICATED", CHALLENGE)
     assert "Image" not in stranger.text
 

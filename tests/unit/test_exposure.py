@@ -142,7 +142,7 @@ async def test_the_schema_as_text_is_told_to_the_same(viewer: Viewer, exposed: s
 @pytest.mark.parametrize(
     ("viewer", "exposed", "status"),
     [
-        pytest.param(ANONYMOUS, "auto", 200, id="stranger"),
+        pytest.param(ANONYMOUS, "auto", 303, id="stranger"),
         pytest.param(ANONYMOUS, "signed-in", 303, id="stranger-signed-in"),
         pytest.param(READER, "signed-in", 200, id="known-signed-in"),
         pytest.param(READER, "off", 406, id="off"),
@@ -235,7 +235,7 @@ def test_a_part_of_what_was_sent_that_looks_like_a_suggestion_keeps_nothing_of_a
 )
 def test_what_settings_leave_open_goes_by_the_mode(mode: AuthMode, usual: Exposed) -> None:
     exposure = Exposure.of(GraphQLSettings(), mode)
-    assert (exposure.introspection, exposure.suggestions, exposure.graphiql) == (usual, usual, Exposed.ON)
+    assert (exposure.introspection, exposure.suggestions, exposure.graphiql) == (usual, usual, usual)
 
 
 def test_what_settings_say_counts_in_every_mode() -> None:

@@ -16,6 +16,7 @@ from gallery.domain.events import EventKind
 from gallery.domain.sessions import new_session_secret
 from gallery.settings import ServerSettings, Settings
 from gallery.settings_auth import AuthMode, AuthSettings, Strangers
+from gallery.settings_graphql import Exposed, GraphQLSettings
 from gallery.web.app import create_web_app
 from tests.entities import NOON, a_session, a_token, an_account
 from tests.fakes.gallery import MemoryGallery
@@ -56,12 +57,19 @@ class Door:
         return await self.client.post("/graphql", json={"query": document}, headers=fields)
 
 
-def opened(url: str = HERE, *, server: ServerSettings | None = None, **auth: Any) -> Door:  # noqa: ANN401  # any setting
+def opened(
+    url: str = HERE,
+    *,
+    server: ServerSettings | None = None,
+    graphql: GraphQLSettings | None = None,
+    **auth: Any,  # noqa: ANN401  # any setting
+) -> Door:
     gallery = MemoryGallery()
     gallery.tables.accounts[ADA.id] = ADA
     gallery.tables.passwords[ADA.id] = f"1:{PASSWORD}"
     settings = Settings(
         auth=AuthSettings.model_validate({"mode": AuthMode.TOKEN} | auth),
+        graphql=graphql or GraphQLSettings(),
         server=server or ServerSettings(allowed_hosts=("*",), cors_origins=("https://app.example",)),
     )
     app = create_web_app(replace(parts_of(gallery), settings=settings))
@@ -483,14 +491,21 @@ async def test_graphiql_leads_to_signing_in_and_out(door: Door) -> None:
     ada = await door.client.get("/graphql", headers=html | door.cookie())
     ended = await door.client.get("/graphql", headers=html | door.cookie(expires_at=NOON))
 
-    for page in (stranger, ended):
-        assert '<a id="sign-in" href="/auth/login?next=%2Fgraphql"' in page.text
-        assert "sign-out" not in page.text
+    for led in (stranger, ended):
+        assert (led.status_code, led.headers["location"]) == (303, "/auth/login?next=%2Fgraphql")
     assert '<form id="sign-out" method="post" action="/auth/logout?next=%2Fgraphql"' in ada.text
     assert "sign-in" not in ada.text
     assert "form-action 'self'" in ada.headers["content-security-policy"]
     assert ada.headers["cache-control"] == "private, no-cache"
     assert ada.headers["vary"].startswith("Accept, Cookie")
+
+
+async def test_where_graphiql_is_for_everybody_it_has_a_way_to_sign_in() -> None:
+    async with (door := opened(graphql=GraphQLSettings(graphiql=Exposed.ON))).client:
+        page = await door.client.get("/graphql", headers={"Accept": "text/html"})
+
+    assert '<a id="sign-in" href="/auth/login?next=%2Fgraphql"' in page.text
+    assert "sign-out" not in page.text
 
 
 # Strangers

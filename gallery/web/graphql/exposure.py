@@ -38,14 +38,13 @@ class Exposure:
     def of(cls, settings: GraphQLSettings, mode: AuthMode) -> Exposure:
         """As the settings say, and where they leave it open, as suits a gallery that knows who asks, or does not.
 
-        Where only trusted documents are executed, the operator has chosen those that ask for the schema. GraphiQL tells
-        nothing by itself.
+        Where only trusted documents are executed, the operator has chosen those that ask for the schema.
         """
         usual = Exposed.ON if mode.is_open else Exposed.SIGNED_IN
         return cls(
             introspection=_resolved(settings.introspection, Exposed.ON if settings.only_trusted else usual),
             suggestions=_resolved(settings.suggestions, usual),
-            graphiql=Exposed.OFF if settings.only_trusted else _resolved(settings.graphiql, Exposed.ON),
+            graphiql=Exposed.OFF if settings.only_trusted else _resolved(settings.graphiql, usual),
         )
 
     def admit(self, operation: PreparedOperation, viewer: Viewer) -> None:
