@@ -169,7 +169,7 @@ async def test_renditions_of_a_page_are_read_at_once(shared: Sharing) -> None:
 @pytest.mark.parametrize("why", ["made up", "revoked", "expired", "deleted", "no token"])
 async def test_a_link_of_no_use_looks_like_none(shared: Sharing, why: str) -> None:
     fields: dict[str, dict[str, object]] = {"revoked": {"revoked_at": NOON}, "expired": {"expires_at": NOON}}
-    _, token = shared.link(password_hash="hash of correct horse", **fields.get(why, {}))
+    _, token = shared.link(password_hash="1:correct horse", **fields.get(why, {}))
     if why == "deleted":
         del shared.gallery.tables.albums[shared.album.id]
     if why in {"made up", "no token"}:
@@ -222,14 +222,14 @@ async def test_openings_are_counted(shared: Sharing) -> None:
 
 
 async def test_a_link_with_a_password_opens_by_it_alone(shared: Sharing) -> None:
-    _, token = shared.link(password_hash="hash of correct horse")
+    _, token = shared.link(password_hash="1:correct horse")
 
     assert await shared.code(token) == await shared.code(token, password="battery staple") == "PASSWORD_REQUIRED"
     assert (await shared.shown(token, password="correct horse"))["title"] == "Summer"
 
 
 async def test_too_many_wrong_passwords_close_the_link_for_a_while(shared: Sharing) -> None:
-    _, token = shared.link(password_hash="hash of correct horse")
+    _, token = shared.link(password_hash="1:correct horse")
     for number in range(10):
         assert await shared.code(token, password=f"wrong {number}") == "PASSWORD_REQUIRED"
 
@@ -429,7 +429,7 @@ async def test_what_is_not_to_be_shared_is_told_in_errors(shared: Sharing) -> No
 
 
 async def test_a_link_is_changed_in_what_is_named(shared: Sharing) -> None:
-    link, token = shared.link(label="for Eve", password_hash="hash of correct horse", expires_at=after(60))
+    link, token = shared.link(label="for Eve", password_hash="1:correct horse", expires_at=after(60))
     id_ = global_id("lnk", link)
 
     one = await shared.ask(UPDATE, shared.headers, input={"id": id_, "allowDownload": True, "showMetadata": None})
@@ -461,7 +461,7 @@ async def test_strangers_share_nothing(shared: Sharing, mutation: str) -> None:
 
 
 async def test_no_log_has_a_token_of_a_link(shared: Sharing, caplog: pytest.LogCaptureFixture) -> None:
-    _, token = shared.link(password_hash="hash of correct horse")
+    _, token = shared.link(password_hash="1:correct horse")
     with caplog.at_level(logging.DEBUG):
         shown = await shared.shown(token, password="correct horse")
         for path in (
