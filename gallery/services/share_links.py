@@ -219,7 +219,8 @@ async def _require_show(work: UnitOfWork, viewer: Viewer, album_id: AlbumId | No
     try:
         if album_id is not None:
             await album_to_show(work, viewer, album_id)
-        elif image_id is not None:
+        else:
+            assert image_id is not None  # noqa: S101  # one of the two is there
             await image_to_show(work, viewer, image_id)
     except NotFoundError:
         kind, field = (EntityKind.IMAGE, "imageId") if album_id is None else (EntityKind.ALBUM, "albumId")

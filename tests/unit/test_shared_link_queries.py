@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import base64
+import json
 import logging
-from collections.abc import AsyncIterator
+import re
+from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any
 
 import pytest
@@ -320,26 +322,84 @@ async def test_a_stranger_may_ask_for_nothing_beside_it(shared: Sharing, documen
     assert shared.gallery.link_reader.lookups == shared.gallery.database.units_opened == 0
 
 
-@pytest.mark.parametrize(
-    "document",
-    [
-        '{ sharedLink(token: "x") { owner } }',
-        '{ sharedLink(token: "x") { titel } }',
-        '{ sharedLink(token: "x") { images { nodes { originalFilenam } } } }',
-        '{ sharedLink(tokn: "x") { title } }',
-        'query ($x: CreateTokenInpu) { sharedLink(token: "x") { title } }',
-        '{ sharedLink(token: "x") { title } } fragment F on Imag { id }',
-    ],
-    ids=["field", "near field", "nested field", "argument", "type of a variable", "type of a fragment"],
-)
-async def test_a_stranger_is_not_told_what_the_schema_has(shared: Sharing, document: str) -> None:
-    stranger, owner = await shared.ask(document), await shared.ask(document, shared.headers)
+GUESSES = {
+    "field": '{ sharedLink(token: "x") { owner } }',
+    "near field": '{ sharedLink(token: "x") { titel } }',
+    "nested field": '{ sharedLink(token: "x") { images { nodes { originalFilenam } } } }',
+    "argument": '{ sharedLink(tokn: "x") { title } }',
+    "type of a variable": 'query ($x: CreateTokenInpu) { sharedLink(token: "x") { title } }',
+    "type of a fragment": '{ sharedLink(token: "x") { title } } fragment F on Imag { id }',
+}
+TRANSPORTS: dict[str, Callable[[str], dict[str, Any]]] = {
+    "post": lambda document: {"method": "POST", "json": {"query": document}},
+    "get": lambda document: {"method": "GET", "params": {"query": document}},
+    "multipart": lambda document: {
+        "method": "POST",
+        "files": {"operations": (None, json.dumps({"query": document})), "map": (None, "{}")},
+    },
+    "events": lambda document: {
+        "method": "POST",
+        "json": {"query": document},
+        "headers": {"Accept": "text/event-stream"},
+    },
+    "legacy media type": lambda document: {
+        "method": "POST",
+        "json": {"query": document},
+        "headers": {"Accept": "application/json"},
+    },
+}
 
-    (error,) = stranger.json()["errors"]
-    assert error["message"] == "The document is not valid. Who shows an API token is told why."
+
+async def sent(shared: Sharing, request: Mapping[str, Any], headers: Mapping[str, str] | None = None) -> str:
+    """What is answered to a request of whoever the headers show."""
+    all_headers = {"X-GraphQL-CSRF": "1", **request.get("headers", {}), **(headers or {})}
+    return (await shared.client.request(url="/graphql", **{**request, "headers": all_headers})).text
+
+
+@pytest.mark.parametrize("transport", TRANSPORTS.values(), ids=TRANSPORTS)
+@pytest.mark.parametrize("document", GUESSES.values(), ids=GUESSES)
+async def test_a_stranger_is_not_told_what_the_schema_has(
+    shared: Sharing, document: str, transport: Callable[[str], dict[str, Any]]
+) -> None:
+    stranger = await sent(shared, transport(document))
+    owner = await sent(shared, transport(document), shared.headers)
+
+    (error,) = json.loads(stranger.removeprefix("event: next\ndata: ").partition("\n")[0])["errors"]
+    assert error["message"] == "The document does not suit the schema."
     assert set(error) == {"message", "extensions"}
     assert error["extensions"]["code"] == "GRAPHQL_VALIDATION_FAILED"
-    assert owner.json()["errors"][0]["message"] != error["message"]
+    assert "GRAPHQL_VALIDATION_FAILED" in owner
+    assert error["message"] not in owner
+
+
+@pytest.mark.parametrize("transport", TRANSPORTS.values(), ids=TRANSPORTS)
+async def test_no_two_guesses_of_a_stranger_are_answered_differently(
+    shared: Sharing, transport: Callable[[str], dict[str, Any]]
+) -> None:
+    answers = {
+        re.sub(r'"requestId":"[^"]*"', "", await sent(shared, transport(document))) for document in GUESSES.values()
+    }
+
+    assert len(answers) == 1
+
+
+@pytest.mark.parametrize("variables", [{}, {"token": None}, {"token": {"a": 1}}], ids=["none", "null", "object"])
+async def test_a_stranger_is_not_told_the_types_of_variables(shared: Sharing, variables: dict[str, Any]) -> None:
+    answer = await shared.ask(TITLE, **variables)
+
+    (error,) = answer.json()["errors"]
+    assert (error["message"], error["extensions"]["code"]) == (
+        "The variables do not suit the operation.",
+        "BAD_USER_INPUT",
+    )
+
+
+@pytest.mark.parametrize(("suggestions", "is_told"), [("on", True), ("signed-in", False), ("off", False)])
+async def test_strangers_are_told_if_the_settings_say_so(suggestions: str, is_told: bool) -> None:
+    async with sharing(suggestions=suggestions) as shared:
+        answer = await shared.ask(GUESSES["near field"])
+
+    assert ("title" in answer.text) is is_told
 
 
 async def test_a_stranger_leaves_no_document_behind(shared: Sharing) -> None:

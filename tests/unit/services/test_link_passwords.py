@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from gallery.domain.errors import PasswordRequiredError, RateLimitedError
+from gallery.domain.errors import PasswordRequiredError, RateLimitedError, UnavailableError
 from gallery.domain.share_links import GuessLimit, ShareLink
 from gallery.services.link_passwords import LinkPasswords
 from tests.entities import a_share_link
@@ -147,3 +147,15 @@ async def test_of_many_guesses_at_once_no_more_are_looked_at(
     assert sum(isinstance(answer, PasswordRequiredError) for answer in answers) == LIMIT.guesses
     assert sum(isinstance(answer, RateLimitedError) for answer in answers) == 60 - LIMIT.guesses
     assert len(gallery.hasher.looked) == LIMIT.guesses
+
+
+async def test_a_password_that_nobody_has_time_to_look_at_is_no_guess(
+    gallery: MemoryGallery, passwords: LinkPasswords, link: ShareLink
+) -> None:
+    gallery.hasher.is_busy = True
+    for _ in range(LIMIT.guesses + 1):
+        with pytest.raises(UnavailableError):
+            await passwords.check(link, RIGHT, gallery.clock())
+
+    gallery.hasher.is_busy = False
+    await passwords.check(link, RIGHT, gallery.clock())
