@@ -1,7 +1,7 @@
 """Who asks, what they may do, and what they are shown. Every rule about rights lives here.
 
 Services enforce them, and readers where they choose what to read: `platform/database/visible.py` says in SQL what
-`may_list` and `may_see` say here.
+`may_list`, `may_see` and `may_pass_on` say here.
 """
 
 from __future__ import annotations
@@ -209,6 +209,15 @@ def has(viewer: Viewer, thing: Owned) -> bool:
 def may_show(viewer: Viewer, thing: Owned) -> bool:
     """Whether the viewer says to whom the thing is shown: its visibility, and with whom it is shared."""
     return has(viewer, thing) and Right.CONTRIBUTE in viewer.rights
+
+
+def may_pass_on(image: Owned, *, is_offered: bool) -> bool:
+    """Whether an album shows the image to those who have a link to the album.
+
+    `is_offered` says that the image's owner has put it there, or has the album. Nobody else passes on what others do
+    not show to everybody: neither whoever has the album, nor an administrator.
+    """
+    return is_offered or image.visibility is Visibility.PUBLIC
 
 
 def require_show(viewer: Viewer, thing: Owned) -> None:
