@@ -10,6 +10,7 @@ from uuid import UUID
 import asyncpg
 import pytest
 
+from gallery.domain.errors import OverloadedError
 from gallery.platform.database.engine import create_engine
 from gallery.platform.database.joint_reads import JointReads
 from gallery.platform.database.rendered import Rendered
@@ -202,3 +203,20 @@ async def test_what_is_asked_for_with_other_values_is_another_statement() -> Non
     )
 
     assert reading.sent == [{"viewer": C, "ids": [A, B]}, {"viewer": D, "ids": [B]}]
+
+
+async def test_who_is_refused_takes_nobody_with_them_who_joined() -> None:
+    joint, table = JointReads(), Table()
+    table.gate.clear()
+    table.error = OverloadedError()
+
+    first = asyncio.create_task(joint.read("same", [A], table.read))
+    second = asyncio.create_task(joint.read("same", [B], table.read))
+    await turns(5)
+    table.gate.set()
+    with pytest.raises(OverloadedError):
+        await first
+    table.error = None
+
+    assert await second == {B: "of 2"}
+    assert table.reads == [{A, B}, {B}]
