@@ -207,16 +207,19 @@ async def test_what_is_asked_for_with_other_values_is_another_statement() -> Non
 
 async def test_who_is_refused_takes_nobody_with_them_who_joined() -> None:
     joint, table = JointReads(), Table()
-    table.gate.clear()
-    table.error = OverloadedError()
 
-    first = asyncio.create_task(joint.read("same", [A], table.read))
-    second = asyncio.create_task(joint.read("same", [B], table.read))
-    await turns(5)
-    table.gate.set()
-    with pytest.raises(OverloadedError):
-        await first
-    table.error = None
+    async def refused_at_first(ids: Collection[UUID]) -> dict[UUID, str]:
+        found = await table.read(ids)
+        if len(table.reads) == 1:
+            raise OverloadedError
+        return found
 
-    assert await second == {B: "of 2"}
+    first, second = await asyncio.gather(
+        joint.read("same", [A], refused_at_first),
+        joint.read("same", [B], refused_at_first),
+        return_exceptions=True,
+    )
+
+    assert isinstance(first, OverloadedError)
+    assert second == {B: "of 2"}
     assert table.reads == [{A, B}, {B}]
