@@ -378,7 +378,7 @@ def _authenticator(
         units_of_work,
         vouching=_vouching(settings, units_of_work),
         sessions=sessions,
-        idle=_session_terms(settings).idle,
+        terms=_session_terms(settings),
     )
 
 
@@ -389,7 +389,7 @@ def _people(settings: Settings, services: _Services, units_of_work: UnitOfWorkFa
     return People(
         signing_in=SigningIn(units_of_work, reader, hasher, attempts, terms),
         sessions=SessionService(units_of_work, reader, SqlAccountReader(services.engine), terms),
-        passwords=PasswordService(units_of_work, hasher, attempts),
+        passwords=PasswordService(units_of_work, hasher, attempts, are_offered=settings.auth.passwords),
         administration=AccountAdministrationService(units_of_work, reader, hasher),
         provider=_provider(settings),
     )
@@ -408,6 +408,7 @@ def _session_terms(settings: Settings) -> SessionTerms:
     return SessionTerms(
         ttl=timedelta(seconds=settings.auth.session_ttl_seconds),
         idle=timedelta(seconds=settings.auth.session_idle_seconds),
+        passwords=settings.auth.passwords,
     )
 
 

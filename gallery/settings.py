@@ -64,7 +64,8 @@ class ServerSettings(Section):
     so more than one needs the cache."""
     public_url: HttpUrl | None = None
     """The address under which clients reach the gallery, for the URLs in answers, such as https://photos.example.
-    Unset: the address that each request was sent to."""
+    Unset: the address that each request was sent to. Pages of no other origin are the gallery's own, so that behind a
+    proxy that ends TLS it is needed."""
     allowed_hosts: CommaSeparated = ()
     """Host names that requests may be sent to, separated by commas; `*` for any. Unset: the loopback names when
     listening on loopback (which stops DNS rebinding), any otherwise."""

@@ -114,13 +114,15 @@ def rights_of(role: Role, scopes: Collection[Scope]) -> frozenset[Right]:
 class Viewer:
     """Who asks: recorded as the owner of what they add and the actor of what they change.
 
-    `token_id` is the token that they showed, if they did, `session_id` the session in which they signed in.
+    `token_id` is the token that they showed, if they did, `session_id` the session in which they signed in. `is_held`
+    says that the token may do less than their account.
     """
 
     id: UserId
     rights: frozenset[Right]
     token_id: TokenId | None = None
     session_id: SessionId | None = None
+    is_held: bool = False
 
     @property
     def scope(self) -> str:
@@ -168,6 +170,32 @@ def require(viewer: Viewer, right: Right) -> None:
     """
     if right not in viewer.rights:
         message = f"You may not do this: the right to {right.value} is missing."
+        raise ForbiddenError(message)
+
+
+def require_account(viewer: Viewer) -> None:
+    """Passes who reads and has an account.
+
+    Raises:
+        ForbiddenError: if not.
+    """
+    require(viewer, Right.READ)
+    if viewer.id == ANONYMOUS.id:
+        message = "You have no account here: nobody has signed in."
+        raise ForbiddenError(message)
+
+
+def require_whole_account(viewer: Viewer) -> None:
+    """Passes who may change their account: how others get in, or no longer do.
+
+    A token that may do less than the account may not, so that whoever finds one cannot lock out the owner.
+
+    Raises:
+        ForbiddenError: if not.
+    """
+    require_account(viewer)
+    if viewer.is_held:
+        message = "You may not do this: your token may do less than your account."
         raise ForbiddenError(message)
 
 

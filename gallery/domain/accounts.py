@@ -112,7 +112,8 @@ class ApiToken:
 
     def viewer(self, account: Account) -> Viewer:
         """Who shows it: the account, with what both may do."""
-        return Viewer(id=account.id, rights=rights_of(self.role.at_most(account.role), self.scopes), token_id=self.id)
+        rights = rights_of(self.role.at_most(account.role), self.scopes)
+        return Viewer(id=account.id, rights=rights, token_id=self.id, is_held=rights < account.role.rights)
 
 
 def new_secret() -> str:

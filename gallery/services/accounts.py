@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from gallery.domain.access import ANONYMOUS, Right, Role, Scope, Viewer, require
+from gallery.domain.access import Role, Scope, Viewer, require_account
 from gallery.domain.account_ports import AccountReader
 from gallery.domain.accounts import Account, ApiToken
-from gallery.domain.errors import ForbiddenError, NotFoundError
+from gallery.domain.errors import NotFoundError
 from gallery.domain.events import EntityKind
 
 
@@ -43,10 +43,7 @@ class AccountService:
             ForbiddenError: for a stranger, who has none.
             NotFoundError: if the viewer has none.
         """
-        require(viewer, Right.READ)
-        if viewer.id == ANONYMOUS.id:
-            message = "You have no account here: nobody has signed in."
-            raise ForbiddenError(message)
+        require_account(viewer)
         account = (await self._reader.get_many([viewer.id])).get(viewer.id)
         if account is None:
             raise NotFoundError.of(EntityKind.ACCOUNT)

@@ -67,7 +67,7 @@ class Attempts:
 
     @asynccontextmanager
     async def attempt(self, name: str, address: str) -> AsyncIterator[Attempt]:
-        """One attempt at the password of this name from this address.
+        """One attempt at the password of this name from this address, or from whatever stands for one.
 
         It is counted before it is looked at, so that a hundred at once are a hundred.
 

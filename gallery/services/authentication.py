@@ -17,6 +17,7 @@ from gallery.domain.ports import Clock, CommitListener, UnitOfWork, UnitOfWorkFa
 from gallery.domain.sessions import is_session_secret
 from gallery.services.clock import utc_now
 from gallery.services.session_directory import KnownSession, SessionDirectory
+from gallery.services.signing_in import SessionTerms
 from gallery.services.token_directory import KnownToken, TokenDirectory
 from gallery.services.vouching import Vouching
 
@@ -28,6 +29,7 @@ _CHANGES: Final = frozenset({EventKind.TOKEN_REVOKED, EventKind.ACCOUNT_UPDATED,
 _SIGNED: Final = re.compile(r"[\w-]+\.[\w-]+\.[\w-]*", re.ASCII)
 """Something in the shape of a JSON Web Token (RFC 7515, section 7.1)."""
 
+_TERMS: Final = SessionTerms(ttl=timedelta(days=7), idle=timedelta(days=1))
 _UNKNOWN: Final = "This is no token of the gallery, or one that was revoked."
 _ENDED: Final = "Your session has ended. Sign in again."
 
@@ -46,15 +48,15 @@ class Authenticator:
         *,
         vouching: Vouching | None = None,
         sessions: SessionDirectory | None = None,
-        idle: timedelta = timedelta(days=1),
+        terms: SessionTerms = _TERMS,
     ) -> None:
-        """Sessions that were not used for as long as `idle` have ended. Without a directory of them there are none."""
+        """Sessions count by these terms. Without a directory of them there are none."""
         self._directory = directory
         self._unit_of_work = unit_of_work
         self._clock = clock
         self._vouching = vouching
         self._sessions = sessions
-        self._idle = idle
+        self._terms = terms
         self._noting: set[asyncio.Task[None]] = set()
 
     async def viewer_of(self, credential: str) -> Viewer:
@@ -87,7 +89,7 @@ class Authenticator:
         if self._sessions is not None and is_session_secret(secret):
             known = await self._sessions.find(digest_of(secret))
         now = self._clock()
-        if known is None or known.account.disabled_at is not None or not known.session.is_usable(now, self._idle):
+        if known is None or known.account.disabled_at is not None or not self._terms.allow(known.session, now):
             raise RefusedCredentialError(_ENDED)
         session = known.session
         self._note_use(known, session.last_used_at, now, lambda work: work.sessions.touch(session.id, now))

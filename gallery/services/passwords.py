@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from gallery.domain.access import Right, Viewer, require
-from gallery.domain.errors import ErrorCode, GalleryError, InvalidInputError
+from gallery.domain.access import Viewer, require_whole_account
+from gallery.domain.errors import ErrorCode, ForbiddenError, GalleryError, InvalidInputError
 from gallery.domain.password_ports import PasswordHasher
 from gallery.domain.passwords import clean_password, is_possible_password, normal_password
 from gallery.domain.ports import Clock, UnitOfWorkFactory
@@ -13,7 +13,7 @@ from gallery.services.clock import utc_now
 
 
 class PasswordService:
-    """Use cases of one's own password."""
+    """Use cases of one's own password, where people sign in with one."""
 
     def __init__(
         self,
@@ -21,21 +21,30 @@ class PasswordService:
         hasher: PasswordHasher,
         attempts: Attempts,
         clock: Clock = utc_now,
+        *,
+        are_offered: bool = True,
     ) -> None:
+        """Nobody changes a password unless they `are_offered` to people who sign in."""
         self._unit_of_work = unit_of_work
         self._hasher = hasher
         self._attempts = attempts
         self._clock = clock
+        self._are_offered = are_offered
 
     async def change(self, viewer: Viewer, old: str, new: str) -> None:
         """Changes the viewer's password, and ends all their sessions but the one in which they ask.
 
         Raises:
+            ForbiddenError: for strangers, for tokens that may do less than the account, and where nobody signs in with
+                a password; nothing is looked at then, and nothing is counted.
             InvalidInputError: INVALID_PASSWORD if the old one is wrong or there is none, or the new one breaks a rule.
             TooManyAttemptsError: if the old one was wrong too often.
             UnavailableError: if the database does not answer, or too many others wait for the same.
         """
-        require(viewer, Right.READ)
+        require_whole_account(viewer)
+        if not self._are_offered:
+            message = "Nobody signs in with a password here."
+            raise ForbiddenError(message)
         chosen = clean_password(new, field=("new",))
         async with self._unit_of_work() as work:
             known = await work.passwords.find(viewer.id)
@@ -52,7 +61,8 @@ class PasswordService:
 
     async def _check(self, viewer: Viewer, known: str | None, old: str) -> None:
         """Passes if the old password is right. Wrong ones count for the account alone, wherever they come from."""
-        async with self._attempts.attempt(f"own {viewer.id.hex}", "") as attempt:
+        account = f"own {viewer.id.hex}"
+        async with self._attempts.attempt(account, account) as attempt:
             try:
                 given = normal_password(old) if is_possible_password(old) else None
                 is_right = await self._hasher.is_of(None if given is None else known, given or "")

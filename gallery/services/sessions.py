@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gallery.domain.access import Right, Viewer, require
+from gallery.domain.access import Right, Viewer, require, require_whole_account
 from gallery.domain.account_ports import AccountReader
 from gallery.domain.accounts import Account
 from gallery.domain.errors import NotFoundError
@@ -48,9 +48,10 @@ class SessionService:
         """Ends a session: one's own, or whoever's if the viewer administers.
 
         Raises:
+            ForbiddenError: for strangers, and for tokens that may do less than the account.
             NotFoundError: if there is no such session, or it is somebody else's.
         """
-        require(viewer, Right.READ)
+        require_whole_account(viewer)
         async with self._unit_of_work() as work:
             session = await work.sessions.find(session_id)
             if session is None or (session.account_id != viewer.id and Right.ADMINISTER not in viewer.rights):
@@ -71,4 +72,4 @@ class SessionService:
 
     def _going_on(self, sessions: tuple[Session, ...]) -> tuple[Session, ...]:
         now = self._clock()
-        return tuple(session for session in sessions if session.is_usable(now, self._terms.idle))
+        return tuple(session for session in sessions if self._terms.allow(session, now))

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import unicodedata
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 from gallery.domain.access import GALLERY_ITSELF
@@ -34,10 +34,18 @@ _DISABLED: Final = "Your account is disabled."
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionTerms:
-    """How long sessions last: at most so long, and so long after they were last used."""
+    """How long sessions last: at most so long, and so long after they were last used.
+
+    Without `passwords` those that were begun by one do not count.
+    """
 
     ttl: timedelta
     idle: timedelta
+    passwords: bool = True
+
+    def allow(self, session: Session, now: datetime) -> bool:
+        """Whether the session goes on at this time."""
+        return session.is_usable(now, self.idle) and (self.passwords or session.way is not SignInWay.PASSWORD)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,7 +90,7 @@ class SigningIn:
             UnavailableError: if the database does not answer, or too many others wait for the same.
         """
         name = unicodedata.normalize("NFC", name).strip()
-        async with self._attempts.attempt(name.casefold(), address) as attempt:
+        async with self._attempts.attempt(f"name {name.casefold()}", address) as attempt:
             try:
                 return await self._begin_with_password(name, password, shown, attempt)
             except GalleryError:

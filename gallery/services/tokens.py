@@ -7,7 +7,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from gallery.domain.access import GALLERY_ITSELF, LOCAL_ADMINISTRATOR, Right, Role, Scope, Viewer, require
+from gallery.domain.access import (
+    GALLERY_ITSELF,
+    LOCAL_ADMINISTRATOR,
+    Right,
+    Role,
+    Scope,
+    Viewer,
+    require,
+    require_whole_account,
+)
 from gallery.domain.account_ports import AccountReader
 from gallery.domain.accounts import (
     Account,
@@ -113,9 +122,10 @@ class TokenService:
         """Makes a token useless: one's own, or whoever's if the viewer administers. Again, it does nothing.
 
         Raises:
+            ForbiddenError: for strangers, and for tokens that may do less than the account.
             NotFoundError: if there is no such token, or it is somebody else's.
         """
-        require(viewer, Right.READ)
+        require_whole_account(viewer)
         async with self._unit_of_work() as work:
             token = await work.tokens.get(token_id)
             if token.account_id != viewer.id and Right.ADMINISTER not in viewer.rights:

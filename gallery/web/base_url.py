@@ -22,7 +22,12 @@ def base_url_for(settings: ServerSettings) -> Callable[[HTTPConnection], str]:
     return lambda _connection: public_url
 
 
-def _requested_url(connection: HTTPConnection) -> str:
+def requested_origin(connection: HTTPConnection) -> str:
+    """Scheme and host to which a request was sent, as far as the server knows: a trusted proxy tells it the scheme."""
     scheme = connection.scope["scheme"]
+    return f"{_HTTP_SCHEMES.get(scheme, scheme)}://{connection.headers['host']}"
+
+
+def _requested_url(connection: HTTPConnection) -> str:
     root_path = connection.scope.get("root_path", "").rstrip("/")
-    return f"{_HTTP_SCHEMES.get(scheme, scheme)}://{connection.headers['host']}{root_path}"
+    return f"{requested_origin(connection)}{root_path}"

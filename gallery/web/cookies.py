@@ -15,7 +15,7 @@ from starlette.responses import Response
 
 from gallery.settings import LOOPBACK_HOSTS, ServerSettings
 from gallery.web.graphql.request import CSRF_HEADERS
-from gallery.web.origins import is_own
+from gallery.web.origins import own_origin_check
 
 SECURE_NAME: Final = "__Host-gallery_session"
 """Browsers take a cookie of such a name only by TLS, for this host alone and for all of its paths."""
@@ -35,6 +35,7 @@ class SessionCookies:
     def __init__(self, settings: ServerSettings) -> None:
         public_url = settings.public_url
         self._public = None if public_url is None else urlsplit(str(public_url))
+        self._is_own = own_origin_check(settings)
 
     def is_secure(self, connection: HTTPConnection) -> bool:
         """Whether the browser is connected by TLS, to the gallery or to a proxy before it."""
@@ -106,9 +107,4 @@ class SessionCookies:
         """Whether the request comes from a page of the gallery, as far as `Origin` says something of it."""
         if not origins:
             return True
-        origin = origins[0].lower()
-        if len(origins) > 1:
-            return False
-        if self._public is not None and origin == f"{self._public.scheme}://{self._public.netloc}":
-            return True
-        return is_own(origin, connection)
+        return len(origins) == 1 and self._is_own(origins[0], connection)

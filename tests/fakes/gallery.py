@@ -109,7 +109,7 @@ class MemoryGallery:
         self.accounts = AccountService(self.account_reader)
         self.tokens = TokenService(self.unit_of_work, self.account_reader, self.clock)
         self.authenticator = Authenticator(
-            self.directory, self.unit_of_work, self.clock, sessions=self.session_directory, idle=SESSION_TERMS.idle
+            self.directory, self.unit_of_work, self.clock, sessions=self.session_directory, terms=SESSION_TERMS
         )
         self.hasher = PlainHasher()
         self.counters = LocalCounters(clock=self.clock.monotonic)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -39,6 +40,12 @@ class Door:
         revoked = self.server.gallery.tables.tokens[self.token.id] = self.token.revoked(NOON)
         self.server.gallery.clock.advance(minutes=1)
         return revoked
+
+    def change_role(self, role: Role) -> None:
+        """As another process does to the account, more than five seconds ago."""
+        accounts = self.server.gallery.tables.accounts
+        accounts[self.token.account_id] = replace(accounts[self.token.account_id], role=role)
+        self.server.gallery.clock.advance(minutes=1)
 
     @asynccontextmanager
     async def opened(self, authorization: str | None = None) -> AsyncIterator[ClientConnection]:
@@ -170,6 +177,23 @@ async def test_a_token_that_is_revoked_ends_what_goes_on_and_begins_nothing_more
     assert (refused["type"], refused["id"], codes(refused)) == ("error", "2", ["UNAUTHENTICATED"])
 
 
+async def test_who_may_do_something_else_meanwhile_subscribes_anew(door: Door) -> None:
+    async with door.opened(door.shown) as socket:
+        await send(socket, type="connection_init")
+        assert await heard(socket) == ACK
+        await subscribe(socket, PATIENT)
+        assert (await heard(socket))["payload"] == {"data": {"patient": "begun"}}
+
+        door.change_role(Role.VIEWER)
+        door.server.oddities.go_on.set()
+        ended = await heard(socket)
+        await subscribe(socket, COUNT, "2")
+        anew = await heard(socket)
+
+    assert (ended["type"], ended["id"], codes(ended)) == ("error", "1", ["FORBIDDEN"])
+    assert (anew["id"], anew["payload"]) == ("2", {"data": {"count": 1}})
+
+
 async def test_who_may_only_add_hears_nothing(listener: Listener) -> None:
     async with graphql_server(listener, is_open=False) as server:
         door = Door(server, Role.EDITOR, Scope.UPLOAD)
@@ -185,7 +209,14 @@ async def test_who_may_only_add_hears_nothing(listener: Listener) -> None:
 # Event streams
 
 
-async def test_a_stream_of_events_ends_when_its_token_is_revoked(door: Door) -> None:
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [(Door.revoke, b"UNAUTHENTICATED"), (lambda door: door.change_role(Role.VIEWER), b"FORBIDDEN")],
+    ids=["revoked", "another role"],
+)
+async def test_a_stream_of_events_ends_when_its_token_is_worth_something_else(
+    door: Door, change: Callable[[Door], object], code: bytes
+) -> None:
     reader, writer = await asyncio.open_connection("127.0.0.1", door.server.port)
     body = json.dumps({"query": PATIENT}).encode()
     head = [
@@ -200,13 +231,13 @@ async def test_a_stream_of_events_ends_when_its_token_is_revoked(door: Door) -> 
     writer.write("\r\n".join([*head, "", ""]).encode() + body)
     async with asyncio.timeout(20):
         begun = await reader.readuntil(b'"begun"')
-        door.revoke()
+        change(door)
         door.server.oddities.go_on.set()
         rest = await reader.read()
     writer.close()
 
     assert begun.startswith(b"HTTP/1.1 200 OK")
-    assert b"UNAUTHENTICATED" in rest
+    assert code in rest
     assert b'"subscription"' not in rest
     assert b"event: complete" in rest
 

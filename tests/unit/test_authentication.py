@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, replace
@@ -18,6 +19,7 @@ from gallery.web.app import create_web_app
 from gallery.web.authentication import OPEN, VIEWER, Authentication, Credentials, UnauthenticatedError
 from gallery.web.media_urls import original_url
 from tests.entities import NOON, a_token, an_account, an_image
+from tests.fakes.documents import MemoryDocumentStore
 from tests.fakes.gallery import MemoryGallery
 from tests.unit.test_app import parts_of
 from tests.unit.test_metrics_http import counting
@@ -103,6 +105,18 @@ async def test_strangers_may_see_whether_graphql_is_answered(door: Door, documen
     answer = await door.ask(document)
 
     assert (answer.status_code, answer.json()) == (200, {"data": {"__typename": "Query"}})
+
+
+async def test_a_stranger_who_tells_a_document_for_a_probe_is_a_stranger_still() -> None:
+    gallery, documents = MemoryGallery(), MemoryDocumentStore()
+    parts = replace(parts_of(gallery), settings=settings(), documents=documents)
+    transport = httpx.ASGITransport(create_web_app(parts))
+    extensions = {"persistedQuery": {"version": 1, "sha256Hash": hashlib.sha256(PROBE.encode()).hexdigest()}}
+    async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8000") as client:
+        answer = await client.post("/graphql", json={"query": PROBE, "extensions": extensions})
+
+    assert told(answer) == (401, "UNAUTHENTICATED", CHALLENGE)
+    assert documents.documents == {}
 
 
 async def test_a_stranger_who_names_a_document_by_its_hash_is_a_stranger_still(door: Door) -> None:
@@ -219,7 +233,7 @@ async def test_who_asks_is_told_who_they_are(door: Door) -> None:
 
 
 async def test_a_token_is_made_used_and_revoked(door: Door) -> None:
-    headers = door.shown(Role.EDITOR)
+    headers = door.shown(Role.ADMINISTRATOR)
     make = 'mutation { createToken(input: {name: "phone", role: VIEWER}) { secret token { id } errors { code } } }'
 
     made: dict[str, Any] = (await door.ask(make, headers)).json()["data"]["createToken"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import re
 from collections.abc import AsyncIterator, Mapping
@@ -19,6 +20,7 @@ from gallery.settings_auth import AuthMode, AuthSettings, Strangers
 from gallery.settings_graphql import Exposed, GraphQLSettings
 from gallery.web.app import create_web_app
 from tests.entities import NOON, a_session, a_token, an_account
+from tests.fakes.documents import MemoryDocumentStore
 from tests.fakes.gallery import MemoryGallery
 from tests.unit.test_app import parts_of
 
@@ -62,6 +64,7 @@ def opened(
     *,
     server: ServerSettings | None = None,
     graphql: GraphQLSettings | None = None,
+    documents: MemoryDocumentStore | None = None,
     **auth: Any,  # noqa: ANN401  # any setting
 ) -> Door:
     gallery = MemoryGallery()
@@ -72,7 +75,7 @@ def opened(
         graphql=graphql or GraphQLSettings(),
         server=server or ServerSettings(allowed_hosts=("*",), cors_origins=("https://app.example",)),
     )
-    app = create_web_app(replace(parts_of(gallery), settings=settings))
+    app = create_web_app(replace(parts_of(gallery), settings=settings, documents=documents))
     client = httpx.AsyncClient(transport=httpx.ASGITransport(app, client=("192.0.2.1", 5000)), base_url=url)
     return Door(gallery=gallery, client=client, url=url)
 
@@ -84,6 +87,11 @@ async def door() -> AsyncIterator[Door]:
         yield door
         await door.gallery.authenticator.settle()
         await door.gallery.signing_in.settle()
+
+
+def named(document: str) -> dict[str, Any]:
+    """The extensions by which a client names a document."""
+    return {"persistedQuery": {"version": 1, "sha256Hash": hashlib.sha256(document.encode()).hexdigest()}}
 
 
 def code(answer: httpx.Response) -> tuple[int, str]:
@@ -135,6 +143,21 @@ async def test_behind_a_proxy_the_public_address_says_that_there_is_tls() -> Non
 
     assert given_cookie(answer).startswith("__Host-gallery_session=")
     assert "; Secure" in given_cookie(answer)
+
+
+@pytest.mark.parametrize("public_url", [None, SECURE], ids=["by the request", "by the setting"])
+async def test_a_page_of_the_same_host_without_tls_is_another(public_url: str | None) -> None:
+    server = ServerSettings.model_validate({"public_url": public_url, "allowed_hosts": ("*",)})
+    plain = SECURE.replace("https", "http")
+    async with (door := opened(SECURE, server=server)).client:
+        own = await door.ask(Origin=SECURE, **door.cookie())
+        strange = await door.ask(Origin=plain, **door.cookie())
+        signed_in = await door.log_in({"Origin": plain})
+
+    assert own.json() == {"data": {"stats": {"imageCount": 0}}}
+    assert code(strange) == (401, "UNAUTHENTICATED")
+    assert code(signed_in) == (403, "ORIGIN_NOT_ALLOWED")
+    assert door.gallery.hasher.looked == []
 
 
 async def test_without_tls_nobody_signs_in_from_elsewhere() -> None:
@@ -509,6 +532,21 @@ async def test_where_graphiql_is_for_everybody_it_has_a_way_to_sign_in() -> None
 
 
 # Strangers
+
+
+async def test_strangers_use_documents_that_are_kept_and_have_none_kept() -> None:
+    documents = MemoryDocumentStore()
+    told = {"query": STATS, "extensions": named(STATS)}
+    async with (door := opened(documents=documents, anonymous=Strangers.VIEWER)).client:
+        strangers = await door.client.post("/graphql", json=told)
+        after_strangers = dict(documents.documents)
+        own = await door.client.post("/graphql", json=told, headers=OWN | door.cookie())
+        by_hash = await door.client.post("/graphql", json={"extensions": named(STATS)})
+        await door.gallery.authenticator.settle()
+
+    assert strangers.json() == own.json() == by_hash.json() == {"data": {"stats": {"imageCount": 0}}}
+    assert after_strangers == {}
+    assert list(documents.documents.values()) == [STATS]
 
 
 async def test_strangers_see_what_a_viewer_sees_and_change_nothing() -> None:

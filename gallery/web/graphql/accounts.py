@@ -158,7 +158,8 @@ class AccountMutations:
         )
 
     @strawberry.mutation(
-        description="Makes a token useless, at once in the process that answers and within five seconds in others."
+        description="Makes a token useless, at once in the process that answers and within five seconds in others. "
+        "A token that may do less than its account, by its role or its scopes, may not do this."
     )
     async def revoke_token(
         self, info: Info, input: Annotated[RevokeTokenInput, strawberry.argument(description="Which one.")]

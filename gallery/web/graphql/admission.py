@@ -23,7 +23,7 @@ from graphql import (
     parse,
 )
 
-from gallery.domain.access import Right, Viewer, require
+from gallery.domain.access import ANONYMOUS, Right, Viewer, require
 from gallery.domain.errors import ForbiddenError, UnavailableError
 from gallery.web.authentication import UnauthenticatedError, require_admitted
 from gallery.web.graphql.execution import PreparedOperation, root_field_names
@@ -46,13 +46,18 @@ _WITHOUT_READING: Final = frozenset({"upload", "uploadProgress", _SHARED_LINK})
 def admit_stranger(viewer: Viewer, parameters: Parameters) -> None:
     """Passes whoever is known or may see something all the same, and others with what is everybody's.
 
-    That is `{ __typename }`, which tells nothing, and what opens a share link.
+    That is `{ __typename }`, which tells nothing, and what opens a share link; neither is told to be kept.
 
     Raises:
         UnauthenticatedError: for anything else of theirs.
     """
-    if not _PROBE.fullmatch(parameters.query) and not _opens_a_link(parameters):
+    if not _is_probe(parameters) and not _opens_a_link(parameters):
         require_admitted(viewer)
+
+
+def may_tell(viewer: Viewer) -> bool:
+    """Whether documents that the viewer sends are kept under their hashes. Those of strangers could fill the store."""
+    return viewer.id != ANONYMOUS.id
 
 
 def admit(viewer: Viewer, operation: PreparedOperation) -> None:
@@ -72,20 +77,32 @@ def admit(viewer: Viewer, operation: PreparedOperation) -> None:
 
 
 async def while_known(
-    results: AsyncGenerator[ExecutionResult], check: Callable[[], Awaitable[Viewer]]
+    results: AsyncGenerator[ExecutionResult], viewer: Viewer, check: Callable[[], Awaitable[Viewer]]
 ) -> AsyncGenerator[ExecutionResult]:
-    """The results of a subscription, as long as whoever asked for them is known: tokens are revoked meanwhile.
+    """The results of a subscription, as long as `check` tells that the viewer who asked for them is the same still.
 
-    In place of the first result after that comes why there are no more.
+    Tokens are revoked meanwhile, and roles changed: what is read for a subscription is read for the viewer of its
+    beginning. In place of the first result after that comes why there are no more.
     """
     async with aclosing(results):
         async for result in results:
             try:
-                await check()
-            except (UnauthenticatedError, UnavailableError) as error:
+                _require_same(viewer, await check())
+            except (UnauthenticatedError, ForbiddenError, UnavailableError) as error:
                 yield ExecutionResult(None, [GraphQLError(error.message, original_error=error)])
                 return
             yield result
+
+
+def _require_same(viewer: Viewer, now: Viewer) -> None:
+    """Passes if the viewer may do now what they might when they asked, no more and no less.
+
+    Raises:
+        ForbiddenError: if not.
+    """
+    if now.scope != viewer.scope:
+        message = "What you may do has changed meanwhile. Subscribe again."
+        raise ForbiddenError(message)
 
 
 def _opens_a_link(parameters: Parameters) -> bool:
@@ -98,6 +115,10 @@ def _opens_a_link(parameters: Parameters) -> bool:
     except GraphQLError:
         return False
     return _has_one_shared_link(document)
+
+
+def _is_probe(parameters: Parameters) -> bool:
+    return PERSISTED_QUERY not in parameters.extensions and _PROBE.fullmatch(parameters.query) is not None
 
 
 def _has_one_shared_link(document: DocumentNode) -> bool:

@@ -33,7 +33,7 @@ from gallery.web.compression import vary_by_coding
 from gallery.web.errors import InternalError, RequestCode, RequestError
 from gallery.web.graphiql.assets import ASSETS_PATH
 from gallery.web.graphiql.page import SignInLink, graphiql_page
-from gallery.web.graphql.admission import admit, admit_stranger, while_known
+from gallery.web.graphql.admission import admit, admit_stranger, may_tell, while_known
 from gallery.web.graphql.answers import Answer, MethodNotAllowedError, overloaded, refusal, response_of, with_error
 from gallery.web.graphql.context import Context, UseCases
 from gallery.web.graphql.cost import COST_HEADER, Bill, Costs
@@ -260,7 +260,9 @@ class GraphQLEndpoint:
         self, exchange: _Exchange, parameters: Parameters, measured: MeasuredOperation
     ) -> Answer | _Subscription | Response:
         try:
-            parameters, operation = await self._operations.prepare(parameters, _presence(exchange))
+            parameters, operation = await self._operations.prepare(
+                parameters, _presence(exchange), may_tell=may_tell(exchange.viewer)
+            )
             admit(exchange.viewer, operation)
             self._exposure.admit(operation, exchange.viewer)
             bill = self._costs.bill(operation, parameters.variables, exchange.viewer, _address(exchange))
@@ -275,6 +277,7 @@ class GraphQLEndpoint:
         if operation.kind is OperationType.SUBSCRIPTION:
             results = while_known(
                 run_subscription(self._schema, operation, parameters.variables, context),
+                exchange.viewer,
                 partial(self._authentication.viewer_of, self._authentication.shown_by(exchange.request)),
             )
             self._costs.executed(bill, None)

@@ -63,12 +63,12 @@ class OperationSource:
         self._turns = turns
 
     async def prepare(
-        self, parameters: Parameters, presence: Presence = SOMEBODY
+        self, parameters: Parameters, presence: Presence = SOMEBODY, *, may_tell: bool = True
     ) -> tuple[Parameters, PreparedOperation]:
         """The operation, and the parameters with the text of its document.
 
-        A document that a client tells is kept for later requests once it is known to be valid. What takes long is
-        done in the context of `presence`.
+        A document that a client tells is kept for later requests once it is known to be valid, if the client `may_tell`
+        any; others are executed. What takes long is done in the context of `presence`.
 
         Raises:
             RefusedDocumentError: as `Documents.prepare`; PERSISTED_DOCUMENT_NOT_FOUND, PERSISTED_QUERY_NOT_FOUND or
@@ -88,7 +88,7 @@ class OperationSource:
         elif sha256 is None:
             found = parameters.query
         else:
-            return await self._prepare_persisted(parameters, sha256, presence)
+            return await self._prepare_persisted(parameters, sha256, presence, may_tell=may_tell)
         return await self._prepare(parameters, found, presence)
 
     async def run(self, operation: PreparedOperation, variables: dict[str, Any], context: Context) -> ExecutionResult:
@@ -106,7 +106,7 @@ class OperationSource:
             return ExecutionResult(None, [GraphQLError(error.message, original_error=error)])
 
     async def _prepare_persisted(
-        self, parameters: Parameters, sha256: str, presence: Presence
+        self, parameters: Parameters, sha256: str, presence: Presence, *, may_tell: bool
     ) -> tuple[Parameters, PreparedOperation]:
         if (trusted := self._trusted.find_by_hash(sha256)) is not None:
             return await self._prepare(parameters, trusted, presence)
@@ -118,7 +118,7 @@ class OperationSource:
                 raise _refused(RequestCode.PERSISTED_QUERY_NOT_FOUND, _NOT_FOUND)
             return await self._prepare(parameters, found, presence)
         prepared = await self._prepare(parameters, parameters.query, presence)
-        if len(parameters.query) <= KEPT_MAX_CHARACTERS:
+        if may_tell and len(parameters.query) <= KEPT_MAX_CHARACTERS:
             await self._store.keep(sha256, parameters.query)
         return prepared
 

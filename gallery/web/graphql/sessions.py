@@ -74,7 +74,8 @@ class SessionMutations:
     """Root fields that end sessions and change passwords."""
 
     @strawberry.mutation(
-        description="Ends a session, at once in the process that answers and within five seconds in others."
+        description="Ends a session, at once in the process that answers and within five seconds in others. "
+        "A token that may do less than its account, by its role or its scopes, may not do this."
     )
     async def end_session(
         self, info: Info, input: Annotated[EndSessionInput, strawberry.argument(description="Which one.")]
@@ -86,7 +87,8 @@ class SessionMutations:
 
     @strawberry.mutation(
         description="Changes your password and ends all your sessions but this one. Your API tokens stay. "
-        "Who has no password gets the first one by `gallery account set-password`."
+        "Who has no password gets the first one by `gallery account set-password`. A token that may do less than its "
+        "account, by its role or its scopes, may not do this."
     )
     async def set_password(
         self, info: Info, input: Annotated[SetPasswordInput, strawberry.argument(description="The passwords.")]

@@ -22,7 +22,7 @@ from gallery.domain.errors import UnavailableError
 from gallery.domain.metrics import NO_METRICS, WebMetrics
 from gallery.web.authentication import Authentication, Credentials, UnauthenticatedError, require_admitted
 from gallery.web.errors import InternalError, RequestCode, RequestError, error_body
-from gallery.web.graphql.admission import admit, while_known
+from gallery.web.graphql.admission import admit, may_tell, while_known
 from gallery.web.graphql.context import Context, UseCases
 from gallery.web.graphql.cost import Bill, Costs
 from gallery.web.graphql.deadline import DeadlineExceededError
@@ -50,7 +50,7 @@ log = logging.getLogger(__name__)
 
 _NOT_ALLOWED: Final = (
     "The page that asks for this WebSocket is not the gallery's. Let its operator add the origin to "
-    "GALLERY_SERVER__CORS_ORIGINS."
+    "GALLERY_SERVER__CORS_ORIGINS, or set GALLERY_SERVER__PUBLIC_URL if it is that of a proxy before the gallery."
 )
 
 
@@ -174,7 +174,7 @@ class WebSocketEndpoint:
         )
         wait_as(context.viewer)
         try:
-            parameters, operation = await self.operations.prepare(parameters)
+            parameters, operation = await self.operations.prepare(parameters, may_tell=may_tell(context.viewer))
             admit(context.viewer, operation)
             self.exposure.admit(operation, context.viewer)
             bill = self.costs.bill(operation, parameters.variables, context.viewer, _address(peer))
@@ -188,7 +188,7 @@ class WebSocketEndpoint:
         if operation.kind is OperationType.SUBSCRIPTION:
             self.costs.executed(bill, None)
             telling = run_subscription(self.schema, operation, parameters.variables, context)
-            async with aclosing(while_known(telling, peer.viewer)) as results:
+            async with aclosing(while_known(telling, context.viewer, peer.viewer)) as results:
                 async for result in results:
                     measured.ended(result, context)
                     yield self._formatted(self.exposure.result_told(result, context.viewer), context)

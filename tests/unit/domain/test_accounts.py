@@ -103,7 +103,8 @@ def test_who_shows_a_token_may_do_what_account_token_and_scopes_all_allow(
 
     viewer = token.viewer(account)
 
-    assert viewer == Viewer(id=account.id, rights=frozenset(rights), token_id=token.id)
+    is_held = rights < account_role.rights
+    assert viewer == Viewer(id=account.id, rights=frozenset(rights), token_id=token.id, is_held=is_held)
 
 
 def test_names_are_trimmed_and_have_at_most_a_hundred_characters() -> None:

@@ -4,9 +4,17 @@ from __future__ import annotations
 
 import pytest
 
-from gallery.domain.access import Viewer
-from gallery.domain.errors import ErrorCode, InvalidInputError, TooManyAttemptsError, UnavailableError
+from gallery.domain.access import ANONYMOUS, VISITOR, Role, Scope, Viewer
+from gallery.domain.accounts import RefusedCredentialError
+from gallery.domain.errors import (
+    ErrorCode,
+    ForbiddenError,
+    InvalidInputError,
+    TooManyAttemptsError,
+    UnavailableError,
+)
 from gallery.domain.events import EventKind
+from gallery.services.passwords import PasswordService
 from tests.entities import NOON, a_session, a_token, an_account
 from tests.fakes.gallery import MemoryGallery
 
@@ -68,6 +76,73 @@ async def test_wrong_ones_are_counted(gallery: MemoryGallery) -> None:
 
     with gallery.refuses(TooManyAttemptsError):
         await gallery.passwords.change(ADA.viewer(), OLD, NEW)
+
+
+async def test_wrong_ones_of_other_people_are_not(gallery: MemoryGallery) -> None:
+    for number in range(13):  # 65 attempts: more than one address has in a minute
+        other = an_account(f"Other {number}").viewer()
+        for _ in range(5):
+            await refusal(gallery, "wrong", NEW, other)
+
+    await gallery.passwords.change(ADA.viewer(), OLD, NEW)
+
+    assert gallery.tables.passwords == {ADA.id: f"1:{NEW}"}
+
+
+async def test_who_signs_in_under_a_name_that_is_made_up_counts_for_nobody_else(gallery: MemoryGallery) -> None:
+    for number in range(20):
+        with gallery.refuses(RefusedCredentialError):
+            await gallery.signing_in.with_password(f"own {ADA.id.hex}", "wrong", address=f"192.0.2.{number}")
+
+    await gallery.passwords.change(ADA.viewer(), OLD, NEW)
+
+
+@pytest.mark.parametrize("stranger", [ANONYMOUS, VISITOR], ids=["nobody", "who may read"])
+async def test_a_stranger_is_refused_before_anything_is_looked_at_or_counted(
+    gallery: MemoryGallery, stranger: Viewer
+) -> None:
+    for _ in range(10):
+        with gallery.refuses(ForbiddenError):
+            await gallery.passwords.change(stranger, "wrong", NEW)
+
+    assert gallery.database.units_opened == 0
+    assert gallery.hasher.looked == []
+
+
+@pytest.mark.parametrize(
+    ("role", "scopes"), [(Role.VIEWER, ()), (Role.EDITOR, (Scope.READ,))], ids=["lower role", "read alone"]
+)
+async def test_a_token_that_may_do_less_than_the_account_changes_nothing(
+    gallery: MemoryGallery, role: Role, scopes: tuple[Scope, ...]
+) -> None:
+    editor = an_account("Ada", id=ADA.id, role=Role.EDITOR)
+    token, _ = a_token(editor, role=role, scopes=scopes)
+
+    with gallery.refuses(ForbiddenError) as refused:
+        await gallery.passwords.change(token.viewer(editor), OLD, NEW)
+
+    assert refused.value.message == "You may not do this: your token may do less than your account."
+    assert gallery.hasher.looked == []
+
+
+async def test_a_token_that_may_do_all_that_the_account_may_is_enough(gallery: MemoryGallery) -> None:
+    token, _ = a_token(ADA, role=Role.ADMINISTRATOR)
+
+    await gallery.passwords.change(token.viewer(ADA), OLD, NEW)
+
+    assert gallery.tables.passwords == {ADA.id: f"1:{NEW}"}
+
+
+async def test_where_nobody_signs_in_with_a_password_none_is_changed(gallery: MemoryGallery) -> None:
+    passwords = PasswordService(
+        gallery.unit_of_work, gallery.hasher, gallery.attempts, gallery.clock, are_offered=False
+    )
+
+    with gallery.refuses(ForbiddenError):
+        await passwords.change(ADA.viewer(), OLD, NEW)
+
+    assert gallery.database.units_opened == 0
+    assert gallery.hasher.looked == []
 
 
 async def test_what_could_not_be_looked_at_is_not_counted(gallery: MemoryGallery) -> None:

@@ -12,7 +12,7 @@ from typing import Any, get_type_hints
 import pytest
 
 import gallery.services
-from gallery.domain.access import Right, Role, Viewer, Visibility
+from gallery.domain.access import VISITOR, Right, Role, Viewer, Visibility
 from gallery.domain.errors import ForbiddenError
 from gallery.domain.idempotency import Claim
 from gallery.domain.ids import AlbumId, ImageId, SessionId, ShareLinkId, TagId, TokenId, UploadId
@@ -118,6 +118,9 @@ NEEDED: dict[str, Right | tuple[Right, ...]] = {
     "UploadService.upload": Right.CONTRIBUTE,
 }
 
+OF_WHOLE_ACCOUNTS = {"PasswordService.change", "SessionService.end", "TokenService.revoke"}
+"""What no token does that may do less than its account, and no stranger."""
+
 OF_THE_GALLERY_ITSELF = {
     "IdempotencyService.settle",
     "RenditionService.delete_objects",
@@ -153,6 +156,9 @@ def needed(service: type, name: str) -> tuple[Right, ...]:
 
 
 USE_CASES = [(service, name) for path, service, name in public_methods() if path not in OF_THE_GALLERY_ITSELF]
+
+
+WHOLE = [(service, name) for service, name in USE_CASES if f"{service.__name__}.{name}" in OF_WHOLE_ACCOUNTS]
 
 
 def bound(gallery: MemoryGallery, service: type, name: str) -> Any:  # noqa: ANN401  # any use case
@@ -268,3 +274,30 @@ async def test_the_needed_right_alone_is_enough(gallery: MemoryGallery, service:
 
     read = (gallery.account_reader.reads, gallery.session_reader.reads, gallery.link_reader.reads)
     assert gallery.database.units_opened + sum(read) > 0
+
+
+@pytest.mark.parametrize(
+    "viewer",
+    [VISITOR, Viewer(id=ADA.id, rights=frozenset(Right), is_held=True)],
+    ids=["stranger", "token held to less"],
+)
+@pytest.mark.parametrize(("service", "name"), WHOLE)
+async def test_who_has_no_whole_account_does_not_change_it(
+    gallery: MemoryGallery, service: type, name: str, viewer: Viewer
+) -> None:
+    full_gallery(gallery)
+
+    with gallery.refuses(ForbiddenError):
+        await bound(gallery, service, name)(viewer=viewer, **arguments(service, name, MemoryIncomingFile([b"a"])))
+
+    assert gallery.database.units_opened == gallery.session_reader.reads == gallery.account_reader.reads == 0
+
+
+@pytest.mark.parametrize(
+    ("service", "name"), [(service, name) for service, name in USE_CASES if (service, name) not in WHOLE]
+)
+async def test_nothing_else_asks_for_a_whole_account(gallery: MemoryGallery, service: type, name: str) -> None:
+    full_gallery(gallery)
+    viewer = Viewer(id=ADA.id, rights=frozenset(Right), is_held=True)
+
+    await bound(gallery, service, name)(viewer=viewer, **arguments(service, name, MemoryIncomingFile([b"a"])))

@@ -13,11 +13,12 @@ from gallery.domain.accounts import Account, RefusedCredentialError
 from gallery.domain.errors import NotFoundError, UnavailableError
 from gallery.domain.events import EventKind
 from gallery.domain.ids import new_session_id
-from gallery.domain.sessions import new_session_secret
+from gallery.domain.sessions import SignInWay, new_session_secret
 from gallery.services.authentication import Authenticator
 from gallery.services.remembered import REMEMBERED_SECONDS
+from gallery.services.sessions import SessionService
 from tests.entities import NOON, a_session, after, an_account
-from tests.fakes.gallery import MemoryGallery
+from tests.fakes.gallery import SESSION_TERMS, MemoryGallery
 
 ADA, BOB = an_account("Ada", role=Role.EDITOR), an_account("Bob", role=Role.VIEWER)
 ENDED = "Your session has ended. Sign in again."
@@ -83,6 +84,27 @@ async def test_without_a_directory_of_sessions_there_are_none(gallery: MemoryGal
 
     with pytest.raises(RefusedCredentialError):
         await alone.viewer_in_session(in_session(gallery))
+
+
+async def test_where_nobody_signs_in_with_a_password_sessions_that_one_has_begun_do_not_count(
+    gallery: MemoryGallery,
+) -> None:
+    terms = replace(SESSION_TERMS, passwords=False)
+    authenticator = Authenticator(
+        gallery.directory, gallery.unit_of_work, gallery.clock, sessions=gallery.session_directory, terms=terms
+    )
+    sessions = SessionService(
+        gallery.unit_of_work, gallery.session_reader, gallery.account_reader, terms, gallery.clock
+    )
+    by_password, by_provider = in_session(gallery), in_session(gallery, way=SignInWay.PROVIDER)
+
+    with pytest.raises(RefusedCredentialError) as refused:
+        await authenticator.viewer_in_session(by_password)
+    known = await authenticator.viewer_in_session(by_provider)
+    await authenticator.settle()
+
+    assert (refused.value.reason, known.id) == (ENDED, ADA.id)
+    assert [session.id for session in await sessions.own(known)] == [known.session_id]
 
 
 async def test_without_the_database_nobody_can_tell(gallery: MemoryGallery) -> None:
