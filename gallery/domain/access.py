@@ -211,6 +211,14 @@ def may_show(viewer: Viewer, thing: Owned) -> bool:
     return has(viewer, thing) and Right.CONTRIBUTE in viewer.rights
 
 
+def offering(viewer: Viewer, album: Owned) -> frozenset[UserId]:
+    """Whose images are shown to those who are shown the album, however private they are, if the viewer puts them there.
+
+    Nobody shows what belongs to others. Administrators do so for the owner of the album, and with nobody else's images.
+    """
+    return frozenset({viewer.id, album.owner} if has(viewer, album) else {viewer.id})
+
+
 def require_show(viewer: Viewer, thing: Owned) -> None:
     """Passes if the viewer may say to whom the thing is shown.
 

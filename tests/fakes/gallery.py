@@ -271,10 +271,12 @@ class MemoryGallery:
                     self.tables.albums[entity.id] = entity
 
     def put_in_album(self, album: Album, *images: Image) -> None:
-        """Puts images at the end of an album, without an event."""
+        """Puts images at the end of an album in the name of its owner, without an event."""
         first = len(self.tables.members(album.id)) + 1
         for place, image in enumerate(images, start=first):
             self.tables.place(album.id, image.id, place)
+            if image.owner == album.owner:
+                self.tables.offered.add((album.id, image.id))
 
     def put_tags(self, image: Image, *tags: Tag) -> None:
         """Gives an image tags, without an event."""
