@@ -15,13 +15,8 @@ from gallery.platform.cache.cache import Cache
 from gallery.platform.cache.kinds import COUNT, IMAGE, RENDITIONS, STATS
 from gallery.platform.cache.reading import or_else, read_page, read_pages
 
-_OF_STATS: Final = (
-    keys.IMAGE_LISTS,
-    keys.TAG_LISTS,
-    keys.ALBUM_LISTS,
-    keys.TAGGED_LISTS,  # which tags somebody sees depends on which images have them
-    keys.IMAGE_DELETIONS,
-)
+_OF_STATS: Final = (keys.IMAGE_LISTS, keys.TAG_LISTS, keys.ALBUM_LISTS, keys.TAGGED_LISTS)
+"""The last as which tags somebody sees depends on which images have them."""
 
 
 class CachedImageReader:
