@@ -34,6 +34,7 @@ from gallery.platform.database.claims import SqlAnswerStore
 from gallery.platform.database.engine import create_engine, pool_use
 from gallery.platform.database.images import SqlImageReader
 from gallery.platform.database.intents import SqlIntentStore
+from gallery.platform.database.linked_images import SqlLinkedImageReader
 from gallery.platform.database.migrate import NotMigratedError, is_current
 from gallery.platform.database.named_objects import SqlNamedObjects
 from gallery.platform.database.selecting import SelectingRecords
@@ -51,7 +52,6 @@ from gallery.platform.jobs.counts import job_counts
 from gallery.platform.jobs.held import PgHeldJobs
 from gallery.platform.jobs.queue import PgJobQueue
 from gallery.platform.jobs.worker import Worker
-from gallery.platform.link_passwords import Argon2Hashing
 from gallery.platform.metrics import DatabaseFigures, DatabaseState, ProcessState, PrometheusMetrics, PrometheusPage
 from gallery.platform.passwords import Argon2Hasher
 from gallery.platform.storage.keys import ObjectPaths
@@ -305,7 +305,7 @@ def _use_cases(
     recorder = Recorder(units_of_work, default_visibility=default_visibility)
     inspector = VipsImageInspector(max_pixels=settings.uploads.max_pixels)
     verifier = _verifier(settings)
-    links, hashing = SqlShareLinkReader(services.engine), Argon2Hashing()
+    links, hasher = SqlShareLinkReader(services.engine), Argon2Hasher()
     return UseCases(
         records=_records(services.engine, readers, services.cache),
         image_reader=images,
@@ -357,13 +357,14 @@ def _use_cases(
         accounts=AccountService(SqlAccountReader(services.engine)),
         tokens=TokenService(units_of_work, SqlAccountReader(services.engine)),
         authenticator=authenticator,
-        people=_people(settings, services, units_of_work),
-        share_links=ShareLinkService(units_of_work, links, images, albums, hashing),
+        people=_people(settings, services, units_of_work, hasher),
+        share_links=ShareLinkService(units_of_work, links, hasher),
         shared=SharedContents(
             links,
             images,
             albums,
-            passwords=LinkPasswords(units_of_work, hashing),
+            SqlLinkedImageReader(services.engine),
+            passwords=LinkPasswords(units_of_work, hasher),
             openings=LinkOpenings(units_of_work),
         ),
     )
@@ -381,8 +382,8 @@ def _authenticator(
     )
 
 
-def _people(settings: Settings, services: _Services, units_of_work: UnitOfWorkFactory) -> People:
-    reader, hasher, terms = SqlSessionReader(services.engine), Argon2Hasher(), _session_terms(settings)
+def _people(settings: Settings, services: _Services, units_of_work: UnitOfWorkFactory, hasher: Argon2Hasher) -> People:
+    reader, terms = SqlSessionReader(services.engine), _session_terms(settings)
     local = LocalCounters()
     attempts = Attempts(local if services.cache is None else ValkeyCounters(services.cache, local))
     return People(

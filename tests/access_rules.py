@@ -8,100 +8,169 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import product
 
 from gallery.domain.access import Right
 
-Rights = frozenset[Right]
+Rights = frozenset[str]
+"""Rights, and ACCOUNT for who has one: visitors, whom the gallery does not know, may have rights as well."""
+Need = tuple[Rights, ...]
+"""Any of these is enough."""
 
-READ: Rights = frozenset({Right.READ})
-CONTRIBUTE: Rights = frozenset({Right.CONTRIBUTE})
-EDIT: Rights = frozenset({Right.EDIT})
-ADMINISTER: Rights = frozenset({Right.ADMINISTER})
+HAS_ACCOUNT = "account"
+ACCOUNT: Need = (frozenset({HAS_ACCOUNT}),)
+READ: Need = (frozenset({Right.READ}),)
+CONTRIBUTE: Need = (frozenset({Right.CONTRIBUTE}),)
+EDIT: Need = (frozenset({Right.EDIT}),)
+ADMINISTER: Need = (frozenset({Right.ADMINISTER}),)
+CHANGE: Need = CONTRIBUTE + EDIT
+"""The one for one's own things, the other for those of others."""
+NO_MORE: Need = (frozenset(),)
+NOBODY: Need = ()
 ANYBODY = None
 """Strangers too."""
-
-NO_MORE: Rights = frozenset()
-NOBODY = None
 
 OK = "OK"
 NOTHING = "NOTHING"
 """Null, and no error."""
+FORBIDDEN = "FORBIDDEN"
+NOT_FOUND = "NOT_FOUND"
+
+
+def both(one: Need, other: Need) -> Need:
+    """What takes the one and the other."""
+    return tuple(first | second for first, second in product(one, other))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """What more it takes, and what those get who have not got it."""
+
+    needs: Need = NO_MORE
+    otherwise: str = FORBIDDEN
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Root:
-    """A root field: a call of it, and all the rights that it takes.
+    """A root field: a call of it, and what it takes whatever it is about.
 
-    `of_others` are the rights that it takes beyond those for what belongs to somebody else; whoever has not got them
-    gets `otherwise`. Whoever has all gets `answer`: OK, or the code of an error that has nothing to do with rights.
+    What it takes beyond that depends on whose the things are. `public` are those of others that everybody sees, and
+    `private` those that nobody is shown: whoever passes there must pass `public` as well.
     """
 
     call: str
-    needs: Rights | None
-    of_others: Rights | None = NO_MORE
-    otherwise: str = "NOT_FOUND"
-    answer: str = OK
+    needs: Need | None
+    own: Step = Step()
+    public: Step = Step()
+    private: Step = Step()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shown:
-    """Fields of a type, a way to them by a root field, and all the rights that they take on this way."""
+    """Fields of a type, a way to them by a root field, and what they take on this way, `own` beyond `needs`."""
 
     type: str
     fields: str
     by: str
-    needs: Rights | None
+    needs: Need | None
+    own: Step = Step()
 
 
-def _root(call: str, needs: Rights | None, of_others: Rights | None = NO_MORE, **more: str) -> Root:
-    return Root(call=call, needs=needs, of_others=of_others, **more)
+def _root(call: str, needs: Need | None, own: Step = Step()) -> Root:
+    """A call that is about nobody's things, or about everybody's alike."""
+    return Root(call=call, needs=needs, own=own)
 
+
+def _seen(call: str, needs: Need, *, change: Step = Step(), own: Step = Step(), hidden: str = NOT_FOUND) -> Root:
+    """A call about what has a visibility. `change` is the step for what others have made and everybody sees."""
+    return Root(call=call, needs=needs, own=own, public=change, private=Step(needs=ADMINISTER, otherwise=hidden))
+
+
+def _own(call: str, needs: Need, others: Need = NOBODY, *, otherwise: str = NOT_FOUND) -> Root:
+    """A call about what is nobody else's business."""
+    step = Step(needs=others, otherwise=otherwise)
+    return Root(call=call, needs=needs, public=step, private=step)
+
+
+OWN = Step(needs=CHANGE)
+EDITORS = Step(needs=EDIT)
+OWNERS = Step(needs=ADMINISTER)
 
 ROOTS: Mapping[str, Root] = {
-    "album": _root("album(id: $album)", READ),
+    "album": _seen("album(id: $album)", READ),
     "albums": _root("albums(first: 1)", READ),
-    "image": _root("image(id: $image)", READ),
-    "imageByChecksum": _root("imageByChecksum(checksum: $checksum)", READ, NOBODY, otherwise=NOTHING),
+    "image": _seen("image(id: $image)", READ),
+    "imageByChecksum": _own("imageByChecksum(checksum: $checksum)", READ, otherwise=NOTHING),
     "images": _root("images(first: 1)", READ),
-    "imagesByChecksums": _root("imagesByChecksums(checksums: [$checksum])", READ, NOBODY, otherwise=NOTHING),
-    "node": _root("node(id: $image)", READ),
-    "nodes": _root("nodes(ids: [$image, $album])", READ),
+    "imagesByChecksums": _own("imagesByChecksums(checksums: [$checksum])", READ, otherwise=NOTHING),
+    "node": _seen("node(id: $image)", READ),
+    "nodes": _seen("nodes(ids: [$image, $album])", READ),
+    "shareLinks": _seen("shareLinks(albumId: $album)", READ, own=OWN, change=EDITORS),
+    "sharedLink": _root("sharedLink(token: $key)", ANYBODY),
     "stats": _root("stats", READ),
-    "storageReport": _root("storageReport", READ | ADMINISTER),
-    "tag": _root("tag(id: $tag)", READ),
+    "storageReport": _root("storageReport", both(READ, ADMINISTER)),
+    "tag": _seen("tag(id: $tag)", READ),
     "tags": _root("tags(first: 1)", READ),
-    "upload": _root("upload(id: $upload)", CONTRIBUTE, NOBODY),
-    "viewer": _root("viewer", READ),
-    "abortUpload": _root("abortUpload(input: {id: $upload})", CONTRIBUTE, NOBODY),
-    "addImagesToAlbum": _root("addImagesToAlbum(input: {albumId: $album, imageIds: [$image]})", CONTRIBUTE),
-    "completeUpload": _root("completeUpload(input: {id: $upload})", CONTRIBUTE, NOBODY),
+    "upload": _own("upload(id: $upload)", CONTRIBUTE),
+    "viewer": _root("viewer", both(READ, ACCOUNT)),
+    "abortUpload": _own("abortUpload(input: {id: $upload})", CONTRIBUTE),
+    "addImagesToAlbum": _seen(
+        "addImagesToAlbum(input: {albumId: $album, imageIds: [$image]})", CONTRIBUTE, change=EDITORS
+    ),
+    "completeUpload": _own("completeUpload(input: {id: $upload})", CONTRIBUTE),
     "createAlbum": _root('createAlbum(input: {title: "Summer"})', CONTRIBUTE),
+    "createShareLink": _seen("createShareLink(input: {albumId: $album})", READ, own=OWN, change=EDITORS),
     "createTag": _root("createTag(input: {name: $word})", CONTRIBUTE),
-    "createToken": _root('createToken(input: {name: "script"})', READ),
+    "createToken": _root('createToken(input: {name: "script"})', READ, Step(needs=ACCOUNT, otherwise=NOT_FOUND)),
     "createUpload": _root(
         'createUpload(input: {filename: "a.jpg", fileSize: 9, contentType: "image/jpeg"})', CONTRIBUTE
     ),
-    "deleteAlbum": _root("deleteAlbum(input: {id: $album})", EDIT),
-    "deleteImage": _root("deleteImage(input: {id: $image})", EDIT),
-    "deleteTag": _root("deleteTag(input: {id: $tag})", EDIT),
-    "removeImagesFromAlbum": _root("removeImagesFromAlbum(input: {albumId: $album, imageIds: [$image]})", CONTRIBUTE),
-    "revokeToken": _root("revokeToken(input: {id: $token})", READ, ADMINISTER),
-    "tagImages": _root("tagImages(input: {imageIds: [$image], tags: [$word]})", CONTRIBUTE),
-    "untagImages": _root("untagImages(input: {imageIds: [$image], tags: [$word]})", CONTRIBUTE),
-    "updateAlbum": _root('updateAlbum(input: {id: $album, title: "Winter"})', EDIT),
-    "updateImage": _root('updateImage(input: {id: $image, title: "Lighthouse"})', EDIT),
+    "deleteAlbum": _seen("deleteAlbum(input: {id: $album})", CHANGE, change=EDITORS),
+    "deleteImage": _seen("deleteImage(input: {id: $image})", CHANGE, change=EDITORS),
+    "deleteTag": _seen("deleteTag(input: {id: $tag})", EDIT),
+    "endSession": _own("endSession(input: {id: $session})", READ, ADMINISTER),
+    "removeImagesFromAlbum": _seen(
+        "removeImagesFromAlbum(input: {albumId: $album, imageIds: [$image]})", CONTRIBUTE, change=EDITORS
+    ),
+    "revokeShareLink": _seen("revokeShareLink(input: {id: $link})", READ, change=Step(needs=EDIT, otherwise=NOT_FOUND)),
+    "revokeToken": _own("revokeToken(input: {id: $token})", READ, ADMINISTER),
+    "setPassword": _root(
+        'setPassword(input: {old: $password, new: "as long as this"})',
+        READ,
+        Step(needs=ACCOUNT, otherwise="INVALID_PASSWORD"),
+    ),
+    "setVisibility": _seen("setVisibility(input: {imageIds: [$image], visibility: PUBLIC})", CONTRIBUTE, change=OWNERS),
+    "shareAlbum": _seen("shareAlbum(input: {albumId: $album, accountName: $person})", CONTRIBUTE, change=OWNERS),
+    "tagImages": _seen("tagImages(input: {imageIds: [$image], tags: [$word]})", CONTRIBUTE, change=EDITORS),
+    "unshareAlbum": _seen("unshareAlbum(input: {albumId: $album, accountName: $person})", CONTRIBUTE, change=OWNERS),
+    "untagImages": _seen("untagImages(input: {imageIds: [$image], tags: [$word]})", CONTRIBUTE, change=EDITORS),
+    "updateAlbum": _seen('updateAlbum(input: {id: $album, title: "Winter"})', CHANGE, change=EDITORS),
+    "updateImage": _seen('updateImage(input: {id: $image, title: "Lighthouse"})', CHANGE, change=EDITORS),
+    "updateShareLink": _seen(
+        'updateShareLink(input: {id: $link, label: "Family"})',
+        READ,
+        own=Step(needs=CHANGE, otherwise=NOT_FOUND),
+        change=Step(needs=EDIT, otherwise=NOT_FOUND),
+    ),
     "uploadImage": _root("uploadImage(input: {file: $file})", CONTRIBUTE),
     "uploadImages": _root("uploadImages(input: {files: [$file]})", CONTRIBUTE),
-    "imageProcessed": _root("imageProcessed(id: $image)", READ),
-    "uploadProgress": _root("uploadProgress(id: $upload)", CONTRIBUTE, NOBODY),
+    "imageProcessed": _seen("imageProcessed(id: $image)", READ),
+    "uploadProgress": _own("uploadProgress(id: $upload)", CONTRIBUTE),
 }
 
 _TAGGED = "tagImages(input: {imageIds: [$image], tags: [$word]})"
 _IN_ALBUM = "addImagesToAlbum(input: {albumId: $album, imageIds: [$image]})"
+_SHARED = "shareAlbum(input: {albumId: $album, accountName: $person})"
+_LINKED = "createShareLink(input: {albumId: $album})"
+_OPENED = "sharedLink(token: $key)"
+_RELABELLED = 'updateShareLink(input: {id: $link, label: "Family"}) { @ }'
+_TAKEN_BACK = "revokeShareLink(input: {id: $link}) { @ }"
+_ISSUED = 'createToken(input: {name: "script"}) { @ }'
+_REVOKED = "revokeToken(input: {id: $token}) { @ }"
 
 
-def _shown(type_: str, fields: str, by: str, needs: Rights | None) -> Shown:
-    return Shown(type=type_, fields=fields, by=by, needs=needs)
+def _shown(type_: str, fields: str, by: str, needs: Need | None, own: Step = Step()) -> Shown:
+    return Shown(type=type_, fields=fields, by=by, needs=needs, own=own)
 
 
 SHOWN = [
@@ -109,21 +178,24 @@ SHOWN = [
     _shown(
         "Image",
         "id filename originalFilename contentType fileSize checksum width height title description processing "
-        "processingError uploadedAt createdAt updatedAt version url thumbnails tags albums",
+        "processingError uploadedAt createdAt updatedAt version visibility url thumbnails tags albums",
         "image(id: $image) { @ }",
         READ,
     ),
     _shown(
         "Image",
         "id filename originalFilename contentType fileSize checksum width height title description processing "
-        "processingError uploadedAt createdAt updatedAt version url",
+        "processingError uploadedAt createdAt updatedAt version visibility url",
         _TAGGED + " { results { image { @ } } }",
         CONTRIBUTE,
     ),
-    _shown("Image", "tags albums", _TAGGED + " { results { image { @ } } }", CONTRIBUTE | READ),
+    _shown("Image", "tags albums", _TAGGED + " { results { image { @ } } }", both(CONTRIBUTE, READ)),
     _shown("Thumbnails", "small medium large", "image(id: $image) { thumbnails { @ } }", READ),
     _shown(
-        "Thumbnails", "small medium large", _TAGGED + " { results { image { thumbnails { @ } } } }", CONTRIBUTE | READ
+        "Thumbnails",
+        "small medium large",
+        _TAGGED + " { results { image { thumbnails { @ } } } }",
+        both(CONTRIBUTE, READ),
     ),
     _shown("Thumbnail", "url width height fileSize", "image(id: $image) { thumbnails { small { @ } } }", READ),
     _shown("ImageConnection", "edges nodes pageInfo totalCount", "images(first: 1) { @ }", READ),
@@ -133,14 +205,24 @@ SHOWN = [
     ),
     _shown("Tag", "id name createdAt imageCount images", "tag(id: $tag) { @ }", READ),
     _shown("Tag", "id name createdAt", "createTag(input: {name: $word}) { tag { @ } }", CONTRIBUTE),
-    _shown("Tag", "imageCount images", "createTag(input: {name: $word}) { tag { @ } }", CONTRIBUTE | READ),
+    _shown("Tag", "imageCount images", "createTag(input: {name: $word}) { tag { @ } }", both(CONTRIBUTE, READ)),
     _shown("TagConnection", "edges nodes pageInfo totalCount", "tags(first: 1) { @ }", READ),
     _shown("TagEdge", "node cursor", "tags(first: 1) { edges { @ } }", READ),
     _shown(
-        "Album", "id title description createdAt updatedAt cover imageCount images", "album(id: $album) { @ }", READ
+        "Album",
+        "id title description createdAt updatedAt visibility cover imageCount images shares",
+        "album(id: $album) { @ }",
+        READ,
     ),
-    _shown("Album", "id title description createdAt updatedAt", _IN_ALBUM + " { album { @ } }", CONTRIBUTE),
-    _shown("Album", "cover imageCount images", _IN_ALBUM + " { album { @ } }", CONTRIBUTE | READ),
+    _shown("Album", "id title description createdAt updatedAt visibility", _IN_ALBUM + " { album { @ } }", CONTRIBUTE),
+    _shown("Album", "cover imageCount images shares", _IN_ALBUM + " { album { @ } }", both(CONTRIBUTE, READ)),
+    _shown(
+        "AlbumShare",
+        "accountId accountName level sharedAt",
+        "album(id: $album) { shares { @ } }",
+        READ,
+        Step(needs=ACCOUNT, otherwise=OK),
+    ),
     _shown("AlbumConnection", "edges nodes pageInfo totalCount", "albums(first: 1) { @ }", READ),
     _shown("AlbumEdge", "node cursor", "albums(first: 1) { edges { @ } }", READ),
     _shown(
@@ -163,16 +245,51 @@ SHOWN = [
         "StorageReport",
         "checkedAt objectCount totalSize findings examples heldJobCount",
         "storageReport { @ }",
-        READ | ADMINISTER,
+        both(READ, ADMINISTER),
     ),
-    _shown("FindingCount", "kind count", "storageReport { findings { @ } }", READ | ADMINISTER),
-    _shown("StorageFinding", "kind what since", "storageReport { examples { @ } }", READ | ADMINISTER),
-    _shown("Viewer", "id name kind role scopes rights tokens", "viewer { @ }", READ),
+    _shown("FindingCount", "kind count", "storageReport { findings { @ } }", both(READ, ADMINISTER)),
+    _shown("StorageFinding", "kind what since", "storageReport { examples { @ } }", both(READ, ADMINISTER)),
+    _shown("Viewer", "id name kind role scopes rights tokens sessions", "viewer { @ }", both(READ, ACCOUNT)),
+    _shown(
+        "Session",
+        "id way createdAt expiresAt lastUsedAt isCurrent",
+        "viewer { sessions { @ } }",
+        both(READ, ACCOUNT),
+    ),
     _shown(
         "ApiToken",
         "id name prefix role scopes createdAt expiresAt revokedAt lastUsedAt",
         "viewer { tokens { @ } }",
-        READ,
+        both(READ, ACCOUNT),
+    ),
+    _shown(
+        "ShareLink",
+        "id albumId imageId label allowDownload showMetadata hasPassword createdAt expiresAt revokedAt openCount "
+        "lastOpenedAt",
+        "shareLinks(albumId: $album) { @ }",
+        both(READ, CHANGE),
+    ),
+    _shown("SharedContent", "title description expiresAt downloadAllowed images", _OPENED + " { @ }", ANYBODY),
+    _shown("PublicImageConnection", "edges nodes pageInfo totalCount", _OPENED + " { images { @ } }", ANYBODY),
+    _shown("PublicImageEdge", "node cursor", _OPENED + " { images { edges { @ } } }", ANYBODY),
+    _shown(
+        "PageInfo",
+        "hasNextPage hasPreviousPage startCursor endCursor",
+        _OPENED + " { images { pageInfo { @ } } }",
+        ANYBODY,
+    ),
+    _shown(
+        "PublicImage",
+        "id title description width height thumbnails url contentType fileSize uploadedAt",
+        _OPENED + " { images { nodes { @ } } }",
+        ANYBODY,
+    ),
+    _shown("PublicThumbnails", "small medium large", _OPENED + " { images { nodes { thumbnails { @ } } } }", ANYBODY),
+    _shown(
+        "PublicThumbnail",
+        "url width height",
+        _OPENED + " { images { nodes { thumbnails { small { @ } } } } }",
+        ANYBODY,
     ),
     _shown("UserError", "code message field", 'createTag(input: {name: ""}) { errors { @ } }', CONTRIBUTE),
     _shown("BulkImageResult", "id image errors", _TAGGED + " { results { @ } }", CONTRIBUTE),
@@ -180,15 +297,16 @@ SHOWN = [
     _shown("AddImagesToAlbumPayload", "album results errors", _IN_ALBUM + " { @ }", CONTRIBUTE),
     _shown("CreateAlbumPayload", "album errors", 'createAlbum(input: {title: "Summer"}) { @ }', CONTRIBUTE),
     _shown("CreateTagPayload", "tag errors", "createTag(input: {name: $word}) { @ }", CONTRIBUTE),
-    _shown("CreateTokenPayload", "token secret errors", 'createToken(input: {name: "script"}) { @ }', READ),
+    _shown("CreateTokenPayload", "token secret", _ISSUED, READ, Step(needs=ACCOUNT, otherwise=OK)),
+    _shown("CreateTokenPayload", "errors", _ISSUED, READ),
     _shown(
         "CreateUploadPayload",
         "upload errors",
         'createUpload(input: {filename: "a.jpg", fileSize: 9, contentType: "image/jpeg"}) { @ }',
         CONTRIBUTE,
     ),
-    _shown("DeleteAlbumPayload", "album errors", "deleteAlbum(input: {id: $album}) { @ }", EDIT),
-    _shown("DeleteImagePayload", "image errors", "deleteImage(input: {id: $image}) { @ }", EDIT),
+    _shown("DeleteAlbumPayload", "album errors", "deleteAlbum(input: {id: $album}) { @ }", CHANGE),
+    _shown("DeleteImagePayload", "image errors", "deleteImage(input: {id: $image}) { @ }", CHANGE),
     _shown("DeleteTagPayload", "tag errors", "deleteTag(input: {id: $tag}) { @ }", EDIT),
     _shown(
         "RemoveImagesFromAlbumPayload",
@@ -196,16 +314,42 @@ SHOWN = [
         "removeImagesFromAlbum(input: {albumId: $album, imageIds: [$image]}) { @ }",
         CONTRIBUTE,
     ),
-    _shown("RevokeTokenPayload", "token errors", "revokeToken(input: {id: $token}) { @ }", READ),
+    _shown("RevokeTokenPayload", "token", _REVOKED, READ, Step(needs=ACCOUNT, otherwise=OK)),
+    _shown("RevokeTokenPayload", "errors", _REVOKED, READ),
+    _shown("CreateShareLinkPayload", "shareLink token url errors", _LINKED + " { @ }", both(READ, CHANGE)),
+    _shown("EndSessionPayload", "errors", "endSession(input: {id: $session}) { @ }", READ),
+    _shown("RevokeShareLinkPayload", "shareLink", _TAKEN_BACK, READ, Step(needs=ACCOUNT, otherwise=OK)),
+    _shown("RevokeShareLinkPayload", "errors", _TAKEN_BACK, READ),
+    _shown(
+        "SetPasswordPayload",
+        "errors",
+        'setPassword(input: {old: $password, new: "as long as this"}) { @ }',
+        READ,
+    ),
+    _shown(
+        "SetVisibilityPayload",
+        "results errors",
+        "setVisibility(input: {imageIds: [$image], visibility: PUBLIC}) { @ }",
+        CONTRIBUTE,
+    ),
+    _shown("ShareAlbumPayload", "album errors", _SHARED + " { @ }", CONTRIBUTE),
     _shown("TagImagesPayload", "results errors", _TAGGED + " { @ }", CONTRIBUTE),
+    _shown(
+        "UnshareAlbumPayload",
+        "album errors",
+        "unshareAlbum(input: {albumId: $album, accountName: $person}) { @ }",
+        CONTRIBUTE,
+    ),
     _shown(
         "UntagImagesPayload",
         "results errors",
         "untagImages(input: {imageIds: [$image], tags: [$word]}) { @ }",
         CONTRIBUTE,
     ),
-    _shown("UpdateAlbumPayload", "album errors", 'updateAlbum(input: {id: $album, title: "Winter"}) { @ }', EDIT),
-    _shown("UpdateImagePayload", "image errors", 'updateImage(input: {id: $image, title: "Quay"}) { @ }', EDIT),
+    _shown("UpdateAlbumPayload", "album errors", 'updateAlbum(input: {id: $album, title: "Winter"}) { @ }', CHANGE),
+    _shown("UpdateImagePayload", "image errors", 'updateImage(input: {id: $image, title: "Quay"}) { @ }', CHANGE),
+    _shown("UpdateShareLinkPayload", "shareLink", _RELABELLED, READ, Step(needs=CHANGE, otherwise=OK)),
+    _shown("UpdateShareLinkPayload", "errors", _RELABELLED, READ),
     _shown("UploadImagePayload", "image outcome errors", "uploadImage(input: {file: $file}) { @ }", CONTRIBUTE),
     _shown("UploadImagesPayload", "results", "uploadImages(input: {files: [$file]}) { @ }", CONTRIBUTE),
 ]

@@ -14,6 +14,7 @@ from gallery.domain.images import Image, Rendition, RenditionSize
 from gallery.domain.share_links import ShareLink
 from gallery.settings import ServerSettings, Settings
 from gallery.settings_auth import AuthMode, AuthSettings
+from gallery.settings_graphql import GraphQLSettings
 from gallery.web.app import create_web_app
 from tests.entities import ADA, a_rendition, a_share_link, a_token, an_account, an_album, an_image, checksum_of
 from tests.fakes.gallery import MemoryGallery
@@ -96,7 +97,7 @@ class Sharing:
 
 
 @asynccontextmanager
-async def sharing(**server: str) -> AsyncIterator[Sharing]:
+async def sharing(*, suggestions: str = "auto", **server: str) -> AsyncIterator[Sharing]:
     gallery = MemoryGallery()
     album = an_album(title="Summer", description="By the sea")
     image = an_image(title=HIDDEN_NAME.removesuffix(".jpg"), original_filename=HIDDEN_NAME, description="A harbour")
@@ -106,7 +107,11 @@ async def sharing(**server: str) -> AsyncIterator[Sharing]:
     token, secret = a_token(OWNER)
     gallery.tables.accounts[OWNER.id] = OWNER
     gallery.tables.tokens[token.id] = token
-    settings = Settings(auth=AuthSettings(mode=AuthMode.TOKEN), server=ServerSettings.model_validate(server))
+    settings = Settings(
+        auth=AuthSettings(mode=AuthMode.TOKEN),
+        graphql=GraphQLSettings.model_validate({"suggestions": suggestions}),
+        server=ServerSettings.model_validate(server),
+    )
     app = create_web_app(replace(parts_of(gallery), settings=settings))
     transport = httpx.ASGITransport(app, client=("127.0.0.1", 50_000))
     async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8000") as client:

@@ -1,7 +1,7 @@
 """Who asks, what they may do, and what they are shown. Every rule about rights lives here.
 
 Services enforce them, and readers where they choose what to read: `platform/database/visible.py` says in SQL what
-`may_list` and `may_see` say here.
+`may_list`, `may_see` and `may_pass_on` say here.
 """
 
 from __future__ import annotations
@@ -217,6 +217,15 @@ def offering(viewer: Viewer, album: Owned) -> frozenset[UserId]:
     Nobody shows what belongs to others. Administrators do so for the owner of the album, and with nobody else's images.
     """
     return frozenset({viewer.id, album.owner} if has(viewer, album) else {viewer.id})
+
+
+def may_pass_on(image: Owned, *, is_offered: bool) -> bool:
+    """Whether an album shows the image to those who have a link to the album.
+
+    `is_offered` says that the image's owner has put it there, or an administrator for the owner of both. Nobody else
+    passes on what others do not show to everybody: not even whoever has the album.
+    """
+    return is_offered or image.visibility is Visibility.PUBLIC
 
 
 def require_show(viewer: Viewer, thing: Owned) -> None:

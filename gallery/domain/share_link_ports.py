@@ -9,6 +9,8 @@ from typing import Protocol
 
 from gallery.domain.accounts import Account
 from gallery.domain.ids import AlbumId, ImageId, ShareLinkId, UserId
+from gallery.domain.images import Image
+from gallery.domain.pages import Page, PageRequest
 from gallery.domain.share_links import GuessLimit, ShareLink
 
 
@@ -88,13 +90,17 @@ class ShareLinkReader(Protocol):
         ...
 
 
-class PasswordHashing(Protocol):
-    """A slow hash: what is kept of passwords that people choose."""
+class LinkedImageReader(Protocol):
+    """The images that links to albums show: those that `may_pass_on` says. Never answered from a cache."""
 
-    async def hash(self, password: str) -> str:
-        """What is to be kept of a password, with its own salt."""
+    async def page(self, album_id: AlbumId, page: PageRequest) -> Page[Image]:
+        """A part of them, in the order of the album; empty if the album is not there."""
         ...
 
-    async def is_right(self, password: str, password_hash: str) -> bool:
-        """Whether the password is the one of which this was kept."""
+    async def count(self, album_id: AlbumId) -> int:
+        """How many they are."""
+        ...
+
+    async def find(self, album_id: AlbumId, image_id: ImageId) -> Image | None:
+        """One of them; None if the album has no such image, or may not pass it on."""
         ...

@@ -12,7 +12,6 @@ from datetime import datetime, timedelta  # dataclass fields are read at run tim
 from hashlib import sha256
 from typing import Final, Self
 
-from gallery.domain.access import Right, Viewer
 from gallery.domain.errors import ErrorCode, InvalidInputError
 from gallery.domain.ids import AlbumId, ImageId, ShareLinkId, UserId  # as above
 from gallery.domain.images import Image, title_from_filename
@@ -31,7 +30,7 @@ _PROOF_SECONDS: Final = 3600
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShareLink:
-    """What a token opens: one album or one image, as its maker may see it. Only the hash of the token is kept."""
+    """What a token opens: one album or one image, as its maker may show it. Only the hash of the token is kept."""
 
     id: ShareLinkId
     digest: bytes
@@ -99,11 +98,6 @@ def new_link_secret() -> bytes:
 def is_share_token(text: str) -> bool:
     """Whether the text has the shape of a token."""
     return _SHAPE.fullmatch(text) is not None
-
-
-def may_share(viewer: Viewer, owner: UserId) -> bool:
-    """Whether the viewer may change what belongs to the owner, and so may share it with the world."""
-    return Right.EDIT in viewer.rights or (viewer.id == owner and Right.CONTRIBUTE in viewer.rights)
 
 
 def given_title(image: Image) -> str | None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
-from collections.abc import Generator, Hashable
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections.abc import AsyncGenerator, Generator, Hashable
+from contextlib import asynccontextmanager, contextmanager
+from contextvars import Context, ContextVar, copy_context
 from dataclasses import dataclass
 from typing import Final
 
@@ -57,6 +58,32 @@ class Patience:
 
 PATIENCE: Final[ContextVar[Patience | None]] = ContextVar("patience", default=None)
 """That of the request at hand; what is no request waits for as long as anybody does."""
+
+
+def context_of_others() -> Context:
+    """The context of work that is done for several requests: it waits for as long as anybody does."""
+    context = copy_context()
+    context.run(PATIENCE.set, None)
+    return context
+
+
+@asynccontextmanager
+async def own_patience() -> AsyncGenerator[None]:
+    """Waits for such work no longer than the request at hand does for a connection.
+
+    Raises:
+        OverloadedError: if it took longer.
+    """
+    patience = PATIENCE.get()
+    seconds = None if patience is None or patience.is_endless else patience.seconds
+    limit = asyncio.timeout(seconds)
+    try:
+        async with limit:
+            yield
+    except TimeoutError as error:
+        if limit.expired():
+            raise OverloadedError from error
+        raise
 
 
 def grow_endless() -> None:

@@ -1,7 +1,8 @@
 """Hashes of passwords by Argon2id (RFC 9106), with the parameters that OWASP recommends.
 
-One hash takes 19 MiB of memory and some hundredths of a second of a core. Two are made at a time in a process, and so
-many more may wait: whoever floods the gallery with passwords takes no more of either.
+One hash takes 19 MiB of memory and some hundredths of a second of a core. One hasher serves a whole process, for
+accounts and share links: two are made at a time, and fifty may wait. So whoever floods the gallery with passwords takes
+no more of either.
 """
 
 from __future__ import annotations

@@ -10,9 +10,10 @@ from gallery.domain.accounts import Account, AccountKind, clean_account_name
 from gallery.domain.errors import ConflictError, ErrorCode, NotFoundError
 from gallery.domain.events import EntityKind, Event, EventKind
 from gallery.domain.ids import UserId, new_user_id
+from gallery.domain.password_ports import PasswordHasher
 from gallery.domain.passwords import clean_password
 from gallery.domain.ports import Clock, UnitOfWork, UnitOfWorkFactory
-from gallery.domain.session_ports import PasswordHasher, SessionReader
+from gallery.domain.session_ports import SessionReader
 from gallery.services.clock import utc_now
 
 

@@ -11,6 +11,7 @@ import time
 from collections.abc import Awaitable, Callable, Collection, Hashable, Mapping
 from typing import Final, Generic, TypeVar
 
+from gallery.domain.waiting import context_of_others, own_patience
 from gallery.services.remembered import Remembered
 
 PAUSE_SECONDS: Final = 0.02
@@ -49,7 +50,7 @@ class Directory(Generic[K, V]):
         """The value of the key.
 
         Raises:
-            UnavailableError: if the database does not answer.
+            UnavailableError: if the database does not answer, or others make it wait for too long.
         """
         known = self._known.get(key)
         if known is not None or self._unknown.get(key):
@@ -57,8 +58,9 @@ class Directory(Generic[K, V]):
         if (wanted := self._wanted.get(key)) is None:
             wanted = self._wanted[key] = asyncio.get_running_loop().create_future()
             if self._reading is None:
-                self._reading = asyncio.create_task(self._read_all())
-        return await asyncio.shield(wanted)
+                self._reading = asyncio.create_task(self._read_all(), context=context_of_others())
+        async with own_patience():
+            return await asyncio.shield(wanted)
 
     def forget(self) -> None:
         """Remembers no value any more: one is wrong by now. What is being read was read too early to be remembered."""

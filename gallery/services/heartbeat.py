@@ -12,6 +12,7 @@ from uuid import UUID
 from gallery.domain.errors import GalleryError
 from gallery.domain.ids import UploadId
 from gallery.domain.ports import Clock, UnitOfWorkFactory
+from gallery.domain.waiting import context_of_others
 from gallery.services.clock import utc_now
 
 log = logging.getLogger(__name__)
@@ -46,7 +47,7 @@ class Heartbeat:
     def _alive(self, living: set[K], one: K) -> Iterator[None]:
         living.add(one)
         if self._beating is None:
-            self._beating = asyncio.create_task(self._beat())
+            self._beating = asyncio.create_task(self._beat(), context=context_of_others())
         try:
             yield
         finally:

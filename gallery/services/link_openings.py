@@ -13,6 +13,7 @@ from gallery.domain.errors import GalleryError
 from gallery.domain.ids import ShareLinkId
 from gallery.domain.ports import UnitOfWorkFactory
 from gallery.domain.share_link_ports import Opened
+from gallery.domain.waiting import context_of_others
 
 log = logging.getLogger(__name__)
 
@@ -40,7 +41,7 @@ class LinkOpenings:
         """Counts an opening; it is written soon."""
         self._add({link_id: Opened(1, now)})
         if self._writing is None:
-            self._writing = asyncio.create_task(self._write_all())
+            self._writing = asyncio.create_task(self._write_all(), context=context_of_others())
 
     async def settle(self) -> None:
         """Writes at once what is counted. Nothing is noted after that."""

@@ -10,10 +10,10 @@ from datetime import datetime
 from typing import Final
 
 from gallery.domain.accounts import digest_of
-from gallery.domain.errors import PasswordRequiredError, RateLimitedError
+from gallery.domain.errors import PasswordRequiredError, RateLimitedError, UnavailableError
 from gallery.domain.ids import ShareLinkId
+from gallery.domain.password_ports import PasswordHasher
 from gallery.domain.ports import UnitOfWorkFactory
-from gallery.domain.share_link_ports import PasswordHashing
 from gallery.domain.share_links import PASSWORD_MAX_CHARACTERS, GuessLimit, ShareLink
 from gallery.services.remembered import Remembered
 
@@ -32,13 +32,13 @@ class LinkPasswords:
     def __init__(
         self,
         unit_of_work: UnitOfWorkFactory,
-        hashing: PasswordHashing,
+        hasher: PasswordHasher,
         *,
         limit: GuessLimit = _LIMIT,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._unit_of_work = unit_of_work
-        self._hashing = hashing
+        self._hasher = hasher
         self._limit = limit
         self._known: Remembered[_Right, bool] = Remembered(clock)
 
@@ -48,6 +48,7 @@ class LinkPasswords:
         Raises:
             PasswordRequiredError: for none, or a wrong one.
             RateLimitedError: if there were too many wrong ones lately; then a right one is not looked at either.
+            UnavailableError: if too many passwords are being looked at; that is no guess.
         """
         if link.password_hash is None:
             return
@@ -58,10 +59,17 @@ class LinkPasswords:
         if self._known.get(key):
             return
         await self._take_guess(link.id, now)
-        if not await self._hashing.is_right(normal, link.password_hash):
+        if not await self._is_right(link.id, link.password_hash, normal):
             raise PasswordRequiredError
         await self._return_guess(link.id)
         self._known.keep(key, True)  # noqa: FBT003  # the value, no flag
+
+    async def _is_right(self, link_id: ShareLinkId, password_hash: str, password: str) -> bool:
+        try:
+            return await self._hasher.is_of(password_hash, password)
+        except UnavailableError:
+            await self._return_guess(link_id)
+            raise
 
     async def _take_guess(self, link_id: ShareLinkId, now: datetime) -> None:
         async with self._unit_of_work() as work:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from gallery.domain.access import Right, Viewer, require
 from gallery.domain.errors import ErrorCode, GalleryError, InvalidInputError
+from gallery.domain.password_ports import PasswordHasher
 from gallery.domain.passwords import clean_password, is_possible_password, normal_password
 from gallery.domain.ports import Clock, UnitOfWorkFactory
-from gallery.domain.session_ports import PasswordHasher
 from gallery.services.account_administration import record_new_password
 from gallery.services.attempts import Attempts
 from gallery.services.clock import utc_now

@@ -9,24 +9,23 @@ from typing import Final, Literal
 
 from gallery.domain.access import Right, Viewer, require
 from gallery.domain.accounts import digest_of
-from gallery.domain.albums import Album
 from gallery.domain.errors import ErrorCode, ForbiddenError, InvalidInputError, NotFoundError
 from gallery.domain.events import EntityKind, Event, EventKind, JsonValue
 from gallery.domain.ids import AlbumId, ImageId, ShareLinkId, new_share_link_id
-from gallery.domain.images import Image
-from gallery.domain.ports import AlbumReader, Clock, ImageReader, UnitOfWorkFactory
-from gallery.domain.share_link_ports import PasswordHashing, ShareLinkReader
+from gallery.domain.password_ports import PasswordHasher
+from gallery.domain.ports import Clock, UnitOfWork, UnitOfWorkFactory
+from gallery.domain.share_link_ports import ShareLinkReader
 from gallery.domain.share_links import (
     ShareLink,
     check_expiry,
     clean_label,
     clean_password,
-    may_share,
     new_link_secret,
     new_share_token,
 )
 from gallery.services.changes import KEEP, Keep, kept
 from gallery.services.clock import utc_now
+from gallery.services.sight import album_to_show, image_to_show
 
 MAX_USABLE_LINKS: Final = 1_000
 """How many links of use one account may have."""
@@ -68,35 +67,28 @@ class IssuedShareLink:
 class ShareLinkService:
     """Use cases of those who share. Who opens a link meets `SharedContents`."""
 
-    def __init__(  # all that links are made of
-        self,
-        unit_of_work: UnitOfWorkFactory,
-        links: ShareLinkReader,
-        images: ImageReader,
-        albums: AlbumReader,
-        hashing: PasswordHashing,
-        clock: Clock = utc_now,
+    def __init__(
+        self, unit_of_work: UnitOfWorkFactory, links: ShareLinkReader, hasher: PasswordHasher, clock: Clock = utc_now
     ) -> None:
         self._unit_of_work = unit_of_work
         self._links = links
-        self._images = images
-        self._albums = albums
-        self._hashing = hashing
+        self._hasher = hasher
         self._clock = clock
 
     async def create(self, viewer: Viewer, new: NewShareLink) -> IssuedShareLink:
-        """Makes a link to an album or image that the viewer may change.
+        """Makes a link to an album or image of the viewer's own; administrators make one to any.
 
         Raises:
             InvalidInputError: if a value breaks its rule, or not exactly one thing is named; TOO_MANY_ITEMS if the
                 account has 1,000 links.
             NotFoundError: if the viewer sees no such thing.
-            ForbiddenError: if they see it and may not change it.
+            ForbiddenError: if they see it and do not have it.
+            UnavailableError: if too many passwords are being hashed.
         """
-        require(viewer, Right.READ)
+        require(viewer, Right.CONTRIBUTE)
+        _check_one(new.album_id, new.image_id)
         label, now = clean_label(new.label), self._clock()
         check_expiry(new.expires_at, now)
-        await self._require_own(viewer, new.album_id, new.image_id)
         token = new_share_token()
         link = ShareLink(
             id=new_share_link_id(),
@@ -113,6 +105,7 @@ class ShareLinkService:
             expires_at=new.expires_at,
         )
         async with self._unit_of_work() as work:
+            await _require_show(work, viewer, new.album_id, new.image_id)
             await work.accounts.get(viewer.id)  # locked: of many who make links at once, all are counted
             if await work.share_links.count_usable(viewer.id, now) >= MAX_USABLE_LINKS:
                 message = f"You have {MAX_USABLE_LINKS:,} share links; no more are made. Revoke one first."
@@ -123,21 +116,23 @@ class ShareLinkService:
         return IssuedShareLink(link=link, token=token)
 
     async def update(self, viewer: Viewer, change: ShareLinkChange) -> ShareLink:
-        """Changes a link to something that the viewer may change. A change that changes nothing is not recorded.
+        """Changes a link to something that the viewer may show. A change that changes nothing is not recorded.
 
         Raises:
             NotFoundError: if there is no such link, or none of theirs.
             InvalidInputError: if a value breaks its rule.
+            UnavailableError: if too many passwords are being hashed.
         """
-        require(viewer, Right.READ)
+        require(viewer, Right.CONTRIBUTE)
         now = self._clock()
         label = clean_label(change.label) if isinstance(change.label, str) else change.label
         if isinstance(change.expires_at, datetime):
             check_expiry(change.expires_at, now)
         password_hash = KEEP if change.password is KEEP else await self._hash(change.password)
-        if not await self._owns_target(viewer, await self._get(change.link_id)):
-            raise NotFoundError.of(EntityKind.LINK)
+        found = await self._get(change.link_id)
         async with self._unit_of_work() as work:
+            if not await _may_show(work, viewer, found):
+                raise NotFoundError.of(EntityKind.LINK)
             before = await work.share_links.get(change.link_id)
             after = replace(
                 before,
@@ -157,16 +152,16 @@ class ShareLinkService:
         return after
 
     async def revoke(self, viewer: Viewer, link_id: ShareLinkId) -> ShareLink:
-        """Makes a link useless: one's own, or one to something that the viewer may change. Again, it does nothing.
+        """Makes a link useless: one's own, or one to something that the viewer may show. Again, it does nothing.
 
         Raises:
             NotFoundError: if there is no such link, or none of theirs.
         """
         require(viewer, Right.READ)
         found = await self._get(link_id)
-        if found.made_by != viewer.id and not await self._owns_target(viewer, found):
-            raise NotFoundError.of(EntityKind.LINK)
         async with self._unit_of_work() as work:
+            if found.made_by != viewer.id and not await _may_show(work, viewer, found):
+                raise NotFoundError.of(EntityKind.LINK)
             link = await work.share_links.get(link_id)
             if link.revoked_at is None:
                 now = self._clock()
@@ -184,50 +179,61 @@ class ShareLinkService:
     async def of(
         self, viewer: Viewer, *, album_id: AlbumId | None = None, image_id: ImageId | None = None
     ) -> tuple[ShareLink, ...]:
-        """Everybody's links to an album or image that the viewer may change; not those that were revoked.
+        """Everybody's links to an album or image that the viewer may show; not those that were revoked.
 
         Raises:
             InvalidInputError: if not exactly one thing is named.
             NotFoundError: if the viewer sees no such thing.
-            ForbiddenError: if they see it and may not change it.
+            ForbiddenError: if they see it and do not have it.
         """
-        require(viewer, Right.READ)
-        await self._require_own(viewer, album_id, image_id)
+        require(viewer, Right.CONTRIBUTE)
+        _check_one(album_id, image_id)
+        async with self._unit_of_work() as work:
+            await _require_show(work, viewer, album_id, image_id)
         if album_id is not None:
             return await self._links.of_album(album_id)
         assert image_id is not None  # noqa: S101  # one of the two is named
         return await self._links.of_image(image_id)
 
     async def _hash(self, password: str | None) -> str | None:
-        return None if password is None else await self._hashing.hash(clean_password(password))
+        return None if password is None else await self._hasher.hash(clean_password(password))
 
     async def _get(self, link_id: ShareLinkId) -> ShareLink:
         async with self._unit_of_work() as work:
             return await work.share_links.get(link_id)
 
-    async def _owns_target(self, viewer: Viewer, link: ShareLink) -> bool:
-        """Whether the viewer sees what a link leads to, and may change it."""
-        target = await self._target(viewer, link.album_id, link.image_id)
-        return target is not None and may_share(viewer, target.owner)
 
-    async def _require_own(self, viewer: Viewer, album_id: AlbumId | None, image_id: ImageId | None) -> None:
-        if (album_id is None) == (image_id is None):
-            message = "Name either an album or an image."
-            raise InvalidInputError(ErrorCode.INVALID_INPUT, message, field=("albumId",))
-        target = await self._target(viewer, album_id, image_id)
-        if target is None:
-            kind, field = (EntityKind.IMAGE, "imageId") if album_id is None else (EntityKind.ALBUM, "albumId")
-            raise NotFoundError.of(kind, field=(field,))
-        if not may_share(viewer, target.owner):
-            message = "You may share only what you may change."
-            raise ForbiddenError(message)
+def _check_one(album_id: AlbumId | None, image_id: ImageId | None) -> None:
+    if (album_id is None) == (image_id is None):
+        message = "Name either an album or an image."
+        raise InvalidInputError(ErrorCode.INVALID_INPUT, message, field=("albumId",))
 
-    async def _target(self, viewer: Viewer, album_id: AlbumId | None, image_id: ImageId | None) -> Album | Image | None:
-        """What the viewer sees under one of these ids."""
+
+async def _require_show(work: UnitOfWork, viewer: Viewer, album_id: AlbumId | None, image_id: ImageId | None) -> None:
+    """Passes if the viewer says to whom the one of the two is shown that is there.
+
+    Raises:
+        NotFoundError: if they see no such thing.
+        ForbiddenError: if they see it and do not have it.
+    """
+    try:
         if album_id is not None:
-            return (await self._albums.get_many(viewer, [album_id])).get(album_id)
-        assert image_id is not None  # noqa: S101  # one of the two is there
-        return (await self._images.get_many(viewer, [image_id])).get(image_id)
+            await album_to_show(work, viewer, album_id)
+        else:
+            assert image_id is not None  # noqa: S101  # one of the two is there
+            await image_to_show(work, viewer, image_id)
+    except NotFoundError:
+        kind, field = (EntityKind.IMAGE, "imageId") if album_id is None else (EntityKind.ALBUM, "albumId")
+        raise NotFoundError.of(kind, field=(field,)) from None
+
+
+async def _may_show(work: UnitOfWork, viewer: Viewer, link: ShareLink) -> bool:
+    """Whether the viewer says to whom that is shown to which a link leads."""
+    try:
+        await _require_show(work, viewer, link.album_id, link.image_id)
+    except (NotFoundError, ForbiddenError):
+        return False
+    return True
 
 
 def _event(kind: EventKind, viewer: Viewer, link: ShareLink, now: datetime, payload: Mapping[str, JsonValue]) -> Event:

@@ -7,7 +7,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Final
 
-from gallery.domain.access import Viewer
+from gallery.domain.access import Viewer, may_show
 from gallery.domain.accounts import digest_of
 from gallery.domain.albums import Album
 from gallery.domain.errors import NotFoundError
@@ -15,7 +15,7 @@ from gallery.domain.ids import ImageId
 from gallery.domain.images import Image, Rendition
 from gallery.domain.pages import Edge, Page, PageRequest, Position
 from gallery.domain.ports import AlbumReader, Clock, ImageReader
-from gallery.domain.share_link_ports import ShareLinkReader
+from gallery.domain.share_link_ports import LinkedImageReader, ShareLinkReader
 from gallery.domain.share_links import ShareLink, is_share_token
 from gallery.services.clock import utc_now
 from gallery.services.link_openings import LinkOpenings
@@ -27,7 +27,7 @@ LOOKUPS_AT_ONCE: Final = 4
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenedLink:
-    """A link that is of use, and what it leads to. `viewer` is its maker: nothing is shown that they may not see."""
+    """A link that is of use, and what it leads to. `viewer` is its maker, who may show it."""
 
     link: ShareLink
     token: str
@@ -40,11 +40,12 @@ class OpenedLink:
 class SharedContents:
     """Opens share links. A token of no use, whatever the reason, opens nothing: all look the same."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - all that is read of
         self,
         links: ShareLinkReader,
         images: ImageReader,
         albums: AlbumReader,
+        linked: LinkedImageReader,
         *,
         passwords: LinkPasswords,
         openings: LinkOpenings,
@@ -53,6 +54,7 @@ class SharedContents:
         self._links = links
         self._images = images
         self._albums = albums
+        self._linked = linked
         self._passwords = passwords
         self._openings = openings
         self._clock = clock
@@ -94,15 +96,12 @@ class SharedContents:
         """
         content = opened.content
         if isinstance(content, Image):
-            if content.id == image_id:
-                return content
+            found = content if content.id == image_id else None
+        else:
+            found = await self._linked.find(content.id, image_id)
+        if found is None:
             raise _nothing()
-        albums, images = await asyncio.gather(
-            self._albums.by_image(opened.viewer, [image_id]), self._images.get_many(opened.viewer, [image_id])
-        )
-        if image_id not in images or content.id not in {album.id for album in albums.get(image_id, ())}:
-            raise _nothing()
-        return images[image_id]
+        return found
 
     async def page(self, opened: OpenedLink, request: PageRequest) -> Page[Image]:
         """A part of the album that a link leads to, or the one image, which is in the first place of its list."""
@@ -111,15 +110,14 @@ class SharedContents:
             if request.after is not None:
                 return Page.of((), has_next=False, has_previous=True)
             return Page.of((Edge(content, Position(1, content.id)),), has_next=False, has_previous=False)
-        pages = await self._images.pages_by_album(opened.viewer, [content.id], request)
-        return pages[content.id]
+        return await self._linked.page(content.id, request)
 
     async def count(self, opened: OpenedLink) -> int:
         """How many images a link leads to."""
         content = opened.content
         if isinstance(content, Image):
             return 1
-        return (await self._albums.image_counts(opened.viewer, [content.id])).get(content.id, 0)
+        return await self._linked.count(content.id)
 
     async def renditions(
         self, opened: OpenedLink, image_ids: Collection[ImageId]
@@ -128,7 +126,7 @@ class SharedContents:
         return await self._images.renditions(opened.viewer, image_ids)
 
     async def _find(self, token: str) -> OpenedLink:
-        """The link of a token, if it is of use, its maker may still look, and what it leads to is there."""
+        """The link of a token, if it is of use, and its maker may still show what it leads to."""
         if not is_share_token(token):
             raise _nothing()
         async with self._lookups:
@@ -140,7 +138,7 @@ class SharedContents:
             raise _nothing()
         viewer = maker.viewer()
         content = await self._content(viewer, link)
-        if content is None:
+        if content is None or not may_show(viewer, content):
             raise _nothing()
         proof = None if link.password_hash is None else link.proof(now)
         return OpenedLink(link=link, token=token, viewer=viewer, content=content, proof=proof)

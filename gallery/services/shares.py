@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from gallery.domain.access import Right, Viewer, require, require_show
+from gallery.domain.access import Right, Viewer, require
 from gallery.domain.accounts import Account
 from gallery.domain.albums import Album
 from gallery.domain.errors import ErrorCode, InvalidInputError, NotFoundError
@@ -15,7 +15,7 @@ from gallery.domain.ports import Clock, UnitOfWork, UnitOfWorkFactory
 from gallery.domain.shares import MAX_SHARES, AlbumShare, ShareLevel
 from gallery.services.clock import utc_now
 from gallery.services.idempotency import complete_change
-from gallery.services.sight import see_album
+from gallery.services.sight import album_to_show
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +46,7 @@ class ShareService:
         """
         require(viewer, Right.CONTRIBUTE)
         async with self._unit_of_work() as work:
-            album = await _own_album(work, viewer, album_id)
+            album = await album_to_show(work, viewer, album_id)
             account = await _found(work, person)
             if account.id == album.owner:
                 message = "The album is theirs already."
@@ -75,7 +75,7 @@ class ShareService:
         """
         require(viewer, Right.CONTRIBUTE)
         async with self._unit_of_work() as work:
-            album = await _own_album(work, viewer, album_id)
+            album = await album_to_show(work, viewer, album_id)
             account = await _found(work, person)
             if await work.shares.delete(album_id, account.id):
                 await work.albums.withdraw(album_id, account.id)
@@ -110,12 +110,6 @@ class ShareService:
 
     def _event(self, kind: EventKind, viewer: Viewer, album_id: AlbumId, payload: dict[str, JsonValue]) -> Event:
         return Event(kind=kind, entity_id=album_id, actor=viewer.id, occurred_at=self._clock(), payload=payload)
-
-
-async def _own_album(work: UnitOfWork, viewer: Viewer, album_id: AlbumId) -> Album:
-    album = (await see_album(work, viewer, album_id)).album
-    require_show(viewer, album)
-    return album
 
 
 async def _found(work: UnitOfWork, person: Person) -> Account:

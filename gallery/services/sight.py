@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from gallery.domain.access import NOT_YOURS, Viewer, has, may_change, may_see, require_change
+from gallery.domain.access import NOT_YOURS, Viewer, has, may_change, may_see, require_change, require_show
 from gallery.domain.albums import Album
 from gallery.domain.errors import ForbiddenError, NotFoundError
 from gallery.domain.events import EntityKind
@@ -102,6 +102,32 @@ async def see_album(work: UnitOfWork, viewer: Viewer, album_id: AlbumId) -> Seen
     if not may_see(viewer, album, is_shared=level is not None):
         raise NotFoundError.of(EntityKind.ALBUM)
     return SeenAlbum(album=album, level=level)
+
+
+async def image_to_show(work: UnitOfWork, viewer: Viewer, image_id: ImageId) -> Image:
+    """An image of which the viewer says to whom it is shown, locked until the transaction ends.
+
+    Raises:
+        NotFoundError: if the viewer sees none.
+        ForbiddenError: if the viewer sees it and does not have it.
+    """
+    seen = await see_images(work, viewer, [image_id])
+    if image_id not in seen:
+        raise NotFoundError.of(EntityKind.IMAGE)
+    require_show(viewer, seen[image_id])
+    return seen[image_id]
+
+
+async def album_to_show(work: UnitOfWork, viewer: Viewer, album_id: AlbumId) -> Album:
+    """The same of an album.
+
+    Raises:
+        NotFoundError: if the viewer sees none.
+        ForbiddenError: if the viewer sees it and does not have it.
+    """
+    album = (await see_album(work, viewer, album_id)).album
+    require_show(viewer, album)
+    return album
 
 
 async def album_to_change(work: UnitOfWork, viewer: Viewer, album_id: AlbumId) -> Album:

@@ -14,9 +14,10 @@ from gallery.domain.accounts import Account, RefusedCredentialError, Vouched, di
 from gallery.domain.errors import GalleryError
 from gallery.domain.events import Event, EventKind, JsonValue
 from gallery.domain.ids import UserId, new_session_id
+from gallery.domain.password_ports import PasswordHasher
 from gallery.domain.passwords import is_possible_password, normal_password
 from gallery.domain.ports import Clock, UnitOfWork, UnitOfWorkFactory
-from gallery.domain.session_ports import PasswordHasher, SessionReader
+from gallery.domain.session_ports import SessionReader
 from gallery.domain.sessions import Session, SignInWay, new_session_secret
 from gallery.services.attempts import Attempt, Attempts
 from gallery.services.clock import utc_now

@@ -21,6 +21,7 @@ from gallery.platform.database.albums import SqlAlbumReader
 from gallery.platform.database.claims import SqlAnswerStore
 from gallery.platform.database.engine import create_engine
 from gallery.platform.database.images import SqlImageReader
+from gallery.platform.database.linked_images import SqlLinkedImageReader
 from gallery.platform.database.named_objects import SqlNamedObjects
 from gallery.platform.database.sessions import SqlSessionReader
 from gallery.platform.database.share_links import SqlShareLinkReader
@@ -39,7 +40,7 @@ from tests.fakes.database import MemoryDatabase
 from tests.fakes.images import MemoryImageReader
 from tests.fakes.named_objects import MemoryNamedObjects
 from tests.fakes.sessions import MemorySessionReader
-from tests.fakes.share_links import MemoryShareLinkReader
+from tests.fakes.share_links import MemoryLinkedImageReader, MemoryShareLinkReader
 from tests.fakes.storage import MemoryObjectStorage, MemoryStorageInventory
 from tests.fakes.storage_reports import MemoryLastReports
 from tests.fakes.tags import MemoryTagReader
@@ -82,6 +83,7 @@ def memory_database() -> Database:
         accounts=MemoryAccountReader(memory),
         sessions=MemorySessionReader(memory),
         share_links=MemoryShareLinkReader(memory),
+        linked=MemoryLinkedImageReader(memory),
         answers=MemoryAnswerStore(memory),
         named_objects=MemoryNamedObjects(memory),
         last_reports=MemoryLastReports(),
@@ -103,6 +105,7 @@ async def sql_database(database_url: str) -> AsyncIterator[Database]:
         accounts=SqlAccountReader(engine),
         sessions=SqlSessionReader(engine),
         share_links=SqlShareLinkReader(engine),
+        linked=SqlLinkedImageReader(engine),
         answers=SqlAnswerStore(engine),
         named_objects=SqlNamedObjects(engine),
         last_reports=SqlLastReports(engine),

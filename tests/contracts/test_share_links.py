@@ -8,14 +8,15 @@ from datetime import timedelta
 
 import pytest
 
-from gallery.domain.access import LOCAL_ADMINISTRATOR
+from gallery.domain.access import LOCAL_ADMINISTRATOR, Visibility
 from gallery.domain.accounts import digest_of
 from gallery.domain.errors import NotFoundError
 from gallery.domain.ids import new_album_id, new_image_id, new_share_link_id
+from gallery.domain.pages import PageRequest
 from gallery.domain.share_link_ports import Opened
 from gallery.domain.share_links import GuessLimit, ShareLink
 from tests.contracts.under_test import Database
-from tests.entities import NOON, a_share_link, after, an_account, an_album, an_image
+from tests.entities import ADA, BOB, NOON, a_share_link, after, an_account, an_album, an_image
 
 ALBUM, IMAGE = an_album(), an_image()
 LIMIT = GuessLimit(guesses=3, period=timedelta(minutes=10))
@@ -206,3 +207,38 @@ async def test_of_many_guesses_at_once_none_is_passed_over(database: Database, l
     answers = await asyncio.gather(*(take_guess(database, link) for _ in range(12)))
 
     assert sorted(answers, key=str) == [after(10)] * 9 + [None] * 3
+
+
+# What links to albums show
+
+
+async def test_an_album_passes_on_what_owners_put_there_and_what_everybody_sees(database: Database) -> None:
+    album, other = an_album(owner=ADA.id), an_album(owner=BOB.id)
+    own = [an_image(owner=ADA.id, visibility=one) for one in Visibility]
+    lent = {one: an_image(owner=BOB.id, visibility=one) for one in Visibility}
+    brought, elsewhere = an_image(owner=BOB.id), an_image(owner=ADA.id)
+    await database.store(album, other, *own, *lent.values(), brought, elsewhere)
+    async with database.unit_of_work() as work:
+        await work.albums.append(other.id, [elsewhere.id, *(image.id for image in lent.values())], offered_by=[BOB.id])
+        await work.albums.append(album.id, [image.id for image in (*own, *lent.values())], offered_by=[ADA.id])
+        await work.albums.append(album.id, [brought.id], offered_by=[BOB.id])
+        await work.commit()
+    shown = [*own, lent[Visibility.PUBLIC], brought]
+
+    first = await database.linked.page(album.id, PageRequest(limit=2))
+    rest = await database.linked.page(album.id, PageRequest(limit=100, after=first.positions[-1]))
+    found = [await database.linked.find(album.id, image.id) for image in (*own, *lent.values(), brought, elsewhere)]
+
+    assert [*first.items, *rest.items] == shown
+    assert (first.has_next, rest.has_next) == (True, False)
+    assert await database.linked.count(album.id) == len(shown)
+    assert [image for image in found if image is not None] == shown
+
+
+async def test_an_album_that_is_not_there_passes_nothing_on(database: Database) -> None:
+    await database.store(IMAGE)
+    nowhere = new_album_id()
+
+    assert (await database.linked.page(nowhere, PageRequest())).items == ()
+    assert await database.linked.count(nowhere) == 0
+    assert await database.linked.find(nowhere, IMAGE.id) is None

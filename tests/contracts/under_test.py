@@ -20,7 +20,7 @@ from gallery.domain.ports import (
     UnitOfWorkFactory,
 )
 from gallery.domain.session_ports import SessionReader
-from gallery.domain.share_link_ports import ShareLinkReader
+from gallery.domain.share_link_ports import LinkedImageReader, ShareLinkReader
 from gallery.domain.tags import Tag
 from gallery.domain.upload_ports import AnswerStore, NamedObjects, StagingStorage, StorageInventory
 from gallery.domain.uploads import Upload
@@ -36,6 +36,7 @@ class Database:
     accounts: AccountReader
     sessions: SessionReader
     share_links: ShareLinkReader
+    linked: LinkedImageReader
     answers: AnswerStore
     named_objects: NamedObjects
     last_reports: LastReports

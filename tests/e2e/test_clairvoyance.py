@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from strawberry.asgi import GraphQL
 
 from gallery.web.graphql.schema import schema
@@ -24,11 +25,21 @@ NAMES = {
 NEARLY = {name[:-1] for name in NAMES} - NAMES
 
 
-async def test_a_stranger_recovers_nothing(place: Place, folder: Path) -> None:
-    settings = {**place.settings, "GALLERY_AUTH__MODE": "token", "GALLERY_WORKER__EMBEDDED": "false"}
-    async with serving(folder / "log", settings=settings) as (server, _):
+@pytest.mark.parametrize("strangers", ["none", "viewer"])
+async def test_a_stranger_recovers_nothing(place: Place, folder: Path, strangers: str) -> None:
+    """Those whom the gallery shows something have their documents validated, and are told no name either."""
+    settings = {
+        **place.settings,
+        "GALLERY_AUTH__MODE": "token",
+        "GALLERY_AUTH__ANONYMOUS": strangers,
+        "GALLERY_GRAPHQL__THROTTLING": "off",
+        "GALLERY_WORKER__EMBEDDED": "false",
+    }
+    async with serving(folder / "log", settings=settings) as (server, api):
+        probe = await api.http.post("/graphql", json={"query": "{ images { totalCount } }"})
         fields = await recovered(server.graphql_url, NEARLY, folder)
 
+    assert probe.is_success is (strangers == "viewer")
     assert {field for found in fields.values() for field in found} & NAMES == set()
 
 

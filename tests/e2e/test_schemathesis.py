@@ -22,7 +22,11 @@ from tests.photographs import jpeg
 
 PROGRAM = Path(sys.executable).with_name("st")
 HOOKS = Path(__file__).with_name("schemathesis_hooks.py")
-MODE = {"GALLERY_AUTH__MODE": "token", "GALLERY_WORKER__EMBEDDED": "false"}
+MODE = {
+    "GALLERY_AUTH__MODE": "token",
+    "GALLERY_GRAPHQL__THROTTLING": "off",
+    "GALLERY_WORKER__EMBEDDED": "false",
+}
 ROOT_FIELDS = sum(len(root.fields) for root in (schema._schema.query_type, schema._schema.mutation_type) if root)
 ADMINISTRATORS_CASES, VIEWERS_CASES = 1600, 400
 COUNTS = "{ stats { imageCount tagCount albumCount } }"

@@ -65,7 +65,7 @@ from tests.fakes.metrics import MemoryUploadMetrics
 from tests.fakes.named_objects import MemoryNamedObjects
 from tests.fakes.progress import MemoryProgressBoard
 from tests.fakes.sessions import MemorySessionReader, PlainHasher
-from tests.fakes.share_links import MemoryShareLinkReader, PlainHashing
+from tests.fakes.share_links import MemoryLinkedImageReader, MemoryShareLinkReader
 from tests.fakes.storage import MemoryObject, MemoryObjectStorage, MemoryStorageInventory, MemoryStoragePaths
 from tests.fakes.storage_reports import MemoryLastReports
 from tests.fakes.unit_of_work import memory_units_of_work
@@ -181,15 +181,12 @@ class MemoryGallery:
             last_reports=self.last_reports,
             clock=self.clock,
         )
-        self.hashing = PlainHashing()
         self.shared_images = MemoryImageReader(self.database)
         self.link_reader = MemoryShareLinkReader(self.database)
         self.share_links = ShareLinkService(
             self.unit_of_work,
             self.link_reader,
-            MemoryImageReader(self.database),
-            MemoryAlbumReader(self.database),
-            self.hashing,
+            self.hasher,
             self.clock,
         )
         self.shared = self.new_shared()
@@ -208,7 +205,8 @@ class MemoryGallery:
             self.link_reader,
             self.shared_images,
             MemoryAlbumReader(self.database),
-            passwords=LinkPasswords(self.unit_of_work, self.hashing, clock=self.clock.monotonic),
+            MemoryLinkedImageReader(self.database),
+            passwords=LinkPasswords(self.unit_of_work, self.hasher, clock=self.clock.monotonic),
             openings=LinkOpenings(self.unit_of_work, pause_seconds=0),
             clock=self.clock,
         )
@@ -270,12 +268,12 @@ class MemoryGallery:
                 case Album():
                     self.tables.albums[entity.id] = entity
 
-    def put_in_album(self, album: Album, *images: Image) -> None:
-        """Puts images at the end of an album in the name of its owner, without an event."""
+    def put_in_album(self, album: Album, *images: Image, by: UserId | None = None) -> None:
+        """Puts images at the end of an album in the name of an account, or of its owner, without an event."""
         first = len(self.tables.members(album.id)) + 1
         for place, image in enumerate(images, start=first):
             self.tables.place(album.id, image.id, place)
-            if image.owner == album.owner:
+            if image.owner == (by or album.owner):
                 self.tables.offered.add((album.id, image.id))
 
     def put_tags(self, image: Image, *tags: Tag) -> None:

@@ -1,4 +1,4 @@
-"""Share links in memory: the repository of a unit of work, and the reader; and a hash that is none."""
+"""Share links in memory: the repository of a unit of work, the reader, and what links to albums show."""
 
 from __future__ import annotations
 
@@ -6,13 +6,17 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
 
+from gallery.domain.access import may_pass_on
 from gallery.domain.accounts import Account
 from gallery.domain.errors import NotFoundError, UnavailableError
 from gallery.domain.events import EntityKind
 from gallery.domain.ids import AlbumId, ImageId, ShareLinkId, UserId
+from gallery.domain.images import Image
+from gallery.domain.pages import Edge, Page, PageRequest, Position
 from gallery.domain.share_link_ports import Opened
 from gallery.domain.share_links import GuessLimit, ShareLink
 from tests.fakes.database import MemoryDatabase, Tables, Transaction
+from tests.fakes.pages import page_of
 
 MOST = 1_000
 
@@ -112,18 +116,25 @@ class MemoryShareLinkReader:
         return tuple(sorted(found, key=lambda link: (link.created_at, link.id), reverse=True)[:MOST])
 
 
-class PlainHashing:
-    """Counts how often it is asked."""
+class MemoryLinkedImageReader:
+    def __init__(self, database: MemoryDatabase) -> None:
+        self._database = database
 
-    def __init__(self) -> None:
-        self.checks = 0
+    async def page(self, album_id: AlbumId, page: PageRequest) -> Page[Image]:
+        tables = self._database.committed
+        places = ((image, tables.album_images[album_id, image.id]) for image in self._shown(album_id))
+        return page_of((Edge(image, Position(place, image.id)) for image, place in places), page)
 
-    async def hash(self, password: str) -> str:
-        return f"hash of {password}"
+    async def count(self, album_id: AlbumId) -> int:
+        return len(self._shown(album_id))
 
-    async def is_right(self, password: str, password_hash: str) -> bool:
-        self.checks += 1
-        return password_hash == f"hash of {password}"
+    async def find(self, album_id: AlbumId, image_id: ImageId) -> Image | None:
+        return next((image for image in self._shown(album_id) if image.id == image_id), None)
+
+    def _shown(self, album_id: AlbumId) -> list[Image]:
+        tables = self._database.committed
+        members = [tables.images[id_] for id_ in tables.members(album_id)]
+        return [one for one in members if may_pass_on(one, is_offered=(album_id, one.id) in tables.offered)]
 
 
 def _links(tables: Tables) -> dict[ShareLinkId, ShareLink]:

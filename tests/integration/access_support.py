@@ -7,7 +7,7 @@ import re
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from string import Template
 from typing import Any, Final
 from uuid import uuid4
@@ -15,41 +15,60 @@ from uuid import uuid4
 import httpx
 from graphql import GraphQLObjectType, GraphQLOutputType, get_named_type, is_leaf_type, is_object_type
 
-from gallery.domain.access import Right, Role, Scope, Viewer, rights_of
+from gallery.domain.access import Right, Role, Scope, Viewer, Visibility, rights_of
 from gallery.domain.accounts import Account
 from gallery.domain.images import ContentType, ProcessingState, RenditionSize
+from gallery.domain.shares import AlbumShare, ShareLevel
 from gallery.domain.uploads import Announcement, Draft
+from gallery.platform.passwords import Argon2Hasher
 from gallery.web.graphql.ids import (
     album_global_id,
     image_global_id,
+    session_global_id,
+    share_link_global_id,
     tag_global_id,
     token_global_id,
     upload_global_id,
 )
 from gallery.web.graphql.schema import schema
-from tests.access_rules import NOBODY, NOTHING, OK, Rights, Root, Shown
-from tests.entities import a_rendition, a_tag, a_token, an_account, an_album, an_image
+from tests.access_rules import FORBIDDEN, HAS_ACCOUNT, NOTHING, OK, Need, Rights, Root, Shown, Step
+from tests.entities import (
+    a_rendition,
+    a_session,
+    a_share_link,
+    a_tag,
+    a_token,
+    an_account,
+    an_album,
+    an_image,
+)
 from tests.integration.database_support import Database
 from tests.integration.live_gallery import LiveGallery
 from tests.photographs import jpeg
 
-UNAUTHENTICATED, FORBIDDEN = "UNAUTHENTICATED", "FORBIDDEN"
+UNAUTHENTICATED = "UNAUTHENTICATED"
+OTHER = "somebody else"
 TYPES: Final = schema._schema.type_map
 KINDS: Final = ("query", "mutation", "subscription")
 
 _PLACEHOLDER: Final = re.compile(r"\$(\w+)")
 _PHOTOGRAPH: Final = jpeg(8, 8)
 _LIMIT_SECONDS: Final = 30
+_HASHER: Final = Argon2Hasher(memory_kib=8, rounds=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asker:
-    """Somebody who asks: an account with a token of this role and these scopes, or nobody whom the gallery knows."""
+    """Somebody who asks: an account with a token of this role and these scopes, or nobody whom the gallery knows.
+
+    A visitor is a stranger in a gallery that shows strangers what is public.
+    """
 
     name: str
     role: Role | None = None
     scopes: tuple[Scope, ...] = ()
     is_revoked: bool = False
+    is_visitor: bool = False
 
     @property
     def is_known(self) -> bool:
@@ -57,11 +76,18 @@ class Asker:
 
     @property
     def rights(self) -> Rights:
-        return frozenset() if self.role is None else rights_of(self.role, self.scopes)
+        if self.role is not None:
+            return rights_of(self.role, self.scopes) | {HAS_ACCOUNT}
+        return frozenset({Right.READ} if self.is_visitor else ())
+
+    def has(self, need: Need) -> bool:
+        """Whether the rights are enough."""
+        return any(rights <= self.rights for rights in need)
 
 
 ASKERS: Final = (
     Asker(name="stranger"),
+    Asker(name="visitor", is_visitor=True),
     Asker(name="revoked", role=Role.ADMINISTRATOR, is_revoked=True),
     *(Asker(name=role.value, role=role) for role in Role),
     *(Asker(name=f"scope {scope.value}", role=Role.ADMINISTRATOR, scopes=(scope,)) for scope in Scope),
@@ -81,22 +107,17 @@ def kind_of(call: str) -> str:
     return kind
 
 
-def expected(asker: Asker, needs: Rights | None) -> str:
-    """What somebody gets of a field that takes these rights."""
-    if needs is None:
-        return OK
-    if not asker.is_known:
+def expected(asker: Asker, needs: Need | None, *steps: Step, answer: str = OK) -> str:
+    """What somebody gets of a field that takes this."""
+    if asker.is_revoked:
         return UNAUTHENTICATED
-    return OK if needs <= asker.rights else FORBIDDEN
-
-
-def expected_of_others(asker: Asker, root: Root) -> str:
-    """What somebody gets of a root field if what it is about belongs to somebody else."""
-    first = expected(asker, root.needs)
-    if first != OK:
-        return first
-    may = root.of_others is not NOBODY and root.of_others <= asker.rights
-    return root.answer if may else root.otherwise
+    if needs is None:
+        return answer
+    if not asker.is_known and not asker.is_visitor:
+        return UNAUTHENTICATED
+    if not asker.has(needs):
+        return FORBIDDEN
+    return next((step.otherwise for step in steps if not asker.has(step.needs)), answer)
 
 
 def names_something(root: Root) -> bool:
@@ -109,53 +130,63 @@ class People:
     """All who ask, with accounts and tokens in the gallery, and somebody else who has things too."""
 
     gallery: LiveGallery
+    visited: LiveGallery
+    """The same gallery, where strangers are visitors."""
     database: Database
     accounts: dict[str, Account] = field(default_factory=dict)
-    things: dict[str, dict[str, str]] = field(default_factory=dict)
+    things: dict[tuple[str, Visibility], dict[str, str]] = field(default_factory=dict)
     """What was made last for each owner, by placeholder."""
     secrets: dict[str, str] = field(default_factory=dict)
 
     async def settle(self, asker: Asker) -> None:
         """Makes an account of one's own for the asker, and one for the other owner."""
-        await self._add("somebody else", Asker(name="somebody else", role=Role.CONTRIBUTOR))
+        await self._add(OTHER, Asker(name=OTHER, role=Role.CONTRIBUTOR))
         await self._add(asker.name, asker)
 
     async def _add(self, name: str, asker: Asker) -> None:
         role = asker.role or Role.ADMINISTRATOR
         account = an_account(f"{name} {uuid4().hex[:8]}", role=role)
         token, secret = a_token(account, role=role, scopes=asker.scopes)
+        session, _ = a_session(account, **_going_on())
         async with self.database.work() as work:
             await work.accounts.add_unless_there(account)
             await work.tokens.add(token.revoked(token.created_at) if asker.is_revoked else token)
+            await work.sessions.add(session)
             await work.commit()
         self.accounts[name] = account
+        self.things = {made_for: things for made_for, things in self.things.items() if made_for[0] != name}
         if asker.role is not None:
             self.secrets[name] = secret
 
-    async def answer(self, asker: Asker, document: str, *, owner: str, fresh: bool) -> Answer:
-        """What the asker is told when the things in the document belong to this account.
+    async def answer(
+        self, asker: Asker, document: str, *, owner: str, visibility: Visibility = Visibility.PRIVATE, fresh: bool
+    ) -> Answer:
+        """What the asker is told when the things in the document belong to this account and are shown so.
 
         They are made anew if they are to be fresh, as for what may change them.
         """
-        things = Things(self.gallery, self.database, self.accounts[owner])
-        filled = await things.filled(document, {} if fresh else self.things.setdefault(owner, {}))
+        gallery = self.visited if asker.is_visitor else self.gallery
+        things = Things(self.gallery, self.database, self.accounts[owner], visibility)
+        filled = await things.filled(document, {} if fresh else self.things.setdefault((owner, visibility), {}))
         secret = self.secrets.get(asker.name)
         headers = {} if secret is None else {"Authorization": f"Bearer {secret}"}
+        http = gallery.api.http
         if filled.startswith("subscription"):
-            return await _first_of_stream(self.gallery.api.http, filled, headers)
+            return await _first_of_stream(http, filled, headers)
         if "$file" in filled:
-            return _answer(await self._post_file(filled, headers))
-        return _answer(await self.gallery.api.http.post("/graphql", json={"query": filled}, headers=headers))
+            return _answer(await _post_file(http, filled, headers))
+        return _answer(await http.post("/graphql", json={"query": filled}, headers=headers))
 
-    async def _post_file(self, document: str, headers: Mapping[str, str]) -> httpx.Response:
-        _, rest = document.split(" ", 1)
-        operations = {"query": f"mutation ($file: Upload!) {rest}", "variables": {"file": None}}
-        return await self.gallery.api.http.post(
-            "/graphql",
-            data={"operations": json.dumps(operations), "map": json.dumps({"0": ["variables.file"]})},
-            files={"0": ("a.jpg", _PHOTOGRAPH)},
-            headers=headers,
-        )
+
+async def _post_file(http: httpx.AsyncClient, document: str, headers: Mapping[str, str]) -> httpx.Response:
+    _, rest = document.split(" ", 1)
+    operations = {"query": f"mutation ($file: Upload!) {rest}", "variables": {"file": None}}
+    return await http.post(
+        "/graphql",
+        data={"operations": json.dumps(operations), "map": json.dumps({"0": ["variables.file"]})},
+        files={"0": ("a.jpg", _PHOTOGRAPH)},
+        headers=headers,
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -194,20 +225,24 @@ class Things:
     gallery: LiveGallery
     database: Database
     owner: Account
+    visibility: Visibility
 
     async def filled(self, document: str, made: dict[str, str]) -> str:
         """The document with ids of things in it: of those that were made, and of new ones, which are added to them."""
         wanted = set(_PLACEHOLDER.findall(document)) - {"file"}
         for name in sorted(wanted):
-            if name not in made or name == "word":
+            if name not in made or name in _NEVER_AGAIN:
                 made |= await MAKERS[name](self)
         return Template(document).safe_substitute({name: json.dumps(value) for name, value in made.items()})
 
     async def images(self) -> dict[str, str]:
-        """An image that is ready, its tag, and the album that holds it."""
+        """An image that is ready, its tag, the album that holds it, who else sees that, and a link to it."""
         owner = self.owner.id
-        image = an_image(owner=owner, processing=ProcessingState.READY, uploaded_at=datetime.now(UTC))
-        album, tag = an_album(owner=owner), a_tag(f"tag {uuid4().hex}", owner=owner)
+        shown: dict[str, Any] = {"owner": owner, "visibility": self.visibility}
+        image = an_image(processing=ProcessingState.READY, uploaded_at=datetime.now(UTC), **shown)
+        album, tag = an_album(**shown), a_tag(f"tag {uuid4().hex}", owner=owner)
+        person = an_account(f"person {uuid4().hex}", role=Role.VIEWER)
+        link, key = a_share_link(album_id=album.id, made_by=owner, allows_download=True, shows_metadata=True)
         async with self.database.work() as work:
             await work.images.add(image)
             await work.images.replace_renditions(image.id, [a_rendition(image, size) for size in RenditionSize])
@@ -215,12 +250,27 @@ class Things:
             await work.tags.attach([image.id], [tag.id])
             await work.albums.add(album)
             await work.albums.append(album.id, [image.id], offered_by=[owner])
+            await work.accounts.add_unless_there(person)
+            await work.shares.save(
+                AlbumShare(
+                    album_id=album.id,
+                    account_id=person.id,
+                    account_name=person.name,
+                    level=ShareLevel.VIEW,
+                    shared_by=owner,
+                    shared_at=datetime.now(UTC),
+                )
+            )
+            await work.share_links.add(link)
             await work.commit()
         return {
             "image": image_global_id(image.id),
             "checksum": image.checksum,
             "album": album_global_id(album.id),
             "tag": tag_global_id(tag.id),
+            "person": person.name,
+            "link": share_link_global_id(link.id),
+            "key": key,
         }
 
     async def upload(self) -> dict[str, str]:
@@ -240,6 +290,22 @@ class Things:
             await work.commit()
         return {"token": token_global_id(token.id)}
 
+    async def session(self) -> dict[str, str]:
+        session, _ = a_session(self.owner, **_going_on())
+        async with self.database.work() as work:
+            await work.sessions.add(session)
+            await work.commit()
+        return {"session": session_global_id(session.id)}
+
+    async def password(self) -> dict[str, str]:
+        """A password of the account, in place of the one before."""
+        password = uuid4().hex
+        password_hash = await _HASHER.hash(password)
+        async with self.database.work() as work:
+            await work.passwords.put(self.owner.id, password_hash, datetime.now(UTC))
+            await work.commit()
+        return {"password": password}
+
     async def word(self) -> dict[str, str]:
         return {"word": f"word {uuid4().hex}"}
 
@@ -248,12 +314,18 @@ MAKERS: Final[Mapping[str, Callable[[Things], Awaitable[dict[str, str]]]]] = {
     "album": Things.images,
     "checksum": Things.images,
     "image": Things.images,
+    "key": Things.images,
+    "link": Things.images,
+    "password": Things.password,
+    "person": Things.images,
+    "session": Things.session,
     "tag": Things.images,
     "token": Things.token,
     "upload": Things.upload,
     "word": Things.word,
 }
-_OWNED: Final = MAKERS.keys() - {"word"}
+_NEVER_AGAIN: Final = {"password", "word"}
+_OWNED: Final = MAKERS.keys() - _NEVER_AGAIN
 
 
 def document_of_root(root: Root) -> str:
@@ -296,6 +368,12 @@ def _names_of(type_: str) -> set[str]:
     if isinstance(named, GraphQLObjectType):
         return {type_}
     return {possible.name for possible in schema._schema.get_possible_types(named)}  # type: ignore[arg-type]  # an interface or a union
+
+
+def _going_on() -> dict[str, datetime]:
+    """The times of a session that began now."""
+    now = datetime.now(UTC)
+    return {"created_at": now, "last_used_at": now, "expires_at": now + timedelta(days=1)}
 
 
 def _answer(response: httpx.Response) -> Answer:

@@ -15,7 +15,7 @@ from sqlalchemy import text
 from gallery.container import Container, open_container
 from gallery.platform.cache.keys import EVERYTHING
 from gallery.settings import AddressingStyle, CacheSettings, DatabaseSettings, Settings, StorageSettings, UploadSettings
-from gallery.settings_auth import AuthMode, AuthSettings
+from gallery.settings_auth import AuthMode, AuthSettings, Strangers
 from gallery.settings_graphql import GraphQLSettings
 from gallery.web.app import WebParts, create_web_app
 from tests.e2e.api import Api
@@ -74,12 +74,17 @@ class LiveGallery:
 
 @asynccontextmanager
 async def live_gallery(
-    place: Place, *, mode: AuthMode = AuthMode.LOCAL, graphql: GraphQLSettings | None = None, **uploads: object
+    place: Place,
+    *,
+    mode: AuthMode = AuthMode.LOCAL,
+    strangers: Strangers = Strangers.NONE,
+    graphql: GraphQLSettings | None = None,
+    **uploads: object,
 ) -> AsyncIterator[LiveGallery]:
     """A gallery without a worker, so that there are no objects but originals."""
     access = place.objects.access
     settings = Settings(
-        auth=AuthSettings(mode=mode),
+        auth=AuthSettings(mode=mode, anonymous=strangers),
         database=DatabaseSettings(url=SecretStr(place.database_url)),
         cache=CacheSettings(url=SecretStr(place.cache_url), timeout_seconds=2),  # a busy machine is no slow Valkey
         uploads=UploadSettings.model_validate(uploads),

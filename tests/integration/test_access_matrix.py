@@ -1,4 +1,4 @@
-"""Every field of the schema, asked for over HTTP by everybody: strangers, each role, each scope.
+"""Every field of the schema, asked for over HTTP by everybody: strangers, visitors, each role, each scope.
 
 What is expected is in `tests/access_rules.py`.
 """
@@ -7,18 +7,22 @@ from __future__ import annotations
 
 import re
 from collections.abc import AsyncIterator
+from functools import partial
 
 import pytest
 from graphql import is_interface_type, is_object_type
 
-from gallery.settings_auth import AuthMode
-from tests.access_rules import OK, ROOTS, SHOWN, Shown
+from gallery.domain.access import Visibility
+from gallery.settings_auth import AuthMode, Strangers
+from gallery.settings_graphql import GraphQLSettings
+from gallery.settings_limits import Throttling
+from tests.access_rules import FORBIDDEN, OK, ROOTS, SHOWN, Shown
 from tests.e2e.places import fresh_place
 from tests.entities import an_image
 from tests.integration.access_support import (
     ASKERS,
-    FORBIDDEN,
     KINDS,
+    OTHER,
     TYPES,
     UNAUTHENTICATED,
     Answer,
@@ -27,7 +31,6 @@ from tests.integration.access_support import (
     document_of_field,
     document_of_root,
     expected,
-    expected_of_others,
     names_something,
     root_type,
 )
@@ -35,19 +38,21 @@ from tests.integration.database_support import open_database
 from tests.integration.live_gallery import LiveGallery, live_gallery
 from tests.services import Services
 
-OTHER = "somebody else"
+EVERYTHING = "everything"
 
 
 @pytest.fixture(scope="module")
 async def people(services: Services, migrated_template: str) -> AsyncIterator[People]:
-    """A gallery that wants a token."""
+    """A gallery that wants a token, and the same where strangers see something; nobody has to wait."""
+    unhurried = GraphQLSettings(throttling=Throttling.OFF)
     async with (
         fresh_place(services, migrated_template, cache_database=2) as place,
-        live_gallery(place, mode=AuthMode.TOKEN) as gallery,
+        live_gallery(place, mode=AuthMode.TOKEN, graphql=unhurried) as gallery,
+        live_gallery(place, mode=AuthMode.TOKEN, strangers=Strangers.VIEWER, graphql=unhurried) as visited,
         open_database(place.database_url) as database,
     ):
         await database.store(an_image())  # whose file is nowhere, so that the report of the storage has something
-        yield People(gallery, database)
+        yield People(gallery, visited, database)
         await gallery.container.use_cases.authenticator.settle()
 
 
@@ -96,14 +101,18 @@ async def test_root_fields_are_answered_to_those_who_may_have_them(
     asked = 0
     for name, root in ROOTS.items():
         document = document_of_root(root)
-        own = expected(asker, root.needs)
-        answer = await people.answer(asker, document, owner=asker.name, fresh=own == OK)
-        wrong += difference(name, asker, answer, root.answer if own == OK else own)
-        asked += 1
-        if names_something(root):
-            theirs = expected_of_others(asker, root)
-            answer = await people.answer(asker, document, owner=OTHER, fresh=theirs == root.answer)
-            wrong += difference(f"{name} of others", asker, answer, theirs)
+        whose = [
+            ("", asker.name, Visibility.PRIVATE, (root.own,)),
+            (" of others that is public", OTHER, Visibility.PUBLIC, (root.public,)),
+            (" of others that is private", OTHER, Visibility.PRIVATE, (root.private, root.public)),
+        ]
+        for what, owner, visibility, steps in whose if names_something(root) else whose[:1]:
+            if asker.is_visitor and owner == asker.name and names_something(root):
+                continue  # who has no account has nothing
+            outcome = expected(asker, root.needs, *steps)
+            fresh = outcome == OK
+            answer = await people.answer(asker, document, owner=owner, visibility=visibility, fresh=fresh)
+            wrong += difference(name + what, asker, answer, outcome)
             asked += 1
 
     assert wrong == []
@@ -116,13 +125,16 @@ async def test_fields_of_types_are_shown_to_those_who_may_have_them(
     people: People, asker: Asker, capsys: pytest.CaptureFixture[str]
 ) -> None:
     await people.settle(asker)
+    ask = partial(people.answer, asker, owner=asker.name)
+    if asker.is_visitor:  # who has no account has nothing
+        ask = partial(people.answer, asker, owner=OTHER, visibility=Visibility.PUBLIC)
     wrong: list[str] = []
     shown_fields = 0
     for shown in SHOWN:
         fields = shown.fields.split()
-        outcome = expected(asker, shown.needs)
-        if outcome == OK:
-            answer = await people.answer(asker, document_of_field(shown, *fields), owner=asker.name, fresh=True)
+        outcome = expected(asker, shown.needs, shown.own, answer=EVERYTHING)
+        if outcome == EVERYTHING:
+            answer = await ask(document_of_field(shown, *fields), fresh=True)
             wrong += [
                 f"{shown.type}.{field} by {shown.by} for {asker.name}: {answer.text[:300]}"
                 for field in fields
@@ -131,7 +143,7 @@ async def test_fields_of_types_are_shown_to_those_who_may_have_them(
             shown_fields += len(fields)
             continue
         for field in fields:
-            answer = await people.answer(asker, document_of_field(shown, field), owner=asker.name, fresh=False)
+            answer = await ask(document_of_field(shown, field), fresh=False)
             wrong += difference(f"{shown.type}.{field}", asker, answer, outcome)
             if answer.betrays(shown.type, field):
                 wrong.append(f"{shown.type}.{field} is shown to {asker.name}: {answer.text[:300]}")

@@ -10,7 +10,7 @@ import pytest
 from redis.asyncio import Redis
 
 from gallery.domain.access import LOCAL_ADMINISTRATOR as VIEWER
-from gallery.domain.errors import UnavailableError
+from gallery.domain.errors import OverloadedError, UnavailableError
 from gallery.domain.events import EventKind
 from gallery.domain.images import Image
 from gallery.domain.pages import ImageQuery
@@ -177,6 +177,26 @@ async def test_who_waited_for_a_read_gets_its_value_though_it_is_not_kept(
 
     assert [await first, await second] == [["Old"], ["Old"]]
     assert reader.gallery.reads == [("images", [image.id])]
+
+
+async def test_who_waited_for_a_read_that_is_refused_reads_for_themselves(
+    two_processes: tuple[Process, Process, Image],
+) -> None:
+    reader, _, image = two_processes
+    first, pause = await reader.begin("image", image)
+    second = asyncio.ensure_future(reader.read("image", image))
+    await eventually(lambda: reader.cache.metrics.hits == 1)
+
+    reader.gallery.failure = OverloadedError()
+    reader.gallery.pause = again = Pause()
+    pause.end.set()
+    with pytest.raises(OverloadedError):
+        await first
+    await again.reached.wait()
+    reader.gallery.failure = None
+    again.end.set()
+
+    assert await second == ["Old"]
 
 
 async def test_two_processes_ask_the_database_once(two_processes: tuple[Process, Process, Image]) -> None:

@@ -10,6 +10,7 @@ from uuid import UUID
 import asyncpg
 import pytest
 
+from gallery.domain.errors import OverloadedError
 from gallery.platform.database.engine import create_engine
 from gallery.platform.database.joint_reads import JointReads
 from gallery.platform.database.rendered import Rendered
@@ -202,3 +203,23 @@ async def test_what_is_asked_for_with_other_values_is_another_statement() -> Non
     )
 
     assert reading.sent == [{"viewer": C, "ids": [A, B]}, {"viewer": D, "ids": [B]}]
+
+
+async def test_who_is_refused_takes_nobody_with_them_who_joined() -> None:
+    joint, table = JointReads(), Table()
+
+    async def refused_at_first(ids: Collection[UUID]) -> dict[UUID, str]:
+        found = await table.read(ids)
+        if len(table.reads) == 1:
+            raise OverloadedError
+        return found
+
+    first, second = await asyncio.gather(
+        joint.read("same", [A], refused_at_first),
+        joint.read("same", [B], refused_at_first),
+        return_exceptions=True,
+    )
+
+    assert isinstance(first, OverloadedError)
+    assert second == {B: "of 2"}
+    assert table.reads == [{A, B}, {B}]

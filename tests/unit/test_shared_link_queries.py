@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import base64
+import json
 import logging
-from collections.abc import AsyncIterator
+import re
+from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any
 
 import pytest
@@ -169,7 +171,7 @@ async def test_renditions_of_a_page_are_read_at_once(shared: Sharing) -> None:
 @pytest.mark.parametrize("why", ["made up", "revoked", "expired", "deleted", "no token"])
 async def test_a_link_of_no_use_looks_like_none(shared: Sharing, why: str) -> None:
     fields: dict[str, dict[str, object]] = {"revoked": {"revoked_at": NOON}, "expired": {"expires_at": NOON}}
-    _, token = shared.link(password_hash="hash of correct horse", **fields.get(why, {}))
+    _, token = shared.link(password_hash="1:correct horse", **fields.get(why, {}))
     if why == "deleted":
         del shared.gallery.tables.albums[shared.album.id]
     if why in {"made up", "no token"}:
@@ -222,14 +224,14 @@ async def test_openings_are_counted(shared: Sharing) -> None:
 
 
 async def test_a_link_with_a_password_opens_by_it_alone(shared: Sharing) -> None:
-    _, token = shared.link(password_hash="hash of correct horse")
+    _, token = shared.link(password_hash="1:correct horse")
 
     assert await shared.code(token) == await shared.code(token, password="battery staple") == "PASSWORD_REQUIRED"
     assert (await shared.shown(token, password="correct horse"))["title"] == "Summer"
 
 
 async def test_too_many_wrong_passwords_close_the_link_for_a_while(shared: Sharing) -> None:
-    _, token = shared.link(password_hash="hash of correct horse")
+    _, token = shared.link(password_hash="1:correct horse")
     for number in range(10):
         assert await shared.code(token, password=f"wrong {number}") == "PASSWORD_REQUIRED"
 
@@ -320,26 +322,84 @@ async def test_a_stranger_may_ask_for_nothing_beside_it(shared: Sharing, documen
     assert shared.gallery.link_reader.lookups == shared.gallery.database.units_opened == 0
 
 
-@pytest.mark.parametrize(
-    "document",
-    [
-        '{ sharedLink(token: "x") { owner } }',
-        '{ sharedLink(token: "x") { titel } }',
-        '{ sharedLink(token: "x") { images { nodes { originalFilenam } } } }',
-        '{ sharedLink(tokn: "x") { title } }',
-        'query ($x: CreateTokenInpu) { sharedLink(token: "x") { title } }',
-        '{ sharedLink(token: "x") { title } } fragment F on Imag { id }',
-    ],
-    ids=["field", "near field", "nested field", "argument", "type of a variable", "type of a fragment"],
-)
-async def test_a_stranger_is_not_told_what_the_schema_has(shared: Sharing, document: str) -> None:
-    stranger, owner = await shared.ask(document), await shared.ask(document, shared.headers)
+GUESSES = {
+    "field": '{ sharedLink(token: "x") { owner } }',
+    "near field": '{ sharedLink(token: "x") { titel } }',
+    "nested field": '{ sharedLink(token: "x") { images { nodes { originalFilenam } } } }',
+    "argument": '{ sharedLink(tokn: "x") { title } }',
+    "type of a variable": 'query ($x: CreateTokenInpu) { sharedLink(token: "x") { title } }',
+    "type of a fragment": '{ sharedLink(token: "x") { title } } fragment F on Imag { id }',
+}
+TRANSPORTS: dict[str, Callable[[str], dict[str, Any]]] = {
+    "post": lambda document: {"method": "POST", "json": {"query": document}},
+    "get": lambda document: {"method": "GET", "params": {"query": document}},
+    "multipart": lambda document: {
+        "method": "POST",
+        "files": {"operations": (None, json.dumps({"query": document})), "map": (None, "{}")},
+    },
+    "events": lambda document: {
+        "method": "POST",
+        "json": {"query": document},
+        "headers": {"Accept": "text/event-stream"},
+    },
+    "legacy media type": lambda document: {
+        "method": "POST",
+        "json": {"query": document},
+        "headers": {"Accept": "application/json"},
+    },
+}
 
-    (error,) = stranger.json()["errors"]
-    assert error["message"] == "The document is not valid. Who shows an API token is told why."
+
+async def sent(shared: Sharing, request: Mapping[str, Any], headers: Mapping[str, str] | None = None) -> str:
+    """What is answered to a request of whoever the headers show."""
+    all_headers = {"X-GraphQL-CSRF": "1", **request.get("headers", {}), **(headers or {})}
+    return (await shared.client.request(url="/graphql", **{**request, "headers": all_headers})).text
+
+
+@pytest.mark.parametrize("transport", TRANSPORTS.values(), ids=TRANSPORTS)
+@pytest.mark.parametrize("document", GUESSES.values(), ids=GUESSES)
+async def test_a_stranger_is_not_told_what_the_schema_has(
+    shared: Sharing, document: str, transport: Callable[[str], dict[str, Any]]
+) -> None:
+    stranger = await sent(shared, transport(document))
+    owner = await sent(shared, transport(document), shared.headers)
+
+    (error,) = json.loads(stranger.removeprefix("event: next\ndata: ").partition("\n")[0])["errors"]
+    assert error["message"] == "The document does not suit the schema."
     assert set(error) == {"message", "extensions"}
     assert error["extensions"]["code"] == "GRAPHQL_VALIDATION_FAILED"
-    assert owner.json()["errors"][0]["message"] != error["message"]
+    assert "GRAPHQL_VALIDATION_FAILED" in owner
+    assert error["message"] not in owner
+
+
+@pytest.mark.parametrize("transport", TRANSPORTS.values(), ids=TRANSPORTS)
+async def test_no_two_guesses_of_a_stranger_are_answered_differently(
+    shared: Sharing, transport: Callable[[str], dict[str, Any]]
+) -> None:
+    answers = {
+        re.sub(r'"requestId":"[^"]*"', "", await sent(shared, transport(document))) for document in GUESSES.values()
+    }
+
+    assert len(answers) == 1
+
+
+@pytest.mark.parametrize("variables", [{}, {"token": None}, {"token": {"a": 1}}], ids=["none", "null", "object"])
+async def test_a_stranger_is_not_told_the_types_of_variables(shared: Sharing, variables: dict[str, Any]) -> None:
+    answer = await shared.ask(TITLE, **variables)
+
+    (error,) = answer.json()["errors"]
+    assert (error["message"], error["extensions"]["code"]) == (
+        "The variables do not suit the operation.",
+        "BAD_USER_INPUT",
+    )
+
+
+@pytest.mark.parametrize(("suggestions", "is_told"), [("on", True), ("signed-in", False), ("off", False)])
+async def test_strangers_are_told_if_the_settings_say_so(suggestions: str, is_told: bool) -> None:
+    async with sharing(suggestions=suggestions) as shared:
+        answer = await shared.ask(GUESSES["near field"])
+
+    assert ("title" in answer.text) is is_told
 
 
 async def test_a_stranger_leaves_no_document_behind(shared: Sharing) -> None:
@@ -429,7 +489,7 @@ async def test_what_is_not_to_be_shared_is_told_in_errors(shared: Sharing) -> No
 
 
 async def test_a_link_is_changed_in_what_is_named(shared: Sharing) -> None:
-    link, token = shared.link(label="for Eve", password_hash="hash of correct horse", expires_at=after(60))
+    link, token = shared.link(label="for Eve", password_hash="1:correct horse", expires_at=after(60))
     id_ = global_id("lnk", link)
 
     one = await shared.ask(UPDATE, shared.headers, input={"id": id_, "allowDownload": True, "showMetadata": None})
@@ -461,7 +521,7 @@ async def test_strangers_share_nothing(shared: Sharing, mutation: str) -> None:
 
 
 async def test_no_log_has_a_token_of_a_link(shared: Sharing, caplog: pytest.LogCaptureFixture) -> None:
-    _, token = shared.link(password_hash="hash of correct horse")
+    _, token = shared.link(password_hash="1:correct horse")
     with caplog.at_level(logging.DEBUG):
         shown = await shared.shown(token, password="correct horse")
         for path in (

@@ -94,12 +94,12 @@ async def test_head_tells_of_a_file(shared: Sharing) -> None:
 
 
 async def test_a_proof_is_needed_for_files_of_a_link_with_a_password(shared: Sharing) -> None:
-    link, token = shared.link(password_hash="hash of correct horse")
+    link, token = shared.link(password_hash="1:correct horse")
     content = await shared.shown(token, password="correct horse")
     small = content["images"]["nodes"][0]["thumbnails"]["small"]["url"]
 
     assert (await shared.client.get(small)).status_code == 200
-    other, _ = shared.link(password_hash="hash of correct horse")
+    other, _ = shared.link(password_hash="1:correct horse")
     for proof in (None, "", "x", other.proof(NOON)):
         assert (await shared.client.get(path(shared, link, token, proof=proof))).status_code == 404
     shared.gallery.clock.advance(minutes=121)

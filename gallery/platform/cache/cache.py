@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 from gallery.domain import footprints
+from gallery.domain.errors import OverloadedError
 from gallery.domain.events import Event
 from gallery.platform.cache.entries import Entries, Entry
 from gallery.platform.cache.keys import EVERYTHING, Slot, dropped_by
@@ -138,8 +139,10 @@ class Cache:
     async def _load(self, kind: Kind[V], seen: _Seen[K, V], lease: bytes, load: Load[K, V]) -> dict[K, V]:
         """What this process is reading from the database; takes that out of what others have leased."""
         reads: dict[K, asyncio.Task[Loaded[V]]] = {}
+        own = None
         if seen.missing:
-            reads = dict.fromkeys(seen.missing, self._loads.begin(kind, seen.missing, lease, load))
+            own = self._loads.begin(kind, seen.missing, lease, load)
+            reads = dict.fromkeys(seen.missing, own)
             self.metrics.misses_by_kind[kind.name] += len(seen.missing)
         entries = dict(seen.missing)
         for key, entry in tuple(seen.leased.items()):
@@ -147,9 +150,20 @@ class Cache:
                 reads[key] = read
                 entries[key] = seen.leased.pop(key)
                 self.metrics.hits_by_kind[kind.name] += 1
+        values: dict[K, V] = {}
+        refused: list[K] = []
         with self._loads.waiting(set(reads.values())):
-            loaded = {key: await asyncio.shield(read) for key, read in reads.items()}
-        return {key: loaded[key][entry.key] for key, entry in entries.items() if entry.key in loaded[key]}
+            for key, read in reads.items():
+                try:
+                    loaded = await asyncio.shield(read)
+                except OverloadedError:
+                    if read is own:
+                        raise
+                    refused.append(key)  # whoever began it had no more patience, which is not that of others
+                    continue
+                if (entry := entries[key]).key in loaded:
+                    values[key] = loaded[entry.key]
+        return values | dict(await load(refused)) if refused else values
 
 
 @asynccontextmanager

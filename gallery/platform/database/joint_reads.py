@@ -13,6 +13,8 @@ from collections.abc import Awaitable, Callable, Collection, Hashable
 from typing import Any, Final, Generic, TypeVar
 from uuid import UUID
 
+from gallery.domain.errors import OverloadedError
+
 K = TypeVar("K", bound=UUID)
 V = TypeVar("V")
 
@@ -76,7 +78,10 @@ class JointReads:
         """
         gathering = self._gathering
         while (joint := gathering.get(same)) is not None and len(joint.ids) + len(ids) <= _MOST_IDS:
-            found = await joint.joined(ids)
+            try:
+                found = await joint.joined(ids)
+            except OverloadedError:  # whoever read had no more patience, which is not that of others
+                return await read(ids)
             if found is not None:
                 return {id_: found[id_] for id_ in ids if id_ in found}
         joint = gathering[same] = _Joint(ids)

@@ -1,4 +1,4 @@
-"""What viewers are shown, as conditions: the one place that says in SQL what `may_list` and `may_see` say.
+"""What viewers are shown, as conditions: the one place that says in SQL what `may_list` and its likes say.
 
 There are three forms of each, by `Sight`; who sees everything has none, so that statements for administrators are as if
 nobody had secrets. The viewer is a parameter: see `visible_to`.
@@ -87,6 +87,11 @@ def is_offered() -> Exists:
         select(own.c.id).where(own.c.owner == _VIEWER), select(shared.c.album_id).where(shared.c.account_id == _VIEWER)
     )
     return exists().where(place.c.image_id == IMAGES.c.id, place.c.is_offered, place.c.album_id.in_(albums))
+
+
+def passed_on() -> Conditions:
+    """Images of places in albums that links to the albums show, whoever has made them."""
+    return (or_(ALBUM_IMAGES.c.is_offered, IMAGES.c.visibility == _PUBLIC),)
 
 
 def is_shared() -> Exists:

@@ -72,7 +72,7 @@ class ShareLinkQueries:
 
     @strawberry.field(
         description="Share links that were not revoked, newest first, at most 1,000: those that you have made, or "
-        "everybody's to an album or image that you may change."
+        "everybody's to an album or image of yours; administrators see those to any."
     )
     async def share_links(
         self,
@@ -164,7 +164,7 @@ class RevokeShareLinkInput:
     """Revokes a link."""
 
     id: strawberry.ID = strawberry.field(
-        description="The link: one that you have made, or one to something that you may change."
+        description="The link: one that you have made, or one to something of yours; administrators revoke any."
     )
 
 
@@ -199,8 +199,9 @@ class ShareLinkMutations:
     """Root fields that make, change and revoke links."""
 
     @strawberry.mutation(
-        description="Makes a link to an album or image that you may change. Whoever has it sees what you may see of "
-        "that, and nothing else. Sent again, it makes another one, whatever its idempotency key: an answer with a "
+        description="Makes a link to an album or image of yours; administrators make one to any. Whoever has it sees "
+        "that image, or of the album the images that their owners have put there, those of the album's owner, and "
+        "public ones; nothing else. Sent again, it makes another one, whatever its idempotency key: an answer with a "
         "secret is never kept."
     )
     async def create_share_link(

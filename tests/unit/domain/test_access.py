@@ -17,6 +17,7 @@ from gallery.domain.access import (
     has,
     may_change,
     may_list,
+    may_pass_on,
     may_see,
     may_show,
     offering,
@@ -180,6 +181,14 @@ def test_owners_and_administrators_say_to_whom_a_thing_is_shown(role: Role, *, i
     else:
         with pytest.raises(ForbiddenError, match="says to whom it is shown"):
             require_show(viewer, thing)
+
+
+@pytest.mark.parametrize("visibility", Visibility)
+@pytest.mark.parametrize("is_offered", [False, True])
+def test_an_album_passes_on_what_owners_put_there_and_what_everybody_sees(
+    visibility: Visibility, *, is_offered: bool
+) -> None:
+    assert may_pass_on(an_image(visibility=visibility), is_offered=is_offered) is (is_offered or visibility is PUBLIC)
 
 
 def test_scopes_hold_the_sight_of_a_role_as_well() -> None:

@@ -7,7 +7,6 @@ from datetime import datetime
 
 import pytest
 
-from gallery.domain.access import Right, Viewer
 from gallery.domain.errors import ErrorCode, InvalidInputError
 from gallery.domain.share_links import (
     check_expiry,
@@ -15,10 +14,9 @@ from gallery.domain.share_links import (
     clean_password,
     given_title,
     is_share_token,
-    may_share,
     new_share_token,
 )
-from tests.entities import ADA, BOB, NOON, a_share_link, after, an_image
+from tests.entities import NOON, a_share_link, after, an_image
 
 
 def test_tokens_have_a_prefix_and_256_random_bits() -> None:
@@ -116,20 +114,6 @@ def test_keys_for_two_purposes_are_two() -> None:
 
 
 # Who may share
-
-
-@pytest.mark.parametrize(
-    ("viewer", "may"),
-    [
-        (Viewer(id=ADA.id, rights=frozenset({Right.CONTRIBUTE})), True),
-        (Viewer(id=ADA.id, rights=frozenset({Right.READ})), False),
-        (Viewer(id=BOB.id, rights=frozenset({Right.READ, Right.CONTRIBUTE})), False),
-        (Viewer(id=BOB.id, rights=frozenset({Right.EDIT})), True),
-    ],
-    ids=["owner", "owner who may only read", "somebody else", "editor"],
-)
-def test_who_may_change_a_thing_may_share_it(viewer: Viewer, may: bool) -> None:
-    assert may_share(viewer, ADA.id) is may
 
 
 # What is told

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import ExitStack
 
 import pytest
 
 from gallery.domain.errors import ErrorCode, OverloadedError, UnavailableError
-from gallery.domain.waiting import PATIENCE, Patience, Places, grow_endless
+from gallery.domain.waiting import PATIENCE, Patience, Places, context_of_others, grow_endless, own_patience
 
 
 def test_as_many_wait_as_there_are_places() -> None:
@@ -74,3 +75,36 @@ def test_an_overload_is_something_that_passes_with_a_code_of_its_own() -> None:
     assert isinstance(error, UnavailableError)
     assert error.code is ErrorCode.OVERLOADED
     assert "too much to do" in error.message
+
+
+async def test_what_is_done_for_several_has_the_patience_of_none() -> None:
+    token = PATIENCE.set(Patience(asker="somebody", seconds=0.01, places=Places(1)))
+    try:
+        assert context_of_others().run(PATIENCE.get) is None
+        assert PATIENCE.get() is not None
+    finally:
+        PATIENCE.reset(token)
+
+
+@pytest.mark.parametrize("is_endless", [None, True])
+async def test_who_has_endless_patience_waits_for_others(is_endless: bool | None) -> None:
+    patience = is_endless and Patience(asker="somebody", seconds=0, places=Places(1), is_endless=True)
+    token = PATIENCE.set(patience or None)
+    try:
+        async with own_patience():
+            await asyncio.sleep(0.01)
+    finally:
+        PATIENCE.reset(token)
+
+
+async def test_who_has_none_left_is_refused_and_a_time_out_of_others_is_told_as_it_is() -> None:
+    token = PATIENCE.set(Patience(asker="somebody", seconds=0.01, places=Places(1)))
+    try:
+        with pytest.raises(OverloadedError):
+            async with own_patience():
+                await asyncio.Event().wait()
+        with pytest.raises(TimeoutError):
+            async with own_patience():
+                raise TimeoutError
+    finally:
+        PATIENCE.reset(token)

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from gallery.domain.errors import PasswordRequiredError, RateLimitedError
+from gallery.domain.errors import PasswordRequiredError, RateLimitedError, UnavailableError
 from gallery.domain.share_links import GuessLimit, ShareLink
 from gallery.services.link_passwords import LinkPasswords
 from tests.entities import a_share_link
@@ -17,7 +17,7 @@ LIMIT = GuessLimit()
 
 
 def new_passwords(gallery: MemoryGallery) -> LinkPasswords:
-    return LinkPasswords(gallery.unit_of_work, gallery.hashing, clock=gallery.clock.monotonic)
+    return LinkPasswords(gallery.unit_of_work, gallery.hasher, clock=gallery.clock.monotonic)
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ def link(gallery: MemoryGallery) -> ShareLink:
 
 
 def put_link(gallery: MemoryGallery, password: str | None = RIGHT) -> ShareLink:
-    link, _ = a_share_link(password_hash=None if password is None else f"hash of {password}")
+    link, _ = a_share_link(password_hash=None if password is None else f"1:{password}")
     gallery.tables.share_links[link.id] = link
     return link
 
@@ -48,7 +48,7 @@ async def test_a_link_without_a_password_asks_for_none(gallery: MemoryGallery, p
     await passwords.check(link, None, gallery.clock())
     await passwords.check(link, "whatever", gallery.clock())
 
-    assert gallery.hashing.checks == gallery.database.units_opened == 0
+    assert len(gallery.hasher.looked) == gallery.database.units_opened == 0
 
 
 @pytest.mark.parametrize("password", [None, "", "x" * 1025], ids=["none", "empty", "endless"])
@@ -58,7 +58,7 @@ async def test_what_is_no_password_is_no_guess(
     with pytest.raises(PasswordRequiredError):
         await passwords.check(link, password, gallery.clock())
 
-    assert gallery.hashing.checks == gallery.database.units_opened == 0
+    assert len(gallery.hasher.looked) == gallery.database.units_opened == 0
 
 
 async def test_a_right_password_is_no_guess_and_is_remembered_for_seconds(
@@ -66,7 +66,7 @@ async def test_a_right_password_is_no_guess_and_is_remembered_for_seconds(
 ) -> None:
     for _ in range(LIMIT.guesses + 1):
         await passwords.check(link, "Gro\u0308\u00dfe ist relativ", gallery.clock())
-    assert gallery.hashing.checks == 1
+    assert len(gallery.hasher.looked) == 1
 
     gallery.clock.advance(minutes=1)
     for _ in range(LIMIT.guesses + 1):
@@ -80,7 +80,7 @@ async def test_what_is_remembered_is_of_one_link_and_one_password(
 ) -> None:
     await passwords.check(link, RIGHT, gallery.clock())
 
-    for other in (put_link(gallery, "battery staple"), link.with_password("hash of battery staple")):
+    for other in (put_link(gallery, "battery staple"), link.with_password("1:battery staple")):
         with pytest.raises(PasswordRequiredError):
             await passwords.check(other, RIGHT, gallery.clock())
     with pytest.raises(PasswordRequiredError):
@@ -98,7 +98,7 @@ async def test_after_ten_wrong_passwords_none_is_looked_at_in_any_process(
             await elsewhere.check(link, RIGHT, gallery.clock())
         assert refusal.value.retry_after_seconds == 600
 
-    assert gallery.hashing.checks == LIMIT.guesses
+    assert len(gallery.hasher.looked) == LIMIT.guesses
 
 
 async def test_other_links_are_open_meanwhile(
@@ -146,4 +146,16 @@ async def test_of_many_guesses_at_once_no_more_are_looked_at(
 
     assert sum(isinstance(answer, PasswordRequiredError) for answer in answers) == LIMIT.guesses
     assert sum(isinstance(answer, RateLimitedError) for answer in answers) == 60 - LIMIT.guesses
-    assert gallery.hashing.checks == LIMIT.guesses
+    assert len(gallery.hasher.looked) == LIMIT.guesses
+
+
+async def test_a_password_that_nobody_has_time_to_look_at_is_no_guess(
+    gallery: MemoryGallery, passwords: LinkPasswords, link: ShareLink
+) -> None:
+    gallery.hasher.is_busy = True
+    for _ in range(LIMIT.guesses + 1):
+        with pytest.raises(UnavailableError):
+            await passwords.check(link, RIGHT, gallery.clock())
+
+    gallery.hasher.is_busy = False
+    await passwords.check(link, RIGHT, gallery.clock())

@@ -1,4 +1,4 @@
-"""What somebody with a share link sees: nothing that its maker may not see, and nothing at all if it is of no use."""
+"""What somebody with a share link sees: what its maker may pass on, and nothing at all if it is of no use."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ from dataclasses import dataclass, replace
 
 import pytest
 
+from gallery.domain.access import Role, Visibility
 from gallery.domain.accounts import Account
 from gallery.domain.errors import NotFoundError, PasswordRequiredError
-from gallery.domain.ids import new_image_id
+from gallery.domain.ids import new_image_id, new_user_id
 from gallery.domain.pages import PageRequest, Position
 from gallery.domain.share_links import ShareLink, new_share_token
 from gallery.services.shared_content import LOOKUPS_AT_ONCE, SharedContents
-from tests.entities import ADA, NOON, a_rendition, a_share_link, after, an_account, an_album, an_image
+from tests.entities import ADA, BOB, NOON, a_rendition, a_share_link, after, an_account, an_album, an_image
 from tests.fakes.gallery import MemoryGallery
 from tests.fakes.share_links import MemoryShareLinkReader
 
@@ -34,6 +35,9 @@ class Shared:
         link, token = a_share_link(**{"album_id": ALBUM.id, "made_by": MAKER.id} | fields)
         self.gallery.tables.share_links[link.id] = link
         return link, token
+
+    def maker_is(self, role: Role) -> None:
+        self.gallery.tables.accounts[MAKER.id] = replace(MAKER, role=role)
 
     def to_image(self, **fields: object) -> tuple[ShareLink, str]:
         return self.link(album_id=None, image_id=FIRST.id, **fields)
@@ -91,10 +95,10 @@ async def test_a_token_that_nobody_has_opens_nothing(shared: Shared) -> None:
 async def test_a_link_of_no_use_opens_nothing_even_to_who_knows_its_password(
     shared: Shared, fields: dict[str, object]
 ) -> None:
-    link, token = shared.link(password_hash="hash of correct horse", **fields)
+    link, token = shared.link(password_hash="1:correct horse", **fields)
 
     await shared.opens_nothing(token, link.proof(NOON))
-    assert shared.gallery.hashing.checks == 0
+    assert len(shared.gallery.hasher.looked) == 0
 
 
 async def test_a_link_expires_by_the_clock(shared: Shared) -> None:
@@ -114,7 +118,7 @@ async def test_a_link_of_a_disabled_account_opens_nothing(shared: Shared) -> Non
 
 
 async def test_a_link_to_what_is_deleted_opens_nothing(shared: Shared) -> None:
-    (_, album_token), (_, image_token) = shared.link(password_hash="hash of correct horse"), shared.to_image()
+    (_, album_token), (_, image_token) = shared.link(password_hash="1:correct horse"), shared.to_image()
     del shared.gallery.tables.albums[ALBUM.id]
     shared.gallery.tables.images[FIRST.id] = FIRST.deleted(NOON)
 
@@ -135,7 +139,7 @@ async def test_a_link_that_is_revoked_opens_nothing_at_once_in_every_process(sha
 
 
 async def test_a_password_opens_a_link_that_has_one(shared: Shared) -> None:
-    link, token = shared.link(password_hash="hash of correct horse")
+    link, token = shared.link(password_hash="1:correct horse")
 
     for wrong in (None, "", "battery staple"):
         with pytest.raises(PasswordRequiredError):
@@ -148,7 +152,7 @@ async def test_a_password_opens_a_link_that_has_one(shared: Shared) -> None:
 
 
 async def test_a_proof_stands_for_the_password_until_it_is_too_old(shared: Shared) -> None:
-    _, token = shared.link(password_hash="hash of correct horse")
+    _, token = shared.link(password_hash="1:correct horse")
     proof = (await shared.contents.open(token, "correct horse")).proof or ""
 
     assert (await shared.contents.enter(token, proof)).content == ALBUM
@@ -208,6 +212,56 @@ async def test_an_album_is_shown_in_pages(shared: Shared) -> None:
 
     assert (first.items, first.has_next, second.items, second.has_next) == ((SECOND,), True, (FIRST,), False)
     assert await shared.contents.count(opened) == 2
+
+
+@pytest.mark.parametrize(
+    ("role", "is_owner"),
+    [(Role.CONTRIBUTOR, True), (Role.EDITOR, True), (Role.ADMINISTRATOR, True), (Role.ADMINISTRATOR, False)],
+)
+async def test_an_album_shows_what_its_maker_may_pass_on_and_no_more_of_what_they_see(
+    shared: Shared, role: Role, *, is_owner: bool
+) -> None:
+    gallery, guest = shared.gallery, BOB.id
+    shared.maker_is(role)
+    album, elsewhere = an_album(owner=ADA.id if is_owner else new_user_id()), an_album(owner=ADA.id)
+    of_host = an_image(owner=album.owner)
+    brought, public = an_image(owner=guest), an_image(owner=guest, visibility=Visibility.PUBLIC)
+    taken = {one: an_image(owner=guest, visibility=one) for one in (Visibility.PRIVATE, Visibility.UNLISTED)}
+    gallery.holds(album, elsewhere, of_host, brought, public, *taken.values())
+    gallery.put_in_album(elsewhere, taken[Visibility.PRIVATE], by=guest)  # their maker is shown it, there
+    gallery.put_in_album(album, of_host, *taken.values(), public)
+    gallery.put_in_album(album, brought, by=guest)
+    _, token = shared.link(album_id=album.id)
+    opened = await shared.contents.enter(token, "")
+
+    shown = [of_host, public, brought]
+    assert (await shared.contents.page(opened, PageRequest())).items == tuple(shown)
+    assert await shared.contents.count(opened) == len(shown)
+    assert [await shared.contents.image_of(opened, image.id) for image in shown] == shown
+    for hidden in taken.values():
+        with pytest.raises(NotFoundError):
+            await shared.contents.image_of(opened, hidden.id)
+
+
+@pytest.mark.parametrize("visibility", Visibility)
+@pytest.mark.parametrize("role", [Role.VIEWER, Role.EDITOR])
+async def test_a_link_to_what_its_maker_may_not_show_any_more_opens_nothing(
+    shared: Shared, role: Role, visibility: Visibility
+) -> None:
+    owner = ADA.id if role is Role.VIEWER else new_user_id()
+    album, image = (
+        an_album(owner=owner, visibility=visibility),
+        an_image(owner=owner, visibility=visibility),
+    )
+    shared.gallery.holds(album, image)
+    (_, to_album), (_, to_image) = shared.link(album_id=album.id), shared.link(album_id=None, image_id=image.id)
+    await shared.contents.enter(to_album, "")
+    await shared.contents.enter(to_image, "")
+
+    shared.maker_is(role)
+
+    await shared.opens_nothing(to_album)
+    await shared.opens_nothing(to_image)
 
 
 async def test_an_empty_album_has_an_empty_page(shared: Shared) -> None:
