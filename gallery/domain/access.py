@@ -239,11 +239,19 @@ def may_show(viewer: Viewer, thing: Owned) -> bool:
     return has(viewer, thing) and Right.CONTRIBUTE in viewer.rights
 
 
+def offering(viewer: Viewer, album: Owned) -> frozenset[UserId]:
+    """Whose images are shown to those who are shown the album, however private they are, if the viewer puts them there.
+
+    Nobody shows what belongs to others. Administrators do so for the owner of the album, and with nobody else's images.
+    """
+    return frozenset({viewer.id, album.owner} if has(viewer, album) else {viewer.id})
+
+
 def may_pass_on(image: Owned, *, is_offered: bool) -> bool:
     """Whether an album shows the image to those who have a link to the album.
 
-    `is_offered` says that the image's owner has put it there, or has the album. Nobody else passes on what others do
-    not show to everybody: neither whoever has the album, nor an administrator.
+    `is_offered` says that the image's owner has put it there, or an administrator for the owner of both. Nobody else
+    passes on what others do not show to everybody: not even whoever has the album.
     """
     return is_offered or image.visibility is Visibility.PUBLIC
 

@@ -167,12 +167,12 @@ class AlbumRepository(Protocol):
         ...
 
     async def append(
-        self, album_id: AlbumId, image_ids: Sequence[ImageId], *, actor: UserId | None = None
+        self, album_id: AlbumId, image_ids: Sequence[ImageId], *, offered_by: Collection[UserId] = ()
     ) -> tuple[ImageId, ...]:
-        """Adds images at the end, in this order; answers with those that were not in the album.
+        """Adds images at the end, in this order; answers with those for which that changed something.
 
-        Those with whom the album is shared are shown an image, however private it is, if `actor` owns it, or whoever
-        owns the album does.
+        Those with whom the album is shared are shown an image, however private it is, if one of `offered_by` owns it:
+        from now on, if it was in the album already and not shown to them. It stays where it is then.
 
         Raises:
             NotFoundError: if the album or one of the images is not there.
@@ -181,6 +181,10 @@ class AlbumRepository(Protocol):
 
     async def remove(self, album_id: AlbumId, image_ids: Collection[ImageId]) -> tuple[ImageId, ...]:
         """Takes images out; answers with those that were in the album."""
+        ...
+
+    async def withdraw(self, album_id: AlbumId, owner: UserId) -> None:
+        """Leaves an account's images in the album and shows them by it no more to those who do not see them anyway."""
         ...
 
     async def members(self, album_id: AlbumId, image_ids: Collection[ImageId]) -> set[ImageId]:

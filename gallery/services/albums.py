@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Literal
 from uuid import UUID
 
-from gallery.domain.access import Right, Viewer, Visibility, require, require_any, require_show
+from gallery.domain.access import Right, Viewer, Visibility, offering, require, require_any, require_show
 from gallery.domain.albums import Album, clean_album_title
 from gallery.domain.errors import ErrorCode, InvalidInputError, NotFoundError
 from gallery.domain.events import EntityKind, Event, EventKind, JsonValue
@@ -86,7 +86,7 @@ class AlbumService:
                 raise NotFoundError.of(EntityKind.IMAGE, field=("imageIds", str(index)))
             await work.albums.add(album)
             await work.events.append(_event(EventKind.ALBUM_CREATED, viewer, album.id, now, {"title": album.title}))
-            await append_images(work, viewer, album.id, wanted, now)
+            await append_images(work, viewer, album, wanted, now)
             if claim is not None:
                 await work.claims.complete(claim.completed(album.id))
             await work.commit()
@@ -148,6 +148,9 @@ class AlbumService:
     ) -> tuple[Album, BulkResult]:
         """Puts images at the end of an album, in this order. Those that are in it already stay where they are.
 
+        Images of the viewer, however private, are shown to whoever is shown the album; so are those of its owner, if
+        an administrator puts them there.
+
         A claim is completed with it.
 
         Raises:
@@ -163,7 +166,7 @@ class AlbumService:
             seen = await see_album(work, viewer, album_id)
             seen.check_fill(viewer, images.values())
             album, now = seen.album, self._clock()
-            if await append_images(work, viewer, album_id, [id_ for id_ in wanted if id_ in images], now):
+            if await append_images(work, viewer, album, [id_ for id_ in wanted if id_ in images], now):
                 album = album.touched(now)
                 await work.albums.save(album)
             await complete_change(work, claim, Snapshot(album=album, image_ids=tuple(images)))
@@ -203,16 +206,16 @@ class AlbumService:
 
 
 async def append_images(
-    work: UnitOfWork, viewer: Viewer, album_id: AlbumId, image_ids: Sequence[ImageId], now: datetime
+    work: UnitOfWork, viewer: Viewer, album: Album, image_ids: Sequence[ImageId], now: datetime
 ) -> bool:
-    """Puts images at the end of an album within a transaction and records it; tells whether any was new to it."""
+    """Puts images at the end of an album within a transaction and records it; tells whether that changed anything."""
     if not image_ids:
         return False
-    added = await work.albums.append(album_id, image_ids, actor=viewer.id)
+    added = await work.albums.append(album.id, image_ids, offered_by=offering(viewer, album))
     if not added:
         return False
     payload: dict[str, JsonValue] = {"image_ids": [id_.hex for id_ in added]}
-    await work.events.append(_event(EventKind.ALBUM_IMAGES_ADDED, viewer, album_id, now, payload))
+    await work.events.append(_event(EventKind.ALBUM_IMAGES_ADDED, viewer, album.id, now, payload))
     return True
 
 

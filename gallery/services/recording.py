@@ -186,7 +186,7 @@ async def _place(work: UnitOfWork, viewer: Viewer, image_id: ImageId, draft: Dra
         await attach_tags(work, viewer, [image_id], draft.tag_names, now)
     if draft.album_id is not None:
         album = await album_to_fill(work, viewer, draft.album_id)
-        if await append_images(work, viewer, album.id, [image_id], now):
+        if await append_images(work, viewer, album, [image_id], now):
             await work.albums.save(album.touched(now))
 
 

@@ -65,7 +65,8 @@ class ShareService:
     async def unshare(self, viewer: Viewer, album_id: AlbumId, person: Person, claim: Claim | None = None) -> Album:
         """Shares an album with an account no more; if it was not shared with it, that does not matter.
 
-        A claim is completed with it.
+        What the account has put there stays and is shown as its visibility says: the album shows it to nobody by
+        itself, as the account may not see the album to take it out. A claim is completed with it.
 
         Raises:
             NotFoundError: if the viewer sees no such album, or there is no such account.
@@ -77,6 +78,7 @@ class ShareService:
             album = await album_to_show(work, viewer, album_id)
             account = await _found(work, person)
             if await work.shares.delete(album_id, account.id):
+                await work.albums.withdraw(album_id, account.id)
                 await work.events.append(
                     self._event(EventKind.ALBUM_UNSHARED, viewer, album_id, {"account_id": account.id.hex})
                 )

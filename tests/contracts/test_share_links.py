@@ -219,9 +219,9 @@ async def test_an_album_passes_on_what_owners_put_there_and_what_everybody_sees(
     brought, elsewhere = an_image(owner=BOB.id), an_image(owner=ADA.id)
     await database.store(album, other, *own, *lent.values(), brought, elsewhere)
     async with database.unit_of_work() as work:
-        await work.albums.append(other.id, [elsewhere.id, *(image.id for image in lent.values())], actor=BOB.id)
-        await work.albums.append(album.id, [image.id for image in (*own, *lent.values())], actor=ADA.id)
-        await work.albums.append(album.id, [brought.id], actor=BOB.id)
+        await work.albums.append(other.id, [elsewhere.id, *(image.id for image in lent.values())], offered_by=[BOB.id])
+        await work.albums.append(album.id, [image.id for image in (*own, *lent.values())], offered_by=[ADA.id])
+        await work.albums.append(album.id, [brought.id], offered_by=[BOB.id])
         await work.commit()
     shown = [*own, lent[Visibility.PUBLIC], brought]
 

@@ -225,8 +225,8 @@ async def test_an_album_offers_private_images_that_their_owners_put_there_and_no
     for viewer, name in ((guest, "guest"), (friend, "friend")):
         await share(database, album, an_account(name, id=viewer.id))
     async with database.unit_of_work() as work:
-        await work.albums.append(album.id, [of_host.id, of_other.id, lent.id], actor=host.id)
-        await work.albums.append(album.id, [of_guest.id], actor=guest.id)
+        await work.albums.append(album.id, [of_host.id, of_other.id, lent.id], offered_by=[host.id])
+        await work.albums.append(album.id, [of_guest.id], offered_by=[guest.id])
         await work.commit()
     ids = [image.id for image in (of_host, of_guest, of_other, lent)]
 
@@ -244,6 +244,68 @@ async def test_an_album_offers_private_images_that_their_owners_put_there_and_no
         await work.commit()
     assert await offered(friend.id) == set()
     assert await offered(guest.id) == {of_host.id}
+
+
+async def test_nobody_offers_the_images_of_others_even_in_an_album_of_their_owner(database: Database) -> None:
+    host, editor, friend = a_viewer(Role.CONTRIBUTOR), a_viewer(Role.EDITOR), a_viewer(Role.CONTRIBUTOR)
+    album, image = an_album(owner=host.id), an_image(owner=host.id)
+    await database.store(album, image)
+    await share(database, album, an_account("friend", id=friend.id))
+
+    async def put(*offered_by: UserId) -> tuple[object, ...]:
+        async with database.unit_of_work() as work:
+            changed = await work.albums.append(album.id, [image.id], offered_by=offered_by)
+            await work.commit()
+        return changed
+
+    async def seen() -> set[object]:
+        found = await database.images.get_many(friend, [image.id])
+        assert await database.images.offered(friend, [image.id]) == set(found)
+        return set(found)
+
+    assert await put(editor.id) == (image.id,)
+    assert await seen() == set()
+    assert await put(editor.id) == await put() == ()
+    assert await seen() == set()
+    assert await put(host.id) == (image.id,)
+    assert await seen() == {image.id}
+    assert await put(host.id) == await put(editor.id) == ()
+    assert await seen() == {image.id}
+
+
+async def test_what_is_put_there_again_stays_where_it_is(database: Database) -> None:
+    owner = new_user_id()
+    album, first, second, third = an_album(), *(an_image(owner=owner) for _ in range(3))
+    await database.store(album, first, second, third, held={album: [first, second]})
+
+    async with database.unit_of_work() as work:
+        assert await work.albums.append(album.id, [third.id, first.id], offered_by=[owner]) == (third.id, first.id)
+        await work.commit()
+
+    pages = await database.images.pages_by_album(a_viewer(Role.ADMINISTRATOR), [album.id], WHOLE)
+    assert pages[album.id].items == (first, second, third)
+
+
+async def test_what_an_account_has_put_into_an_album_is_withdrawn_from_it_alone(database: Database) -> None:
+    host, guest = new_user_id(), new_user_id()
+    album, other = an_album(owner=host), an_album(owner=host)
+    of_guest, also_of_guest, of_host = an_image(owner=guest), an_image(owner=guest), an_image(owner=host)
+    await database.store(album, other, of_guest, also_of_guest, of_host, held={album: [of_host]})
+    async with database.unit_of_work() as work:
+        await work.albums.append(album.id, [of_guest.id], offered_by=[guest])
+        await work.albums.append(other.id, [also_of_guest.id], offered_by=[guest])
+        await work.commit()
+    ids = [image.id for image in (of_guest, also_of_guest, of_host)]
+    viewer = Viewer(id=host, rights=frozenset({Right.READ}))
+    assert await database.images.offered(viewer, ids) == set(ids)
+
+    async with database.unit_of_work() as work:
+        await work.albums.withdraw(album.id, guest)
+        await work.commit()
+
+    assert await database.images.offered(viewer, ids) == {also_of_guest.id, of_host.id}
+    async with database.unit_of_work() as work:
+        assert await work.albums.members(album.id, ids) == {of_host.id, of_guest.id}
 
 
 async def test_shares_are_told_to_who_has_the_album_by_name(database: Database) -> None:

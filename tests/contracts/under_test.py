@@ -53,7 +53,7 @@ class Database:
         tagged: Mapping[Tag, Sequence[Image]] | None = None,
         held: Mapping[Album, Sequence[Image]] | None = None,
     ) -> None:
-        """Commits entities, then which images have a tag, then what albums hold."""
+        """Commits entities, then which images have a tag, then what albums hold, put there by their owners."""
         async with self.unit_of_work() as work:
             for entity in entities:
                 match entity:
@@ -70,7 +70,7 @@ class Database:
             for tag, images in (tagged or {}).items():
                 await work.tags.attach([image.id for image in images], [tag.id])
             for album, images in (held or {}).items():
-                await work.albums.append(album.id, [image.id for image in images])
+                await work.albums.append(album.id, [image.id for image in images], offered_by=[album.owner])
             await work.commit()
         self.told.clear()
 

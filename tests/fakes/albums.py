@@ -51,7 +51,7 @@ class MemoryAlbumRepository:
         return held
 
     async def append(
-        self, album_id: AlbumId, image_ids: Sequence[ImageId], *, actor: UserId | None = None
+        self, album_id: AlbumId, image_ids: Sequence[ImageId], *, offered_by: Collection[UserId] = ()
     ) -> tuple[ImageId, ...]:
         tables = self._transaction.tables
         if album_id not in tables.albums:
@@ -60,14 +60,17 @@ class MemoryAlbumRepository:
             raise NotFoundError.of(EntityKind.IMAGE)
         members = tables.members(album_id)
         added = tuple(image_id for image_id in dict.fromkeys(image_ids) if image_id not in members)
+        owned = {image_id for image_id in image_ids if tables.images[image_id].owner in offered_by}
+        shown = {image_id for image_id in owned if (album_id, image_id) not in tables.offered}
         first_place = 1 + (tables.album_images[album_id, members[-1]] if members else 0)
 
         def change(tables: Tables) -> None:
             for place, image_id in enumerate(added, start=first_place):
-                tables.place(album_id, image_id, place, actor)
+                tables.place(album_id, image_id, place)
+            tables.offered.update((album_id, image_id) for image_id in shown)
 
         self._transaction.change(change)
-        return added
+        return tuple(image_id for image_id in dict.fromkeys(image_ids) if image_id in added or image_id in shown)
 
     async def remove(self, album_id: AlbumId, image_ids: Collection[ImageId]) -> tuple[ImageId, ...]:
         removed = tuple(image_id for image_id in self._transaction.tables.members(album_id) if image_id in image_ids)
@@ -79,6 +82,15 @@ class MemoryAlbumRepository:
 
         self._transaction.change(change)
         return removed
+
+    async def withdraw(self, album_id: AlbumId, owner: UserId) -> None:
+        images = self._transaction.tables.images
+        kept = {image_id for image_id, image in images.items() if image.owner != owner}
+
+        def change(tables: Tables) -> None:
+            tables.offered = {pair for pair in tables.offered if pair[0] != album_id or pair[1] in kept}
+
+        self._transaction.change(change)
 
     async def members(self, album_id: AlbumId, image_ids: Collection[ImageId]) -> set[ImageId]:
         return set(self._transaction.tables.members(album_id)) & set(image_ids)

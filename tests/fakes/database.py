@@ -82,11 +82,9 @@ class Tables:
         places = {image: place for (album, image), place in self.album_images.items() if album == album_id}
         return sorted(places, key=places.__getitem__)
 
-    def place(self, album_id: AlbumId, image_id: ImageId, place: int, actor: UserId | None = None) -> None:
+    def place(self, album_id: AlbumId, image_id: ImageId, place: int) -> None:
         """Puts an image into an album."""
         self.album_images[album_id, image_id] = place
-        if self.images[image_id].owner in {actor, self.albums[album_id].owner}:
-            self.offered.add((album_id, image_id))
 
     def offered_to(self, account_id: UserId) -> set[ImageId]:
         """The images that albums of the account, or shared with it, show it."""

@@ -268,11 +268,13 @@ class MemoryGallery:
                 case Album():
                     self.tables.albums[entity.id] = entity
 
-    def put_in_album(self, album: Album, *images: Image) -> None:
-        """Puts images at the end of an album, without an event."""
+    def put_in_album(self, album: Album, *images: Image, by: UserId | None = None) -> None:
+        """Puts images at the end of an album in the name of an account, or of its owner, without an event."""
         first = len(self.tables.members(album.id)) + 1
         for place, image in enumerate(images, start=first):
             self.tables.place(album.id, image.id, place)
+            if image.owner == (by or album.owner):
+                self.tables.offered.add((album.id, image.id))
 
     def put_tags(self, image: Image, *tags: Tag) -> None:
         """Gives an image tags, without an event."""

@@ -249,7 +249,7 @@ class Things:
             await work.tags.add_missing([tag])
             await work.tags.attach([image.id], [tag.id])
             await work.albums.add(album)
-            await work.albums.append(album.id, [image.id])
+            await work.albums.append(album.id, [image.id], offered_by=[owner])
             await work.accounts.add_unless_there(person)
             await work.shares.save(
                 AlbumShare(

@@ -57,7 +57,7 @@ class Database:
                 await work.tags.attach([image.id for image in tagged], [tag.id for tag in stored.values()])
             for album, held in (albums or {}).items():
                 await work.albums.add(album)
-                await work.albums.append(album.id, [image.id for image in held])
+                await work.albums.append(album.id, [image.id for image in held], offered_by=[album.owner])
             await work.commit()
 
     async def value(self, statement: str) -> Any:  # noqa: ANN401  # whatever the statement asks for

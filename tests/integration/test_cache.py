@@ -14,6 +14,7 @@ from gallery.domain.events import EventKind, JsonValue
 from gallery.domain.images import RenditionSize
 from gallery.domain.pages import AlbumQuery, ImageFilter, ImageQuery, PageRequest, TagQuery
 from gallery.platform.cache import Cache, CachedAlbumReader, CachedImageReader, CachedTagReader, connect
+from tests.entities import a_viewer
 from tests.integration.cache_support import (
     MemoryAlbumReader,
     MemoryGallery,
@@ -435,3 +436,23 @@ async def test_everything_is_dropped_when_asked(readers: Readers) -> None:
 async def test_the_cache_answers_a_ping(cache: Cache) -> None:
     await cache.ping()
     assert cache.available
+
+
+@pytest.mark.parametrize(
+    ("kind", "payload"),
+    [
+        (EventKind.IMAGE_TAGGED, "tag_ids"),
+        (EventKind.IMAGE_UNTAGGED, "tag_ids"),
+        (EventKind.IMAGE_DELETED, "album_ids"),
+    ],
+)
+async def test_what_changes_the_tags_that_somebody_sees_ends_their_statistics(
+    readers: Readers, kind: EventKind, payload: str
+) -> None:
+    image_id, viewer = next(iter(readers.gallery.images)), a_viewer()
+    await readers.images.stats(viewer)
+    assert await readers.asked_by(lambda: readers.images.stats(viewer)) == []
+
+    await readers.cache.drop([an_event(kind, image_id, **{payload: []})])
+
+    assert await readers.asked_by(lambda: readers.images.stats(viewer)) == [("stats", None)]

@@ -378,3 +378,42 @@ async def test_sharing_that_is_sent_again_is_done_once_and_answered_the_same(sta
     assert "errors" not in first.json()
     assert again.content == first.content
     assert "NOT_FOUND" in (await stage.ben.send(OF_ALBUMS["album"], id=stage.album_id)).text
+
+
+async def test_an_editor_shows_nobody_what_the_owner_has_not_put_there_until_the_owner_does(stage: Stage) -> None:
+    add = OF_IMAGES["addImagesToAlbum"]
+    with_editor = SHARE.replace('"Ben"', '"Edith"')
+    given = await stage.ada.ask(CREATE_ALBUM, input={"title": "For Ben"})
+    for_ben = given["createAlbum"]["album"]["id"]
+    for document, album in ((with_editor, stage.album_id), (with_editor, for_ben), (SHARE, for_ben)):
+        shared = await stage.ada.ask(document, album=album, level="VIEW")
+        assert shared["shareAlbum"]["errors"] == []
+    seen = {"album": for_ben, "image": stage.image["id"]}
+    others = (stage.ben, stage.ben_elsewhere)
+
+    put = await stage.editor.ask(add, id=stage.image["id"], album=for_ben)
+    assert put["addImagesToAlbum"]["errors"] == []
+    for ben in others * 2:
+        answer = (await ben.send(SEEN, **seen)).json()
+        assert answer["data"]["image"] is None
+        assert (answer["data"]["album"]["imageCount"], answer["data"]["album"]["images"]["nodes"]) == (0, [])
+
+    await stage.ada.ask(add, id=stage.image["id"], album=for_ben)
+    for ben in others:
+        answer = await ben.ask(SEEN, **seen)
+        assert (answer["image"]["title"], answer["album"]["imageCount"]) == ("harbour", 1)
+    await stage.ada.ask(mutation("deleteAlbum", "id: $id", "album { id }"), id=for_ben)
+
+
+async def test_what_a_guest_has_put_into_an_album_is_shown_to_nobody_once_the_share_is_taken_back(stage: Stage) -> None:
+    await stage.ada.ask(SHARE, album=stage.album_id, level="CONTRIBUTE")
+    uploaded = (await stage.ben.upload(jpeg(96, 48), albumId=stage.album_id))["image"]
+    seen = {"album": stage.album_id, "image": uploaded["id"]}
+    assert (await stage.ada.ask(SEEN, **seen))["album"]["imageCount"] == 2
+
+    await stage.ada.ask(UNSHARE, album=stage.album_id)
+
+    answer = (await stage.ada.send(SEEN, **seen)).json()
+    assert answer["data"]["image"] is None
+    assert [node["id"] for node in answer["data"]["album"]["images"]["nodes"]] == [stage.image["id"]]
+    await stage.ben.ask(OF_IMAGES["deleteImage"], id=uploaded["id"])

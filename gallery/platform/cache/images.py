@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from typing import Final
 
 from gallery.domain.access import GALLERY_ITSELF, Viewer, may_see
 from gallery.domain.ids import AlbumId, ImageId, TagId
@@ -13,6 +14,9 @@ from gallery.platform.cache import keys
 from gallery.platform.cache.cache import Cache
 from gallery.platform.cache.kinds import COUNT, IMAGE, RENDITIONS, STATS
 from gallery.platform.cache.reading import or_else, read_page, read_pages
+
+_OF_STATS: Final = (keys.IMAGE_LISTS, keys.TAG_LISTS, keys.ALBUM_LISTS, keys.TAGGED_LISTS)
+"""The last as which tags somebody sees depends on which images have them."""
 
 
 class CachedImageReader:
@@ -92,7 +96,7 @@ class CachedImageReader:
 
     async def stats(self, viewer: Viewer) -> GalleryStats:
         """What the gallery holds."""
-        slot = keys.seen_by(viewer, keys.stats(), keys.IMAGE_LISTS, keys.TAG_LISTS, keys.ALBUM_LISTS)
+        slot = keys.seen_by(viewer, keys.stats(), *_OF_STATS)
         return await self._cache.get(STATS, slot, lambda: self._reader.stats(viewer))
 
     async def _whole(self, image_ids: Collection[ImageId]) -> dict[ImageId, Image]:

@@ -9,7 +9,7 @@ from operator import attrgetter
 from typing import Any, Final, Generic, TypeVar
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, Uuid, bindparam, case, delete, exists, false, func, or_, select, update
+from sqlalchemy import ColumnElement, Select, and_, bindparam, case, delete, exists, func, not_, select, update
 from sqlalchemy import insert as plain_insert
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -79,7 +79,7 @@ _OWN_SHARES: Final = _SHARES.join(ALBUMS, ALBUMS.c.id == ALBUM_SHARES.c.album_id
 
 
 def _append() -> Select[tuple[UUID, int | None]]:
-    """All images that are there, in the order given, each with its place in the album if it is new to it."""
+    """All images that are there, in the order given, each with its place in the album if that is new or offered now."""
     wanted = unnested(uuids(), "id", place="place")
     living = (
         select(IMAGES.c.id, IMAGES.c.owner, IMAGES.c.uploaded_at, wanted.c.place)
@@ -91,13 +91,15 @@ def _append() -> Select[tuple[UUID, int | None]]:
     )
     last = select(func.coalesce(func.max(ALBUM_IMAGES.c.position), 0)).where(_IN_ALBUM).scalar_subquery()
     album_id = bindparam("album_id", type_=ALBUMS.c.id.type)
-    owner = select(ALBUMS.c.owner).where(ALBUMS.c.id == album_id).scalar_subquery()
-    is_offered = func.coalesce(or_(living.c.owner == bindparam("actor", type_=Uuid), living.c.owner == owner), false())
+    is_offered = among_ids(living.c.owner, "offered_by")
     places = select(album_id, living.c.id, last + living.c.place, living.c.uploaded_at, is_offered)
+    adding = insert(ALBUM_IMAGES).from_select(["album_id", "image_id", "position", "uploaded_at", "is_offered"], places)
     added = (
-        insert(ALBUM_IMAGES)
-        .from_select(["album_id", "image_id", "position", "uploaded_at", "is_offered"], places)
-        .on_conflict_do_nothing(index_elements=[ALBUM_IMAGES.c.album_id, ALBUM_IMAGES.c.image_id])
+        adding.on_conflict_do_update(
+            index_elements=[ALBUM_IMAGES.c.album_id, ALBUM_IMAGES.c.image_id],
+            set_={"is_offered": adding.excluded.is_offered},
+            where=and_(adding.excluded.is_offered, not_(ALBUM_IMAGES.c.is_offered)),
+        )
         .returning(ALBUM_IMAGES.c.image_id, ALBUM_IMAGES.c.position)
         .cte("added")
     )
@@ -144,7 +146,7 @@ class SqlAlbumRepository:
         return tuple(row.image_id for row in sorted(rows, key=attrgetter("position")))
 
     async def append(
-        self, album_id: AlbumId, image_ids: Sequence[ImageId], *, actor: UserId | None = None
+        self, album_id: AlbumId, image_ids: Sequence[ImageId], *, offered_by: Collection[UserId] = ()
     ) -> tuple[ImageId, ...]:
         """As the port says. Places count on from the last one, with gaps.
 
@@ -153,7 +155,8 @@ class SqlAlbumRepository:
             ConflictError: VERSION_CONFLICT if the album is not locked and others append to it.
         """
         distinct = list(dict.fromkeys(image_ids))
-        rows = await self._transaction.rows(_APPEND, {"album_id": album_id, "actor": actor, **ids(distinct)})
+        values = {"album_id": album_id, "offered_by": list(offered_by), **ids(distinct)}
+        rows = await self._transaction.rows(_APPEND, values)
         if len(rows) < len(distinct):
             raise NotFoundError.of(EntityKind.IMAGE)
         return tuple(row.id for row in rows if row.position is not None)
@@ -163,6 +166,12 @@ class SqlAlbumRepository:
         rows = await self._transaction.rows(_REMOVE, {"album_id": album_id, **ids(image_ids)})
         removed = {row.image_id for row in rows}
         return tuple(id_ for id_ in dict.fromkeys(image_ids) if id_ in removed)
+
+    async def withdraw(self, album_id: AlbumId, owner: UserId) -> None:
+        """As the port says."""
+        is_theirs = exists().where(IMAGES.c.id == ALBUM_IMAGES.c.image_id, IMAGES.c.owner == owner)
+        theirs = update(ALBUM_IMAGES).where(ALBUM_IMAGES.c.album_id == album_id, ALBUM_IMAGES.c.is_offered, is_theirs)
+        await self._transaction.run(theirs.values(is_offered=False))
 
     async def members(self, album_id: AlbumId, image_ids: Collection[ImageId]) -> set[ImageId]:
         """As the port says."""

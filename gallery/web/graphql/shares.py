@@ -79,11 +79,14 @@ class ShareMutations:
         )
         return ShareAlbumPayload(album=Album.of(album) if album else None, errors=errors)
 
-    @strawberry.mutation(description="Shares an album of yours with an account no more. It counts at once, everywhere.")
+    @strawberry.mutation(
+        description="Shares an album of yours with an account no more. It counts at once, everywhere. What the account "
+        "has put there stays, and is shown to those who see it anyway."
+    )
     async def unshare_album(
         self, info: Info, input: Annotated[UnshareAlbumInput, strawberry.argument(description="With whom.")]
     ) -> UnshareAlbumPayload:
-        """What they have put into it stays there."""
+        """The owner's to do, and the administrators'."""
         shares, viewer = info.context.use_cases.shares, info.context.viewer
         album, errors = await answer(
             info,

@@ -20,6 +20,7 @@ from gallery.domain.access import (
     may_pass_on,
     may_see,
     may_show,
+    offering,
     require,
     require_any,
     require_change,
@@ -203,3 +204,15 @@ def test_one_of_several_rights_is_enough_and_the_first_is_named_if_all_are_missi
     require_any(editor, Right.CONTRIBUTE, Right.EDIT)
     with pytest.raises(ForbiddenError, match="the right to contribute is missing"):
         require_any(editor, Right.CONTRIBUTE, Right.READ)
+
+
+@pytest.mark.parametrize("role", Role)
+@pytest.mark.parametrize("is_own", [True, False], ids=["own", "another's"])
+def test_who_fills_an_album_offers_their_own_images_and_for_its_owner_if_they_administer(
+    role: Role, *, is_own: bool
+) -> None:
+    viewer = Viewer(id=ADA.id, rights=role.rights)
+    album = an_album(owner=ADA.id if is_own else BOB.id)
+    expected = {ADA.id, BOB.id} if role is Role.ADMINISTRATOR and not is_own else {ADA.id}
+
+    assert offering(viewer, album) == expected

@@ -228,9 +228,9 @@ async def test_an_album_shows_what_its_maker_may_pass_on_and_no_more_of_what_the
     brought, public = an_image(owner=guest), an_image(owner=guest, visibility=Visibility.PUBLIC)
     taken = {one: an_image(owner=guest, visibility=one) for one in (Visibility.PRIVATE, Visibility.UNLISTED)}
     gallery.holds(album, elsewhere, of_host, brought, public, *taken.values())
-    gallery.tables.place(elsewhere.id, taken[Visibility.PRIVATE].id, 1, guest)  # their maker is shown it, there
+    gallery.put_in_album(elsewhere, taken[Visibility.PRIVATE], by=guest)  # their maker is shown it, there
     gallery.put_in_album(album, of_host, *taken.values(), public)
-    gallery.tables.place(album.id, brought.id, 9, guest)
+    gallery.put_in_album(album, brought, by=guest)
     _, token = shared.link(album_id=album.id)
     opened = await shared.contents.enter(token, "")
 

@@ -10,7 +10,7 @@ from gallery.domain.events import EventKind
 from gallery.domain.ids import new_album_id, new_user_id
 from gallery.domain.shares import MAX_SHARES, AlbumShare, ShareLevel
 from gallery.services.shares import Person
-from tests.entities import ADA, a_claim, a_viewer, an_account, an_album
+from tests.entities import ADA, a_claim, a_viewer, an_account, an_album, an_image
 from tests.fakes.gallery import MemoryGallery
 
 OWNER = a_viewer(Role.CONTRIBUTOR)
@@ -135,3 +135,22 @@ async def test_an_album_is_shared_with_so_many_and_no_more(gallery: MemoryGaller
     await gallery.shares.share(OWNER, ALBUM.id, Person(id=accounts[0].id), ShareLevel.CONTRIBUTE)
 
     assert refusal.value.code is ErrorCode.TOO_MANY_ITEMS
+
+
+async def test_what_a_guest_has_put_there_is_shown_no_more_when_the_share_is_taken_back(gallery: MemoryGallery) -> None:
+    guest, friend = a_viewer(Role.CONTRIBUTOR), an_account("friend")
+    gallery.tables.accounts.update({guest.id: an_account("guest", id=guest.id), friend.id: friend})
+    other = an_album(owner=OWNER.id)
+    of_guest, elsewhere, of_host = an_image(owner=guest.id), an_image(owner=guest.id), an_image(owner=OWNER.id)
+    gallery.holds(other, of_guest, elsewhere, of_host)
+    gallery.put_in_album(ALBUM, of_host)
+    for album, image in ((ALBUM, of_guest), (other, elsewhere)):
+        await gallery.shares.share(OWNER, album.id, Person(id=guest.id), ShareLevel.CONTRIBUTE)
+        await gallery.shares.share(OWNER, album.id, Person(id=friend.id), ShareLevel.VIEW)
+        await gallery.albums.add_images(guest, album.id, [image.id])
+    assert gallery.tables.offered_to(friend.id) == {of_guest.id, elsewhere.id, of_host.id}
+
+    await gallery.shares.unshare(OWNER, ALBUM.id, Person(id=guest.id))
+
+    assert gallery.tables.offered_to(friend.id) == gallery.tables.offered_to(OWNER.id) == {elsewhere.id, of_host.id}
+    assert gallery.album_of(ALBUM) == [of_host.id, of_guest.id]

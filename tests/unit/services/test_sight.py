@@ -293,3 +293,52 @@ async def test_a_tag_that_is_not_shown_is_not_there_for_editors(gallery: MemoryG
     await gallery.tags.delete(EDITOR, shown.id)
 
     assert set(gallery.tables.tags) == {hidden.id}
+
+
+async def test_an_editor_shows_nobody_the_images_of_an_owner_that_were_shown_to_them(gallery: MemoryGallery) -> None:
+    shown, other = an_album(owner=OWNER.id), an_album(owner=OWNER.id)
+    private, unlisted = an_image(owner=OWNER.id), an_image(owner=OWNER.id, visibility=UNLISTED)
+    gallery.holds(shown, other, private, unlisted)
+    gallery.put_in_album(shown, private)
+    for album in (shown, other):
+        share(gallery, album, EDITOR)
+    share(gallery, other, CONTRIBUTOR)
+
+    await gallery.albums.add_images(EDITOR, other.id, [private.id, unlisted.id])
+    made = await gallery.albums.create(EDITOR, NewAlbum(title="Winter", image_ids=[private.id, unlisted.id]))
+    share(gallery, made, CONTRIBUTOR)
+
+    assert gallery.album_of(other) == gallery.album_of(made) == [private.id, unlisted.id]
+    assert gallery.tables.offered_to(CONTRIBUTOR.id) == set()
+    with gallery.refuses(NotFoundError):
+        await gallery.images.update(CONTRIBUTOR, ImageChange(image_id=private.id, title="Seen"))
+
+
+async def test_owners_show_what_others_have_put_there_by_putting_it_there_themselves(gallery: MemoryGallery) -> None:
+    album, image = an_album(owner=OWNER.id), an_image(owner=OWNER.id, visibility=UNLISTED)
+    gallery.holds(album, image)
+    share(gallery, album, CONTRIBUTOR)
+    share(gallery, album, EDITOR)
+    await gallery.albums.add_images(EDITOR, album.id, [image.id])
+    assert gallery.tables.offered_to(CONTRIBUTOR.id) == set()
+
+    for _ in range(2):
+        await gallery.albums.add_images(OWNER, album.id, [image.id])
+
+    assert gallery.tables.offered_to(CONTRIBUTOR.id) == {image.id}
+    assert gallery.album_of(album) == [image.id]
+    assert [event.actor for event in gallery.events if event.kind is EventKind.ALBUM_IMAGES_ADDED] == [
+        EDITOR.id,
+        OWNER.id,
+    ]
+
+
+async def test_administrators_show_images_of_the_owner_of_the_album_and_nobody_elses(gallery: MemoryGallery) -> None:
+    album = an_album(owner=OWNER.id)
+    of_owner, of_other = an_image(owner=OWNER.id), an_image(owner=new_user_id())
+    gallery.holds(album, of_owner, of_other)
+    share(gallery, album, CONTRIBUTOR)
+
+    await gallery.albums.add_images(ADA, album.id, [of_owner.id, of_other.id])
+
+    assert gallery.tables.offered_to(CONTRIBUTOR.id) == {of_owner.id}

@@ -168,7 +168,7 @@ async def test_the_same_bytes_become_no_second_image(gallery: MemoryGallery) -> 
 
 
 async def test_an_image_that_is_in_the_album_already_does_not_touch_it(gallery: MemoryGallery) -> None:
-    album = an_album()
+    album = an_album(owner=BOB.id)
     gallery.holds(album)
     first = await upload(gallery)
     gallery.put_in_album(album, first.image)
