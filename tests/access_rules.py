@@ -13,12 +13,15 @@ from itertools import product
 from gallery.domain.access import Right
 
 Rights = frozenset[str]
-"""Rights, and ACCOUNT for who has one: visitors, whom the gallery does not know, may have rights as well."""
+"""Rights, and what somebody has who has an account: visitors, whom the gallery does not know, may have rights too."""
 Need = tuple[Rights, ...]
 """Any of these is enough."""
 
 HAS_ACCOUNT = "account"
+HAS_ALL_OF_ACCOUNT = "all of the account"
 ACCOUNT: Need = (frozenset({HAS_ACCOUNT}),)
+ALL_OF_ACCOUNT: Need = (frozenset({HAS_ALL_OF_ACCOUNT}),)
+"""No token that may do less than its account."""
 READ: Need = (frozenset({Right.READ}),)
 CONTRIBUTE: Need = (frozenset({Right.CONTRIBUTE}),)
 EDIT: Need = (frozenset({Right.EDIT}),)
@@ -128,17 +131,13 @@ ROOTS: Mapping[str, Root] = {
     "deleteAlbum": _seen("deleteAlbum(input: {id: $album})", CHANGE, change=EDITORS),
     "deleteImage": _seen("deleteImage(input: {id: $image})", CHANGE, change=EDITORS),
     "deleteTag": _seen("deleteTag(input: {id: $tag})", EDIT),
-    "endSession": _own("endSession(input: {id: $session})", READ, ADMINISTER),
+    "endSession": _own("endSession(input: {id: $session})", ALL_OF_ACCOUNT, ADMINISTER),
     "removeImagesFromAlbum": _seen(
         "removeImagesFromAlbum(input: {albumId: $album, imageIds: [$image]})", CONTRIBUTE, change=EDITORS
     ),
     "revokeShareLink": _seen("revokeShareLink(input: {id: $link})", READ, change=Step(needs=EDIT, otherwise=NOT_FOUND)),
-    "revokeToken": _own("revokeToken(input: {id: $token})", READ, ADMINISTER),
-    "setPassword": _root(
-        'setPassword(input: {old: $password, new: "as long as this"})',
-        READ,
-        Step(needs=ACCOUNT, otherwise="INVALID_PASSWORD"),
-    ),
+    "revokeToken": _own("revokeToken(input: {id: $token})", ALL_OF_ACCOUNT, ADMINISTER),
+    "setPassword": _root('setPassword(input: {old: $password, new: "as long as this"})', ALL_OF_ACCOUNT),
     "setVisibility": _seen("setVisibility(input: {imageIds: [$image], visibility: PUBLIC})", CONTRIBUTE, change=OWNERS),
     "shareAlbum": _seen("shareAlbum(input: {albumId: $album, accountName: $person})", CONTRIBUTE, change=OWNERS),
     "tagImages": _seen("tagImages(input: {imageIds: [$image], tags: [$word]})", CONTRIBUTE, change=EDITORS),
@@ -314,17 +313,17 @@ SHOWN = [
         "removeImagesFromAlbum(input: {albumId: $album, imageIds: [$image]}) { @ }",
         CONTRIBUTE,
     ),
-    _shown("RevokeTokenPayload", "token", _REVOKED, READ, Step(needs=ACCOUNT, otherwise=OK)),
-    _shown("RevokeTokenPayload", "errors", _REVOKED, READ),
+    _shown("RevokeTokenPayload", "token", _REVOKED, ALL_OF_ACCOUNT, Step(needs=ACCOUNT, otherwise=OK)),
+    _shown("RevokeTokenPayload", "errors", _REVOKED, ALL_OF_ACCOUNT),
     _shown("CreateShareLinkPayload", "shareLink token url errors", _LINKED + " { @ }", both(READ, CHANGE)),
-    _shown("EndSessionPayload", "errors", "endSession(input: {id: $session}) { @ }", READ),
+    _shown("EndSessionPayload", "errors", "endSession(input: {id: $session}) { @ }", ALL_OF_ACCOUNT),
     _shown("RevokeShareLinkPayload", "shareLink", _TAKEN_BACK, READ, Step(needs=ACCOUNT, otherwise=OK)),
     _shown("RevokeShareLinkPayload", "errors", _TAKEN_BACK, READ),
     _shown(
         "SetPasswordPayload",
         "errors",
         'setPassword(input: {old: $password, new: "as long as this"}) { @ }',
-        READ,
+        ALL_OF_ACCOUNT,
     ),
     _shown(
         "SetVisibilityPayload",

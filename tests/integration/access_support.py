@@ -31,7 +31,7 @@ from gallery.web.graphql.ids import (
     upload_global_id,
 )
 from gallery.web.graphql.schema import schema
-from tests.access_rules import FORBIDDEN, HAS_ACCOUNT, NOTHING, OK, Need, Rights, Root, Shown, Step
+from tests.access_rules import FORBIDDEN, HAS_ACCOUNT, HAS_ALL_OF_ACCOUNT, NOTHING, OK, Need, Rights, Root, Shown, Step
 from tests.entities import (
     a_rendition,
     a_session,
@@ -77,7 +77,8 @@ class Asker:
     @property
     def rights(self) -> Rights:
         if self.role is not None:
-            return rights_of(self.role, self.scopes) | {HAS_ACCOUNT}
+            whole = set() if self.scopes else {HAS_ALL_OF_ACCOUNT}
+            return rights_of(self.role, self.scopes) | {HAS_ACCOUNT} | whole
         return frozenset({Right.READ} if self.is_visitor else ())
 
     def has(self, need: Need) -> bool:
