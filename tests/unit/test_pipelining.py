@@ -12,6 +12,7 @@ from pydantic import SecretStr
 from redis.exceptions import ConnectionError as LostError
 from redis.exceptions import ResponseError
 
+from gallery.platform.cache.patience import Patience
 from gallery.platform.cache.pipelining import Commands
 from gallery.platform.cache.valkey import create_client
 from gallery.settings import CacheSettings
@@ -101,19 +102,19 @@ async def test_what_a_cancelled_command_is_answered_reaches_nobody_else(server: 
     await asyncio.wait([cancelled])
     later = run(commands, "GET", "c")
     await server.until_asked([b"GET", b"a"], [b"GET", b"b"], [b"GET", b"c"])
-    server.answer(b"$3\r\none\r\n$3\r\ntwo\r\n", line=0)
-    server.answer(b"$5\r\nthree\r\n", line=1)
+    server.answer(b"$3\r\none\r\n$3\r\ntwo\r\n$5\r\nthree\r\n")
 
     assert (await other, await later) == (b"two", b"three")
+    assert len(server.lines) == 1
 
 
-async def test_after_a_cancelled_command_the_next_one_takes_another_connection(
+async def test_after_a_command_whose_time_is_up_the_next_one_takes_another_connection(
     server: Server, commands: Commands
 ) -> None:
-    cancelled = run(commands, "GET", "a")
+    with pytest.raises(TimeoutError):
+        async with Patience(0.05):
+            await commands.run("GET", "a")
     await server.until_asked([b"GET", b"a"])
-    cancelled.cancel()
-    await asyncio.wait([cancelled])
 
     again = run(commands, "GET", "a")
     await server.until_asked([b"GET", b"a"], [b"GET", b"a"])
@@ -167,17 +168,38 @@ async def test_all_who_ask_before_there_is_a_connection_open_one(server: Server,
     assert len(server.lines) == 1
 
 
-async def test_who_waits_for_a_connection_is_told_if_another_gives_up(server: Server, tmp_path: Path) -> None:
+async def test_who_gives_up_an_opening_leaves_it_to_the_others(server: Server, tmp_path: Path) -> None:
     client = create_client(CacheSettings(url=SecretStr(f"unix://:secret@{tmp_path}/socket")))
     commands = Commands(client)
     impatient, other = run(commands, "PING"), run(commands, "PING")
-    await server.until_asked([b"AUTH", b"secret"])  # and says nothing to that
+    await server.until_asked([b"AUTH", b"secret"])  # and says nothing to that yet
 
     impatient.cancel()
+    await asyncio.wait([impatient])
+    server.answer(b"+OK\r\n")
+    await server.until_asked([b"AUTH", b"secret"], [b"AUTH", b"secret"])  # as redis-py does
+    server.answer(b"+OK\r\n")
+    await server.until_asked([b"AUTH", b"secret"], [b"AUTH", b"secret"], [b"PING"])
+    server.answer(b"+PONG\r\n")
 
-    with pytest.raises(LostError, match="too long to connect"):
-        await other
+    assert await other == b"PONG"
     commands.close()
+
+
+async def test_a_left_connection_ends_with_the_last_answer_and_does_not_spin(
+    server: Server, commands: Commands
+) -> None:
+    first = run(commands, "GET", "a")
+    await server.until_asked([b"GET", b"a"])
+    with pytest.raises(TimeoutError):
+        async with Patience(0.05):
+            await commands.run("GET", "b")
+    await asyncio.sleep(0)
+    server.answer(b"$3\r\none\r\n", line=0)
+
+    assert await first == b"one"
+    async with asyncio.timeout(5):
+        await server.lines[0].wait_closed()
 
 
 async def test_without_a_server_a_command_fails_and_the_next_one_tries_again(tmp_path: Path) -> None:

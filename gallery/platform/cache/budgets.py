@@ -54,11 +54,22 @@ class ValkeyBudget:
         self._script: AsyncScript = cache.valkey.client.register_script(_TAKE)
         self._local = LocalBudget(allowance)
         self._returned: Counter[str] = Counter()
+        self._returning: set[asyncio.Task[Balance]] = set()
+        """What is under way with points to be put back."""
         self._giving: asyncio.Task[None] | None = None
 
     async def take(self, holder: str, points: int) -> Balance:
-        """As the port says."""
+        """As the port says. Who is cancelled meanwhile may have taken the points, but those put back are not lost."""
         returned = self._returned.pop(holder, 0)
+        if not returned:
+            return await self._take(holder, points, 0)
+        # Whether a call that is broken off was heard is not known: they would be lost, or put back twice.
+        taking = asyncio.create_task(self._take(holder, points, returned))
+        self._returning.add(taking)
+        taking.add_done_callback(self._returning.discard)
+        return await asyncio.shield(taking)
+
+    async def _take(self, holder: str, points: int, returned: int) -> Balance:
         try:
             available, missing = await self._valkey.call(lambda: self._run(holder, points, returned))
         except CacheUnavailableError as error:
@@ -78,6 +89,8 @@ class ValkeyBudget:
         """Waits until everything is put back."""
         while self._giving is not None and not self._giving.done():
             await asyncio.wait([self._giving])
+        while self._returning:
+            await asyncio.wait(self._returning)
 
     async def _give(self) -> None:
         while self._returned:

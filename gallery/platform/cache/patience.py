@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextvars import ContextVar
 from types import TracebackType
 from typing import Final, Self
 
@@ -10,6 +11,9 @@ _SLICES: Final = 5
 _LONGEST_SLICE_SECONDS: Final = 0.05
 _LATE_COST: Final = 0.25
 """What of its length a slice costs that ended late. Not nothing: a loop that is late for ever would wait for ever."""
+
+
+_AROUND: ContextVar[Patience | None] = ContextVar("_AROUND", default=None)
 
 
 class Patience:
@@ -24,6 +28,8 @@ class Patience:
         self._left = seconds / self._slice_seconds
         self._loop = asyncio.get_running_loop()
         self._limit = asyncio.timeout(None)
+        self.outer: Patience | None = None
+        """The one around this one."""
         self.was_late = False
         """Whether the loop was late meanwhile."""
 
@@ -34,6 +40,8 @@ class Patience:
 
     async def __aenter__(self) -> Self:
         await self._limit.__aenter__()
+        self.outer = _AROUND.get()
+        _AROUND.set(self)
         self._timer = self._loop.call_later(self._slice_seconds, self._spend)
         return self
 
@@ -41,6 +49,7 @@ class Patience:
         self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self._timer.cancel()
+        _AROUND.set(self.outer)
         await self._limit.__aexit__(exc_type, exc, traceback)
 
     def _spend(self) -> None:
@@ -52,3 +61,13 @@ class Patience:
             self._timer = self._loop.call_later(min(self._left, 1) * self._slice_seconds, self._spend)
         else:
             self._limit.reschedule(now)
+
+
+def is_time_up() -> bool:
+    """Whether a Patience around the present code is over: what is cancelled now took too long, nobody went away."""
+    around = _AROUND.get()
+    while around is not None:
+        if around.is_over:
+            return True
+        around = around.outer
+    return False

@@ -10,6 +10,7 @@ import asyncio
 import hashlib
 from collections import deque
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, Final, cast
 
 import hiredis
@@ -17,22 +18,27 @@ from redis.asyncio import Connection, Redis
 from redis.exceptions import ConnectionError as LostError
 from redis.exceptions import ResponseError
 
+from gallery.platform.cache.patience import Patience, is_time_up
+
 Part = str | int | float | bytes | memoryview
 
+_OPENING_SECONDS: Final = 1.0
+"""How long a connection may take to open, greeting and all."""
 _NOTHING: Final = object()
 
 
 class Commands:
     """Sends commands in the order of their calls, on a connection that is opened with the first.
 
-    A call that is cancelled, as it is when its time is up, leaves the connection: it may be dead without saying so.
-    The next one opens another, while those that wait for the first still may get their answers.
+    A call whose time is up, as `Patience` tells, leaves the connection: it may be dead without saying so. The next one
+    opens another, while those that wait for the first still may get their answers. A call that is cancelled otherwise
+    leaves it to the others; its answer is thrown away.
     """
 
     def __init__(self, client: Redis) -> None:
         self._pool = client.connection_pool
         self._line: _Line | None = None
-        self._opening: asyncio.Task[_Line] | None = None
+        self._opening: _Opening | None = None
 
     async def run(self, *parts: Part) -> Any:  # noqa: ANN401  # whatever Valkey answers, for callers to look at
         """The answer to a command.
@@ -48,7 +54,9 @@ class Commands:
         try:
             found = await answer
         except asyncio.CancelledError:
-            self._leave(line)
+            if is_time_up():
+                self._leave(line)
+            line.end_if_left()
             raise
         if isinstance(found, hiredis.ReplyError):
             raise ResponseError(str(found))
@@ -61,7 +69,7 @@ class Commands:
     def close(self) -> None:
         """Gives the connection up. A command after that opens another one."""
         if self._opening is not None:
-            self._opening.cancel()
+            self._opening.task.cancel()
             self._opening = None
         if self._line is not None:
             self._line.close()
@@ -69,33 +77,57 @@ class Commands:
 
     async def _opened(self) -> _Line:
         """The connection of all who ask now."""
-        if self._opening is None:
-            self._opening = asyncio.create_task(self._open())
         opening = self._opening
+        if opening is None or opening.task.done():
+            opening = self._opening = _Opening(asyncio.create_task(self._open()))
+            opening.task.add_done_callback(_heard)
+        opening.waiting += 1
         try:
-            await asyncio.wait({opening})
-        except asyncio.CancelledError:
-            if self._opening is opening:
-                self._opening = None
-            opening.cancel()  # takes too long: who else waits is told so
-            raise
-        if self._opening is opening:
-            self._opening = None
-        if opening.cancelled():
-            message = "Valkey took too long to connect"
+            await asyncio.wait({opening.task})
+        finally:
+            opening.waiting -= 1
+            if not opening.waiting:
+                opening.task.cancel()  # unless it is done
+                if self._opening is opening:
+                    self._opening = None
+        if opening.task.cancelled():
+            message = "The connection to Valkey was given up"
             raise LostError(message)
-        return opening.result()
+        return opening.task.result()
 
     async def _open(self) -> _Line:
         connection: Connection = self._pool.make_connection()  # type: ignore[no-untyped-call]  # has no types
-        await connection.connect()  # type: ignore[no-untyped-call]  # as above
+        try:
+            async with Patience(_OPENING_SECONDS):
+                await connection.connect()  # type: ignore[no-untyped-call]  # as above
+        except BaseException as error:
+            if connection._writer is not None:  # noqa: SLF001  # half open; has no public name
+                connection._writer.transport.abort()  # noqa: SLF001
+            if isinstance(error, TimeoutError):
+                message = "Valkey took too long to connect"
+                raise LostError(message) from error
+            raise
         line = self._line = _Line(connection)
         return line
 
     def _leave(self, line: _Line) -> None:
         if self._line is line:
             self._line = None
-        line.end_unless_wanted()
+        line.is_left = True
+
+
+@dataclass
+class _Opening:
+    """A connection that is being opened, and how many wait for it: it is given up with the last of them."""
+
+    task: asyncio.Task[_Line]
+    waiting: int = 0
+
+
+def _heard(opening: asyncio.Task[_Line]) -> None:
+    """Looks at what became of it: asyncio complains of failures that nobody has looked at, as when all are gone."""
+    if not opening.cancelled():
+        opening.exception()
 
 
 class Script:
@@ -132,10 +164,21 @@ class _Line(asyncio.Protocol):
         self._transport.set_protocol(self)
         self._answers = hiredis.Reader(notEnoughData=_NOTHING)
         self._waiting: deque[asyncio.Future[Any]] = deque()
-        self.is_closed = self._transport.is_closing()
+        self.is_closed = False
+        self.is_left = False
+        """Whether nobody sends anything more, and it ends with the last answer that somebody waits for."""
+        reader = connection._reader  # noqa: SLF001  # as above
+        if self._transport.is_closing() or reader is None or reader._eof:  # type: ignore[attr-defined]  # noqa: SLF001
+            self.close()  # nothing will tell of its end any more
 
     def send(self, parts: Sequence[Part]) -> asyncio.Future[Any]:
-        """What will be the answer."""
+        """What will be the answer.
+
+        Raises:
+            RedisError: if the connection is closed.
+        """
+        if self.is_closed:
+            raise _lost_error()
         answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         self._transport.write(
             hiredis.pack_command(tuple(parts))  # type: ignore[arg-type]  # says one part, takes any number
@@ -143,12 +186,10 @@ class _Line(asyncio.Protocol):
         self._waiting.append(answer)
         return answer
 
-    def end_unless_wanted(self) -> None:
-        """Closes the connection if nobody waits for an answer any more, now or later."""
-        if all(answer.done() for answer in self._waiting):
+    def end_if_left(self) -> None:
+        """Closes the connection if it is left and nobody waits for an answer any more."""
+        if self.is_left and all(answer.done() for answer in self._waiting):
             self.close()
-        else:
-            self._waiting[-1].add_done_callback(lambda _answer: self.end_unless_wanted())
 
     def close(self) -> None:
         """Closes the connection; who waits is told so."""
@@ -167,6 +208,7 @@ class _Line(asyncio.Protocol):
         except (hiredis.HiredisError, IndexError) as error:  # no protocol, or an answer to nothing
             self._transport.abort()
             self._lost(error)
+        self.end_if_left()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Tells those who wait."""
@@ -179,6 +221,10 @@ class _Line(asyncio.Protocol):
         while self._waiting:
             answer = self._waiting.popleft()
             if not answer.done():
-                error = LostError("The connection to Valkey was lost")
+                error = _lost_error()
                 error.__cause__ = reason
                 answer.set_exception(error)
+
+
+def _lost_error() -> LostError:
+    return LostError("The connection to Valkey was lost")

@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import Final
 
 import asyncpg
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, EmulatedDBAPIException
 from sqlalchemy.exc import TimeoutError as NoConnectionFreeError
 
 from gallery.domain.errors import ConflictError, ErrorCode, GalleryError, NotFoundError, UnavailableError
@@ -55,7 +55,7 @@ _DELETED: Final = {
 
 def translated(error: BaseException) -> GalleryError | None:
     """What the error means to a caller, or None if it means nothing to them."""
-    cause = error.driver_exception if isinstance(error, DBAPIError) else error
+    cause = _cause(error)
     if isinstance(cause, asyncpg.IntegrityConstraintViolationError):
         return _broken(cause.constraint_name or "")
     if isinstance(cause, _COLLIDED):
@@ -89,6 +89,14 @@ _TRANSLATED_ERRORS: Final = _TranslatedErrors()
 def translated_errors() -> AbstractContextManager[None]:
     """Raises UnavailableError, ConflictError or NotFoundError in place of the driver's errors of that meaning."""
     return _TRANSLATED_ERRORS
+
+
+def _cause(error: BaseException) -> BaseException:
+    """What the driver said. Calls past the engine raise what SQLAlchemy makes of it, without a DBAPIError around."""
+    said: BaseException | None = error.orig if isinstance(error, DBAPIError) else error
+    if isinstance(said, EmulatedDBAPIException):
+        said = said.orig
+    return error if said is None else said
 
 
 def _broken(constraint: str) -> GalleryError | None:
