@@ -13,12 +13,15 @@ from itertools import product
 from gallery.domain.access import Right
 
 Rights = frozenset[str]
-"""Rights, and ACCOUNT for who has one: visitors, whom the gallery does not know, may have rights as well."""
+"""Rights, and what somebody has who has an account: visitors, whom the gallery does not know, may have rights too."""
 Need = tuple[Rights, ...]
 """Any of these is enough."""
 
 HAS_ACCOUNT = "account"
+HAS_ALL_OF_ACCOUNT = "all of the account"
 ACCOUNT: Need = (frozenset({HAS_ACCOUNT}),)
+ALL_OF_ACCOUNT: Need = (frozenset({HAS_ALL_OF_ACCOUNT}),)
+"""No token that may do less than its account."""
 READ: Need = (frozenset({Right.READ}),)
 CONTRIBUTE: Need = (frozenset({Right.CONTRIBUTE}),)
 EDIT: Need = (frozenset({Right.EDIT}),)
@@ -81,9 +84,9 @@ def _root(call: str, needs: Need | None, own: Step = Step()) -> Root:
     return Root(call=call, needs=needs, own=own)
 
 
-def _seen(call: str, needs: Need, *, change: Step = Step(), own: Step = Step(), hidden: str = NOT_FOUND) -> Root:
+def _seen(call: str, needs: Need, *, change: Step = Step(), hidden: str = NOT_FOUND) -> Root:
     """A call about what has a visibility. `change` is the step for what others have made and everybody sees."""
-    return Root(call=call, needs=needs, own=own, public=change, private=Step(needs=ADMINISTER, otherwise=hidden))
+    return Root(call=call, needs=needs, public=change, private=Step(needs=ADMINISTER, otherwise=hidden))
 
 
 def _own(call: str, needs: Need, others: Need = NOBODY, *, otherwise: str = NOT_FOUND) -> Root:
@@ -92,7 +95,9 @@ def _own(call: str, needs: Need, others: Need = NOBODY, *, otherwise: str = NOT_
     return Root(call=call, needs=needs, public=step, private=step)
 
 
-OWN = Step(needs=CHANGE)
+SHARE = both(READ, CONTRIBUTE)
+"""For links: whoever has one looks through it."""
+
 EDITORS = Step(needs=EDIT)
 OWNERS = Step(needs=ADMINISTER)
 
@@ -105,7 +110,7 @@ ROOTS: Mapping[str, Root] = {
     "imagesByChecksums": _own("imagesByChecksums(checksums: [$checksum])", READ, otherwise=NOTHING),
     "node": _seen("node(id: $image)", READ),
     "nodes": _seen("nodes(ids: [$image, $album])", READ),
-    "shareLinks": _seen("shareLinks(albumId: $album)", READ, own=OWN, change=EDITORS),
+    "shareLinks": _seen("shareLinks(albumId: $album)", SHARE, change=OWNERS),
     "sharedLink": _root("sharedLink(token: $key)", ANYBODY),
     "stats": _root("stats", READ),
     "storageReport": _root("storageReport", both(READ, ADMINISTER)),
@@ -119,7 +124,7 @@ ROOTS: Mapping[str, Root] = {
     ),
     "completeUpload": _own("completeUpload(input: {id: $upload})", CONTRIBUTE),
     "createAlbum": _root('createAlbum(input: {title: "Summer"})', CONTRIBUTE),
-    "createShareLink": _seen("createShareLink(input: {albumId: $album})", READ, own=OWN, change=EDITORS),
+    "createShareLink": _seen("createShareLink(input: {albumId: $album})", SHARE, change=OWNERS),
     "createTag": _root("createTag(input: {name: $word})", CONTRIBUTE),
     "createToken": _root('createToken(input: {name: "script"})', READ, Step(needs=ACCOUNT, otherwise=NOT_FOUND)),
     "createUpload": _root(
@@ -128,17 +133,13 @@ ROOTS: Mapping[str, Root] = {
     "deleteAlbum": _seen("deleteAlbum(input: {id: $album})", CHANGE, change=EDITORS),
     "deleteImage": _seen("deleteImage(input: {id: $image})", CHANGE, change=EDITORS),
     "deleteTag": _seen("deleteTag(input: {id: $tag})", EDIT),
-    "endSession": _own("endSession(input: {id: $session})", READ, ADMINISTER),
+    "endSession": _own("endSession(input: {id: $session})", ALL_OF_ACCOUNT, ADMINISTER),
     "removeImagesFromAlbum": _seen(
         "removeImagesFromAlbum(input: {albumId: $album, imageIds: [$image]})", CONTRIBUTE, change=EDITORS
     ),
-    "revokeShareLink": _seen("revokeShareLink(input: {id: $link})", READ, change=Step(needs=EDIT, otherwise=NOT_FOUND)),
-    "revokeToken": _own("revokeToken(input: {id: $token})", READ, ADMINISTER),
-    "setPassword": _root(
-        'setPassword(input: {old: $password, new: "as long as this"})',
-        READ,
-        Step(needs=ACCOUNT, otherwise="INVALID_PASSWORD"),
-    ),
+    "revokeShareLink": _own("revokeShareLink(input: {id: $link})", READ, both(CONTRIBUTE, ADMINISTER)),
+    "revokeToken": _own("revokeToken(input: {id: $token})", ALL_OF_ACCOUNT, ADMINISTER),
+    "setPassword": _root('setPassword(input: {old: $password, new: "as long as this"})', ALL_OF_ACCOUNT),
     "setVisibility": _seen("setVisibility(input: {imageIds: [$image], visibility: PUBLIC})", CONTRIBUTE, change=OWNERS),
     "shareAlbum": _seen("shareAlbum(input: {albumId: $album, accountName: $person})", CONTRIBUTE, change=OWNERS),
     "tagImages": _seen("tagImages(input: {imageIds: [$image], tags: [$word]})", CONTRIBUTE, change=EDITORS),
@@ -146,12 +147,7 @@ ROOTS: Mapping[str, Root] = {
     "untagImages": _seen("untagImages(input: {imageIds: [$image], tags: [$word]})", CONTRIBUTE, change=EDITORS),
     "updateAlbum": _seen('updateAlbum(input: {id: $album, title: "Winter"})', CHANGE, change=EDITORS),
     "updateImage": _seen('updateImage(input: {id: $image, title: "Lighthouse"})', CHANGE, change=EDITORS),
-    "updateShareLink": _seen(
-        'updateShareLink(input: {id: $link, label: "Family"})',
-        READ,
-        own=Step(needs=CHANGE, otherwise=NOT_FOUND),
-        change=Step(needs=EDIT, otherwise=NOT_FOUND),
-    ),
+    "updateShareLink": _own('updateShareLink(input: {id: $link, label: "Family"})', SHARE, ADMINISTER),
     "uploadImage": _root("uploadImage(input: {file: $file})", CONTRIBUTE),
     "uploadImages": _root("uploadImages(input: {files: [$file]})", CONTRIBUTE),
     "imageProcessed": _seen("imageProcessed(id: $image)", READ),
@@ -267,7 +263,7 @@ SHOWN = [
         "id albumId imageId label allowDownload showMetadata hasPassword createdAt expiresAt revokedAt openCount "
         "lastOpenedAt",
         "shareLinks(albumId: $album) { @ }",
-        both(READ, CHANGE),
+        SHARE,
     ),
     _shown("SharedContent", "title description expiresAt downloadAllowed images", _OPENED + " { @ }", ANYBODY),
     _shown("PublicImageConnection", "edges nodes pageInfo totalCount", _OPENED + " { images { @ } }", ANYBODY),
@@ -314,17 +310,17 @@ SHOWN = [
         "removeImagesFromAlbum(input: {albumId: $album, imageIds: [$image]}) { @ }",
         CONTRIBUTE,
     ),
-    _shown("RevokeTokenPayload", "token", _REVOKED, READ, Step(needs=ACCOUNT, otherwise=OK)),
-    _shown("RevokeTokenPayload", "errors", _REVOKED, READ),
-    _shown("CreateShareLinkPayload", "shareLink token url errors", _LINKED + " { @ }", both(READ, CHANGE)),
-    _shown("EndSessionPayload", "errors", "endSession(input: {id: $session}) { @ }", READ),
+    _shown("RevokeTokenPayload", "token", _REVOKED, ALL_OF_ACCOUNT, Step(needs=ACCOUNT, otherwise=OK)),
+    _shown("RevokeTokenPayload", "errors", _REVOKED, ALL_OF_ACCOUNT),
+    _shown("CreateShareLinkPayload", "shareLink token url errors", _LINKED + " { @ }", SHARE),
+    _shown("EndSessionPayload", "errors", "endSession(input: {id: $session}) { @ }", ALL_OF_ACCOUNT),
     _shown("RevokeShareLinkPayload", "shareLink", _TAKEN_BACK, READ, Step(needs=ACCOUNT, otherwise=OK)),
     _shown("RevokeShareLinkPayload", "errors", _TAKEN_BACK, READ),
     _shown(
         "SetPasswordPayload",
         "errors",
         'setPassword(input: {old: $password, new: "as long as this"}) { @ }',
-        READ,
+        ALL_OF_ACCOUNT,
     ),
     _shown(
         "SetVisibilityPayload",
@@ -348,8 +344,7 @@ SHOWN = [
     ),
     _shown("UpdateAlbumPayload", "album errors", 'updateAlbum(input: {id: $album, title: "Winter"}) { @ }', CHANGE),
     _shown("UpdateImagePayload", "image errors", 'updateImage(input: {id: $image, title: "Quay"}) { @ }', CHANGE),
-    _shown("UpdateShareLinkPayload", "shareLink", _RELABELLED, READ, Step(needs=CHANGE, otherwise=OK)),
-    _shown("UpdateShareLinkPayload", "errors", _RELABELLED, READ),
+    _shown("UpdateShareLinkPayload", "shareLink errors", _RELABELLED, SHARE),
     _shown("UploadImagePayload", "image outcome errors", "uploadImage(input: {file: $file}) { @ }", CONTRIBUTE),
     _shown("UploadImagesPayload", "results", "uploadImages(input: {files: [$file]}) { @ }", CONTRIBUTE),
 ]
