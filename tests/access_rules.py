@@ -84,9 +84,9 @@ def _root(call: str, needs: Need | None, own: Step = Step()) -> Root:
     return Root(call=call, needs=needs, own=own)
 
 
-def _seen(call: str, needs: Need, *, change: Step = Step(), own: Step = Step(), hidden: str = NOT_FOUND) -> Root:
+def _seen(call: str, needs: Need, *, change: Step = Step(), hidden: str = NOT_FOUND) -> Root:
     """A call about what has a visibility. `change` is the step for what others have made and everybody sees."""
-    return Root(call=call, needs=needs, own=own, public=change, private=Step(needs=ADMINISTER, otherwise=hidden))
+    return Root(call=call, needs=needs, public=change, private=Step(needs=ADMINISTER, otherwise=hidden))
 
 
 def _own(call: str, needs: Need, others: Need = NOBODY, *, otherwise: str = NOT_FOUND) -> Root:
@@ -95,7 +95,9 @@ def _own(call: str, needs: Need, others: Need = NOBODY, *, otherwise: str = NOT_
     return Root(call=call, needs=needs, public=step, private=step)
 
 
-OWN = Step(needs=CHANGE)
+SHARE = both(READ, CONTRIBUTE)
+"""For links: whoever has one looks through it."""
+
 EDITORS = Step(needs=EDIT)
 OWNERS = Step(needs=ADMINISTER)
 
@@ -108,7 +110,7 @@ ROOTS: Mapping[str, Root] = {
     "imagesByChecksums": _own("imagesByChecksums(checksums: [$checksum])", READ, otherwise=NOTHING),
     "node": _seen("node(id: $image)", READ),
     "nodes": _seen("nodes(ids: [$image, $album])", READ),
-    "shareLinks": _seen("shareLinks(albumId: $album)", READ, own=OWN, change=EDITORS),
+    "shareLinks": _seen("shareLinks(albumId: $album)", SHARE, change=OWNERS),
     "sharedLink": _root("sharedLink(token: $key)", ANYBODY),
     "stats": _root("stats", READ),
     "storageReport": _root("storageReport", both(READ, ADMINISTER)),
@@ -122,7 +124,7 @@ ROOTS: Mapping[str, Root] = {
     ),
     "completeUpload": _own("completeUpload(input: {id: $upload})", CONTRIBUTE),
     "createAlbum": _root('createAlbum(input: {title: "Summer"})', CONTRIBUTE),
-    "createShareLink": _seen("createShareLink(input: {albumId: $album})", READ, own=OWN, change=EDITORS),
+    "createShareLink": _seen("createShareLink(input: {albumId: $album})", SHARE, change=OWNERS),
     "createTag": _root("createTag(input: {name: $word})", CONTRIBUTE),
     "createToken": _root('createToken(input: {name: "script"})', READ, Step(needs=ACCOUNT, otherwise=NOT_FOUND)),
     "createUpload": _root(
@@ -135,7 +137,7 @@ ROOTS: Mapping[str, Root] = {
     "removeImagesFromAlbum": _seen(
         "removeImagesFromAlbum(input: {albumId: $album, imageIds: [$image]})", CONTRIBUTE, change=EDITORS
     ),
-    "revokeShareLink": _seen("revokeShareLink(input: {id: $link})", READ, change=Step(needs=EDIT, otherwise=NOT_FOUND)),
+    "revokeShareLink": _own("revokeShareLink(input: {id: $link})", READ, both(CONTRIBUTE, ADMINISTER)),
     "revokeToken": _own("revokeToken(input: {id: $token})", ALL_OF_ACCOUNT, ADMINISTER),
     "setPassword": _root('setPassword(input: {old: $password, new: "as long as this"})', ALL_OF_ACCOUNT),
     "setVisibility": _seen("setVisibility(input: {imageIds: [$image], visibility: PUBLIC})", CONTRIBUTE, change=OWNERS),
@@ -145,12 +147,7 @@ ROOTS: Mapping[str, Root] = {
     "untagImages": _seen("untagImages(input: {imageIds: [$image], tags: [$word]})", CONTRIBUTE, change=EDITORS),
     "updateAlbum": _seen('updateAlbum(input: {id: $album, title: "Winter"})', CHANGE, change=EDITORS),
     "updateImage": _seen('updateImage(input: {id: $image, title: "Lighthouse"})', CHANGE, change=EDITORS),
-    "updateShareLink": _seen(
-        'updateShareLink(input: {id: $link, label: "Family"})',
-        READ,
-        own=Step(needs=CHANGE, otherwise=NOT_FOUND),
-        change=Step(needs=EDIT, otherwise=NOT_FOUND),
-    ),
+    "updateShareLink": _own('updateShareLink(input: {id: $link, label: "Family"})', SHARE, ADMINISTER),
     "uploadImage": _root("uploadImage(input: {file: $file})", CONTRIBUTE),
     "uploadImages": _root("uploadImages(input: {files: [$file]})", CONTRIBUTE),
     "imageProcessed": _seen("imageProcessed(id: $image)", READ),
@@ -266,7 +263,7 @@ SHOWN = [
         "id albumId imageId label allowDownload showMetadata hasPassword createdAt expiresAt revokedAt openCount "
         "lastOpenedAt",
         "shareLinks(albumId: $album) { @ }",
-        both(READ, CHANGE),
+        SHARE,
     ),
     _shown("SharedContent", "title description expiresAt downloadAllowed images", _OPENED + " { @ }", ANYBODY),
     _shown("PublicImageConnection", "edges nodes pageInfo totalCount", _OPENED + " { images { @ } }", ANYBODY),
@@ -315,7 +312,7 @@ SHOWN = [
     ),
     _shown("RevokeTokenPayload", "token", _REVOKED, ALL_OF_ACCOUNT, Step(needs=ACCOUNT, otherwise=OK)),
     _shown("RevokeTokenPayload", "errors", _REVOKED, ALL_OF_ACCOUNT),
-    _shown("CreateShareLinkPayload", "shareLink token url errors", _LINKED + " { @ }", both(READ, CHANGE)),
+    _shown("CreateShareLinkPayload", "shareLink token url errors", _LINKED + " { @ }", SHARE),
     _shown("EndSessionPayload", "errors", "endSession(input: {id: $session}) { @ }", ALL_OF_ACCOUNT),
     _shown("RevokeShareLinkPayload", "shareLink", _TAKEN_BACK, READ, Step(needs=ACCOUNT, otherwise=OK)),
     _shown("RevokeShareLinkPayload", "errors", _TAKEN_BACK, READ),
@@ -347,8 +344,7 @@ SHOWN = [
     ),
     _shown("UpdateAlbumPayload", "album errors", 'updateAlbum(input: {id: $album, title: "Winter"}) { @ }', CHANGE),
     _shown("UpdateImagePayload", "image errors", 'updateImage(input: {id: $image, title: "Quay"}) { @ }', CHANGE),
-    _shown("UpdateShareLinkPayload", "shareLink", _RELABELLED, READ, Step(needs=CHANGE, otherwise=OK)),
-    _shown("UpdateShareLinkPayload", "errors", _RELABELLED, READ),
+    _shown("UpdateShareLinkPayload", "shareLink errors", _RELABELLED, SHARE),
     _shown("UploadImagePayload", "image outcome errors", "uploadImage(input: {file: $file}) { @ }", CONTRIBUTE),
     _shown("UploadImagesPayload", "results", "uploadImages(input: {files: [$file]}) { @ }", CONTRIBUTE),
 ]

@@ -82,10 +82,10 @@ class ShareLinkService:
             InvalidInputError: if a value breaks its rule, or not exactly one thing is named; TOO_MANY_ITEMS if the
                 account has 1,000 links.
             NotFoundError: if the viewer sees no such thing.
-            ForbiddenError: if they see it and do not have it.
+            ForbiddenError: if they see it and do not have it, or may not both read and contribute.
             UnavailableError: if too many passwords are being hashed.
         """
-        require(viewer, Right.CONTRIBUTE)
+        _require_rights(viewer)
         _check_one(new.album_id, new.image_id)
         label, now = clean_label(new.label), self._clock()
         check_expiry(new.expires_at, now)
@@ -120,10 +120,11 @@ class ShareLinkService:
 
         Raises:
             NotFoundError: if there is no such link, or none of theirs.
+            ForbiddenError: if they may not both read and contribute.
             InvalidInputError: if a value breaks its rule.
             UnavailableError: if too many passwords are being hashed.
         """
-        require(viewer, Right.CONTRIBUTE)
+        _require_rights(viewer)
         now = self._clock()
         label = clean_label(change.label) if isinstance(change.label, str) else change.label
         if isinstance(change.expires_at, datetime):
@@ -184,9 +185,9 @@ class ShareLinkService:
         Raises:
             InvalidInputError: if not exactly one thing is named.
             NotFoundError: if the viewer sees no such thing.
-            ForbiddenError: if they see it and do not have it.
+            ForbiddenError: if they see it and do not have it, or may not both read and contribute.
         """
-        require(viewer, Right.CONTRIBUTE)
+        _require_rights(viewer)
         _check_one(album_id, image_id)
         async with self._unit_of_work() as work:
             await _require_show(work, viewer, album_id, image_id)
@@ -201,6 +202,16 @@ class ShareLinkService:
     async def _get(self, link_id: ShareLinkId) -> ShareLink:
         async with self._unit_of_work() as work:
             return await work.share_links.get(link_id)
+
+
+def _require_rights(viewer: Viewer) -> None:
+    """Passes who may read and contribute: whoever has a link looks through it, so it takes both.
+
+    Raises:
+        ForbiddenError: if not.
+    """
+    require(viewer, Right.READ)
+    require(viewer, Right.CONTRIBUTE)
 
 
 def _check_one(album_id: AlbumId | None, image_id: ImageId | None) -> None:

@@ -237,13 +237,19 @@ class Things:
         return Template(document).safe_substitute({name: json.dumps(value) for name, value in made.items()})
 
     async def images(self) -> dict[str, str]:
-        """An image that is ready, its tag, the album that holds it, who else sees that, and a link to it."""
+        """An image that is ready, its tag, the album that holds it, who else sees that, and links to it.
+
+        One link is the owner's, which opens nothing if they may only look, and one an administrator's.
+        """
         owner = self.owner.id
         shown: dict[str, Any] = {"owner": owner, "visibility": self.visibility}
         image = an_image(processing=ProcessingState.READY, uploaded_at=datetime.now(UTC), **shown)
         album, tag = an_album(**shown), a_tag(f"tag {uuid4().hex}", owner=owner)
         person = an_account(f"person {uuid4().hex}", role=Role.VIEWER)
-        link, key = a_share_link(album_id=album.id, made_by=owner, allows_download=True, shows_metadata=True)
+        keeper = an_account(f"keeper {uuid4().hex}", role=Role.ADMINISTRATOR)
+        leads: dict[str, Any] = {"album_id": album.id, "allows_download": True, "shows_metadata": True}
+        link, own_key = a_share_link(made_by=owner, **leads)
+        kept_link, key = a_share_link(made_by=keeper.id, **leads)
         async with self.database.work() as work:
             await work.images.add(image)
             await work.images.replace_renditions(image.id, [a_rendition(image, size) for size in RenditionSize])
@@ -252,6 +258,7 @@ class Things:
             await work.albums.add(album)
             await work.albums.append(album.id, [image.id], offered_by=[owner])
             await work.accounts.add_unless_there(person)
+            await work.accounts.add_unless_there(keeper)
             await work.shares.save(
                 AlbumShare(
                     album_id=album.id,
@@ -263,6 +270,7 @@ class Things:
                 )
             )
             await work.share_links.add(link)
+            await work.share_links.add(kept_link)
             await work.commit()
         return {
             "image": image_global_id(image.id),
@@ -272,6 +280,7 @@ class Things:
             "person": person.name,
             "link": share_link_global_id(link.id),
             "key": key,
+            "own_key": own_key,
         }
 
     async def upload(self) -> dict[str, str]:
@@ -317,6 +326,7 @@ MAKERS: Final[Mapping[str, Callable[[Things], Awaitable[dict[str, str]]]]] = {
     "image": Things.images,
     "key": Things.images,
     "link": Things.images,
+    "own_key": Things.images,
     "password": Things.password,
     "person": Things.images,
     "session": Things.session,

@@ -12,11 +12,11 @@ from functools import partial
 import pytest
 from graphql import is_interface_type, is_object_type
 
-from gallery.domain.access import Visibility
+from gallery.domain.access import Right, Visibility
 from gallery.settings_auth import AuthMode, Strangers
 from gallery.settings_graphql import GraphQLSettings
 from gallery.settings_limits import Throttling
-from tests.access_rules import FORBIDDEN, OK, ROOTS, SHOWN, Shown
+from tests.access_rules import ANYBODY, FORBIDDEN, NOT_FOUND, OK, ROOTS, SHOWN, Root, Shown
 from tests.e2e.places import fresh_place
 from tests.entities import an_image
 from tests.integration.access_support import (
@@ -151,3 +151,14 @@ async def test_fields_of_types_are_shown_to_those_who_may_have_them(
     assert wrong == []
     with capsys.disabled():
         print(f"\n{asker.name}: {shown_fields} of {len(ruled_fields())} fields are shown")
+
+
+@pytest.mark.parametrize("asker", [asker for asker in ASKERS if asker.is_known], ids=lambda asker: asker.name)
+async def test_a_link_opens_nothing_if_its_maker_may_not_show_the_thing(people: People, asker: Asker) -> None:
+    await people.settle(asker)
+    assert asker.role is not None
+    document = document_of_root(Root(call="sharedLink(token: $own_key)", needs=ANYBODY))
+
+    answer = await people.answer(asker, document, owner=asker.name, fresh=True)
+
+    assert answer.outcome == (OK if Right.CONTRIBUTE in asker.role.rights else NOT_FOUND)

@@ -92,11 +92,11 @@ NEEDED: dict[str, Right | tuple[Right, ...]] = {
     "SessionService.all": Right.ADMINISTER,
     "SessionService.end": Right.READ,
     "SessionService.own": Right.READ,
-    "ShareLinkService.create": Right.CONTRIBUTE,
-    "ShareLinkService.of": Right.CONTRIBUTE,
+    "ShareLinkService.create": Right.READ,
+    "ShareLinkService.of": Right.READ,
     "ShareLinkService.own": Right.READ,
     "ShareLinkService.revoke": Right.READ,
-    "ShareLinkService.update": Right.CONTRIBUTE,
+    "ShareLinkService.update": Right.READ,
     "StagedUploadService.abort": Right.CONTRIBUTE,
     "StagedUploadService.complete": Right.CONTRIBUTE,
     "StagedUploadService.create": Right.CONTRIBUTE,
@@ -117,6 +117,13 @@ NEEDED: dict[str, Right | tuple[Right, ...]] = {
     "TokenService.revoke_by_prefix": Right.ADMINISTER,
     "UploadService.upload": Right.CONTRIBUTE,
 }
+
+ALSO_NEEDED = {
+    "ShareLinkService.create": Right.CONTRIBUTE,
+    "ShareLinkService.of": Right.CONTRIBUTE,
+    "ShareLinkService.update": Right.CONTRIBUTE,
+}
+"""What is needed beside that."""
 
 OF_WHOLE_ACCOUNTS = {"PasswordService.change", "SessionService.end", "TokenService.revoke"}
 """What no token does that may do less than its account, and no stranger."""
@@ -153,6 +160,12 @@ def needed(service: type, name: str) -> tuple[Right, ...]:
     """The rights of which one is needed."""
     found = NEEDED[f"{service.__name__}.{name}"]
     return (found,) if isinstance(found, Right) else found
+
+
+def also_needed(service: type, name: str) -> set[Right]:
+    """The rights that are needed beside one of those."""
+    path = f"{service.__name__}.{name}"
+    return {ALSO_NEEDED[path]} if path in ALSO_NEEDED else set()
 
 
 USE_CASES = [(service, name) for path, service, name in public_methods() if path not in OF_THE_GALLERY_ITSELF]
@@ -263,12 +276,25 @@ async def test_every_other_right_is_not_enough(gallery: MemoryGallery, service: 
     assert refusal.value.message == f"You may not do this: the right to {rights[0].value} is missing."
 
 
+@pytest.mark.parametrize(("service", "name"), [use_case for use_case in USE_CASES if also_needed(*use_case)])
+async def test_without_what_is_also_needed_nothing_is_touched(gallery: MemoryGallery, service: type, name: str) -> None:
+    full_gallery(gallery)
+    [missing] = also_needed(service, name)
+    viewer = Viewer(id=ADA.id, rights=frozenset(Right) - {missing})
+
+    with gallery.refuses(ForbiddenError) as refusal:
+        await bound(gallery, service, name)(viewer=viewer, **arguments(service, name, MemoryIncomingFile([b"a"])))
+
+    assert refusal.value.message == f"You may not do this: the right to {missing.value} is missing."
+    assert gallery.database.units_opened == gallery.link_reader.reads == 0
+
+
 @pytest.mark.parametrize(
     ("service", "name", "right"), [(*use_case, right) for use_case in USE_CASES for right in needed(*use_case)]
 )
-async def test_the_needed_right_alone_is_enough(gallery: MemoryGallery, service: type, name: str, right: Right) -> None:
+async def test_what_is_needed_is_enough(gallery: MemoryGallery, service: type, name: str, right: Right) -> None:
     full_gallery(gallery)
-    viewer = Viewer(id=ADA.id, rights=frozenset({right}))
+    viewer = Viewer(id=ADA.id, rights=frozenset({right} | also_needed(service, name)))
 
     await bound(gallery, service, name)(viewer=viewer, **arguments(service, name, MemoryIncomingFile([b"a"])))
 
