@@ -94,8 +94,8 @@ ARGUMENTS = {
     "tags": "",
 }
 """Every field of the schema's `Query` that reads images, tags or albums."""
-OTHERS = {"storageReport", "upload", "viewer"}
-"""Fields that read the storage, uploads or accounts, and no list of images."""
+OTHERS = {"shareLinks", "sharedLink", "storageReport", "upload", "viewer"}
+"""Fields that read the storage, uploads, accounts, share links or what one of these opens."""
 
 
 @pytest.fixture(scope="module")

@@ -20,7 +20,15 @@ ELSEWHERE = MAKING | {"shareAlbum", "unshareAlbum"}
 """Mutations that other tests send again: those that make something, those of uploads past the server, and those that
 take several accounts."""
 
-WITHOUT_KEY = {"createToken", "revokeToken"}
+WITHOUT_KEY = {
+    "createShareLink",
+    "createToken",
+    "endSession",
+    "revokeShareLink",
+    "revokeToken",
+    "setPassword",
+    "updateShareLink",
+}
 """An answer with a secret is never kept, and revoking again does nothing."""
 
 every_change = pytest.mark.parametrize("field", CHANGES)
