@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import AsyncExitStack, aclosing
 from dataclasses import dataclass
@@ -91,13 +92,8 @@ class MediaFile:
         return {**_HEADERS, "ETag": self.etag, "Content-Disposition": inline(self.filename)}
 
 
-class Media:
-    """Answers GET and HEAD below `/media` (ASGI)."""
-
-    def __init__(self, reader: ImageReader, storage: ObjectStorage, authentication: Authentication) -> None:
-        self._reader = reader
-        self._authentication = authentication
-        self._files = FileAnswers(storage, _FOR_EVERYBODY if authentication.is_open else _FOR_ONE)
+class FileEndpoint(ABC):
+    """Answers GET and HEAD of files (ASGI)."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handles one request; the stream from the storage ends with it, also when the client goes away.
@@ -111,6 +107,19 @@ class Media:
                 await response(scope, receive, send)
             except ClientDisconnect:
                 log.debug("the client went away during a download")
+
+    @abstractmethod
+    async def _respond(self, request: Request, streams: AsyncExitStack) -> Response:
+        """The answer; what it reads from is closed with `streams`."""
+
+
+class Media(FileEndpoint):
+    """The files below `/media`."""
+
+    def __init__(self, reader: ImageReader, storage: ObjectStorage, authentication: Authentication) -> None:
+        self._reader = reader
+        self._authentication = authentication
+        self._files = FileAnswers(storage, _FOR_EVERYBODY if authentication.is_open else _FOR_ONE)
 
     async def _respond(self, request: Request, streams: AsyncExitStack) -> Response:
         try:

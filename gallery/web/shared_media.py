@@ -11,15 +11,14 @@ from contextlib import AsyncExitStack
 from dataclasses import replace
 from typing import Final
 
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import Response
-from starlette.types import Receive, Scope, Send
 
 from gallery.domain.errors import NotFoundError, UnavailableError
 from gallery.domain.images import Image, Rendition
 from gallery.domain.ports import ObjectStorage
 from gallery.services.shared_content import SharedContents
-from gallery.web.media import FileAnswers, MediaFile
+from gallery.web.media import FileAnswers, FileEndpoint, MediaFile
 from gallery.web.responses import error_response
 from gallery.web.shared_ids import SharedIds
 from gallery.web.shared_urls import PROOF, gives_originals, original_name, rendition_name
@@ -30,25 +29,12 @@ _CACHING: Final = {"Cache-Control": "private, no-cache", "Referrer-Policy": "no-
 """A browser asks each time whether it may show again what it has: the link may have been revoked."""
 
 
-class SharedMedia:
-    """Answers GET and HEAD below `/shared` (ASGI). Whatever is wrong with a link or an address looks the same."""
+class SharedMedia(FileEndpoint):
+    """The files below `/shared`. Whatever is wrong with a link or an address looks the same."""
 
     def __init__(self, shared: SharedContents, storage: ObjectStorage) -> None:
         self._shared = shared
         self._files = FileAnswers(storage, _CACHING)
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Handles one request; the stream from the storage ends with it, also when the client goes away.
-
-        Raises:
-            TruncatedObjectError, UnavailableError: if the storage fails after the answer has begun.
-        """
-        async with AsyncExitStack() as streams:
-            response = await self._respond(Request(scope), streams)
-            try:
-                await response(scope, receive, send)
-            except ClientDisconnect:
-                log.debug("the client went away during a download")
 
     async def _respond(self, request: Request, streams: AsyncExitStack) -> Response:
         try:

@@ -14,11 +14,13 @@ from graphql import (
     get_named_type,
     is_leaf_type,
 )
+from pydantic import HttpUrl, SecretStr
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from gallery.container import Container
 from gallery.domain.access import LOCAL_ADMINISTRATOR, Viewer
 from gallery.platform.database.engine import driver_connection
+from gallery.settings import AddressingStyle, CacheSettings, DatabaseSettings, Settings, StorageSettings
 from gallery.web.graphql.context import Context
 from gallery.web.graphql.documents import Documents
 from gallery.web.graphql.execution import format_result, run
@@ -27,6 +29,21 @@ from tests.statements import Statement, recorded_with_parameters
 
 SCHEMA = build_schema(schema.as_str())
 CONNECTION_ARGUMENTS = frozenset({"first", "after", "last", "before"})
+
+
+def of_the_database_alone(url: str) -> Settings:
+    """The settings of a gallery without a cache, of which nobody asks anything of the storage."""
+    return Settings(
+        database=DatabaseSettings(url=SecretStr(url)),
+        cache=CacheSettings(enabled=False),
+        storage=StorageSettings(
+            endpoint_url=HttpUrl("http://127.0.0.1:9"),
+            bucket="unused",
+            addressing_style=AddressingStyle.PATH,
+            access_key_id=SecretStr("unused"),
+            secret_access_key=SecretStr("unused"),
+        ),
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,13 +10,11 @@ from typing import Any
 
 import pytest
 from graphql import GraphQLEnumType, GraphQLInputObjectType, get_named_type
-from pydantic import HttpUrl, SecretStr
 
 from benchmarks.seed import Amounts, identifier, seed
 from benchmarks.seed_rows import moment_of, tag_name
 from gallery.container import Container, open_container
 from gallery.domain.ids import AlbumId, ImageId, TagId
-from gallery.settings import AddressingStyle, CacheSettings, DatabaseSettings, Settings, StorageSettings
 from gallery.web.graphql.ids import album_global_id, image_global_id, tag_global_id
 from tests.integration.plan_support import (
     CONNECTION_ARGUMENTS,
@@ -25,6 +23,7 @@ from tests.integration.plan_support import (
     ask,
     composite,
     everything,
+    of_the_database_alone,
     plan_for_all_values,
     plan_of,
 )
@@ -102,18 +101,7 @@ OTHERS = {"shareLinks", "sharedLink", "storageReport", "upload", "viewer"}
 async def container(shared_database_url: str) -> AsyncIterator[Container]:
     """A gallery of many images without a cache; queries ask nothing of the storage."""
     await seed(shared_database_url, AMOUNTS)
-    settings = Settings(
-        database=DatabaseSettings(url=SecretStr(shared_database_url)),
-        cache=CacheSettings(enabled=False),
-        storage=StorageSettings(
-            endpoint_url=HttpUrl("http://127.0.0.1:9"),
-            bucket="unused",
-            addressing_style=AddressingStyle.PATH,
-            access_key_id=SecretStr("unused"),
-            secret_access_key=SecretStr("unused"),
-        ),
-    )
-    async with open_container(settings) as container:
+    async with open_container(of_the_database_alone(shared_database_url)) as container:
         yield container
 
 

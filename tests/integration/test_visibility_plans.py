@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 
 import pytest
-from pydantic import HttpUrl, SecretStr
 from sqlalchemy import text
 
 from benchmarks.seed import Amounts, seed
 from gallery.container import Container, open_container
 from gallery.domain.access import Role, Viewer
-from gallery.settings import AddressingStyle, CacheSettings, DatabaseSettings, Settings, StorageSettings
 from tests.entities import a_viewer
-from tests.integration.plan_support import Plan, ask
+from tests.integration.plan_support import Plan, ask, of_the_database_alone
 
 AMOUNTS = Amounts(images=10_000, tags=500, albums=200)
 LARGE = {"images", "renditions", "image_tags", "album_images"}
@@ -35,18 +33,7 @@ query ($first: Int, $last: Int, $after: String, $before: String) {
 async def container(shared_database_url: str) -> AsyncIterator[Container]:
     """Many private images; the oldest hundredth of them is public: it comes last of all."""
     await seed(shared_database_url, AMOUNTS)
-    settings = Settings(
-        database=DatabaseSettings(url=SecretStr(shared_database_url)),
-        cache=CacheSettings(enabled=False),
-        storage=StorageSettings(
-            endpoint_url=HttpUrl("http://127.0.0.1:9"),
-            bucket="unused",
-            addressing_style=AddressingStyle.PATH,
-            access_key_id=SecretStr("unused"),
-            secret_access_key=SecretStr("unused"),
-        ),
-    )
-    async with open_container(settings) as container:
+    async with open_container(of_the_database_alone(shared_database_url)) as container:
         async with container.engine.begin() as connection:
             await connection.execute(text(SHOW_THE_OLDEST))
             await connection.execute(text("ANALYZE images"))
