@@ -106,3 +106,18 @@ async def test_points_come_back_with_time(budgets: Make) -> None:
     await asyncio.sleep(refused.wait_seconds + 0.01)
 
     assert (await budget.take("a", 90)).is_enough
+
+
+async def test_what_is_given_back_survives_whoever_is_cancelled_with_it(cache_url: str) -> None:
+    async with connect(cache_settings(cache_url, timeout_seconds=2)) as cache:
+        budget = ValkeyBudget(cache, SLOW)
+        await budget.take("a", 100)
+        budget.give_back("a", 70)
+        taking = asyncio.create_task(budget.take("a", 0))
+        await asyncio.sleep(0)
+        taking.cancel()
+        await asyncio.wait([taking])
+        await budget.settle()
+
+        assert taking.cancelled()
+        assert (await budget.take("a", 70)).is_enough

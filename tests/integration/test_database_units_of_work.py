@@ -199,6 +199,22 @@ async def test_a_transaction_whose_connection_breaks_is_undone_and_the_next_one_
     assert pool_use(database.engine).in_use == 0
 
 
+async def test_a_connection_that_is_gone_before_the_transaction_begins_is_unavailable(database: Database) -> None:
+    image = an_image()
+    await database.store(image)
+    async with database.work() as work:
+        await database.value(
+            "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity "
+            "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+        with pytest.raises(UnavailableError):
+            await work.images.get(image.id)  # rendered: it begins the transaction on the driver
+
+    async with database.work() as work:
+        assert await work.images.get(image.id) == image
+    assert pool_use(database.engine).in_use == 0
+
+
 async def test_what_a_failed_transaction_has_changed_does_not_reach_the_next_one_on_its_connection(
     database_url: str,
 ) -> None:

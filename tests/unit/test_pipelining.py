@@ -186,7 +186,7 @@ async def test_who_gives_up_an_opening_leaves_it_to_the_others(server: Server, t
     commands.close()
 
 
-async def test_a_left_connection_ends_with_the_last_answer_and_does_not_spin(
+async def test_a_left_connection_ends_with_the_last_answer_that_somebody_waits_for(
     server: Server, commands: Commands
 ) -> None:
     first = run(commands, "GET", "a")
@@ -200,6 +200,20 @@ async def test_a_left_connection_ends_with_the_last_answer_and_does_not_spin(
     assert await first == b"one"
     async with asyncio.timeout(5):
         await server.lines[0].wait_closed()
+
+
+async def test_a_connection_that_ended_while_it_opened_fails_at_once(server: Server, commands: Commands) -> None:
+    asked = run(commands, "GET", "a")
+    await server.until_asked([b"GET", b"a"])
+    line = commands._line
+    assert line is not None
+    line.close()
+    with pytest.raises(LostError):
+        await asked
+
+    with pytest.raises(LostError):
+        line.send(("GET", "b"))
+    assert server.asked == [[b"GET", b"a"]]
 
 
 async def test_without_a_server_a_command_fails_and_the_next_one_tries_again(tmp_path: Path) -> None:

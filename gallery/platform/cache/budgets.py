@@ -12,8 +12,6 @@ import logging
 from collections import Counter
 from typing import Final
 
-from redis.commands.core import AsyncScript
-
 from gallery.domain.budgets import Allowance, Balance
 from gallery.platform.budgets import LocalBudget
 from gallery.platform.cache.cache import Cache
@@ -51,7 +49,7 @@ class ValkeyBudget:
     def __init__(self, cache: Cache, allowance: Allowance) -> None:
         self.allowance = allowance
         self._valkey = cache.valkey
-        self._script: AsyncScript = cache.valkey.client.register_script(_TAKE)
+        self._script = cache.valkey.commands.script(_TAKE)
         self._local = LocalBudget(allowance)
         self._returned: Counter[str] = Counter()
         self._returning: set[asyncio.Task[Balance]] = set()

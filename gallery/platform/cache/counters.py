@@ -26,7 +26,7 @@ class ValkeyCounters:
     def __init__(self, cache: Cache, local: Counters) -> None:
         self._valkey = cache.valkey
         self._local = local
-        self._add = cache.valkey.client.register_script(_ADD)
+        self._add = cache.valkey.commands.script(_ADD)
 
     async def add(self, key: str, amount: int, ttl_seconds: int) -> int:
         """As the port says."""
@@ -39,7 +39,7 @@ class ValkeyCounters:
     async def get(self, key: str) -> int:
         """As the port says."""
         try:
-            number = await self._valkey.call(lambda: self._valkey.client.get(PREFIX + "count:" + key))
+            number = await self._valkey.call(lambda: self._valkey.commands.run("GET", PREFIX + "count:" + key))
         except CacheUnavailableError as error:
             log.debug("attempts are counted by this process alone: %r", error)
             return await self._local.get(key)
