@@ -24,6 +24,7 @@ from gallery.settings import LOOPBACK_HOSTS, Settings
 from gallery.web.authentication import Authentication, UnauthenticatedError
 from gallery.web.errors import RequestError
 from gallery.web.paths import METRICS_PATH
+from gallery.web.peers import address_of
 from gallery.web.responses import error_response
 
 _OF_PROXIES: Final = ("Forwarded", "Via", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Real-IP")
@@ -96,7 +97,7 @@ def _bytes_of(value: str) -> bytes:
 def _is_local(request: Request) -> bool:
     """Whether a program on this machine asks, by a name of this machine, and for nobody else."""
     came_directly = not any(name in request.headers for name in _OF_PROXIES)
-    peer = "" if request.client is None else request.client.host
+    peer = address_of(request.scope)
     return came_directly and _is_loopback(peer) and _is_loopback(request.url.hostname or "")
 
 

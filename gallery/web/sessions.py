@@ -29,6 +29,7 @@ from gallery.web.errors import RequestCode, RequestError
 from gallery.web.graphql.ids import account_global_id
 from gallery.web.local_paths import local_path, prefix_of
 from gallery.web.paths import LOGIN_PATH, LOGOUT_PATH, PROVIDER_LOGIN_PATH, SESSION_PATH
+from gallery.web.peers import address_of
 from gallery.web.responses import error_response
 from gallery.web.sign_in_page import sign_in_page
 
@@ -117,7 +118,7 @@ class SessionEndpoints:
             raise RequestError(RequestCode.INSECURE_CONNECTION, _INSECURE, HTTPStatus.FORBIDDEN)
 
     async def _begin(self, request: Request, given: Mapping[str, str]) -> BegunSession:
-        address = "" if request.client is None else request.client.host
+        address = address_of(request.scope)
         shown = self.cookies.shown_by(request)
         try:
             return await self.signing_in.with_password(given["name"], given["password"], address=address, shown=shown)

@@ -10,29 +10,25 @@ from dataclasses import dataclass, replace
 from functools import partial
 from http import HTTPStatus
 from typing import Any
-from urllib.parse import urlencode
 
 import orjson
 import strawberry
 from graphql import ExecutionResult, GraphQLError, OperationType
 from starlette.datastructures import Headers
 from starlette.requests import HTTPConnection, Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from gallery.domain.access import ANONYMOUS, Viewer
+from gallery.domain.access import Viewer
 from gallery.domain.errors import OverloadedError, UnavailableError
 from gallery.domain.metrics import NO_METRICS, WebMetrics
 from gallery.domain.response_ports import KeptResponse
 from gallery.domain.waiting import grow_endless
 from gallery.settings import UploadSettings
-from gallery.settings_graphql import Exposed
-from gallery.web.authentication import Authentication, UnauthenticatedError
+from gallery.web.authentication import Authentication
 from gallery.web.body import ClientDisconnectedError, RequestBody
 from gallery.web.compression import vary_by_coding
 from gallery.web.errors import InternalError, RequestCode, RequestError
-from gallery.web.graphiql.assets import ASSETS_PATH
-from gallery.web.graphiql.page import SignInLink, graphiql_page
 from gallery.web.graphql.admission import admit, admit_stranger, may_tell, while_known
 from gallery.web.graphql.answers import Answer, MethodNotAllowedError, overloaded, refusal, response_of, with_error
 from gallery.web.graphql.context import Context, UseCases
@@ -44,7 +40,8 @@ from gallery.web.graphql.execution import (
     is_request_error,
     run_subscription,
 )
-from gallery.web.graphql.exposure import EXPOSED, Exposure, shown_to
+from gallery.web.graphql.exposure import EXPOSED, Exposure
+from gallery.web.graphql.graphiql import GraphiQL
 from gallery.web.graphql.idempotency import first_answer, key_in
 from gallery.web.graphql.kept import ResponseKeeper, asked_of
 from gallery.web.graphql.lazily import made_once
@@ -65,8 +62,8 @@ from gallery.web.graphql.sse import EventStream, only
 from gallery.web.graphql.validation import RefusedDocumentError
 from gallery.web.middleware.request_ids import new_request_id
 from gallery.web.multipart import MultipartRequest
-from gallery.web.paths import GRAPHQL_PATH, LOGIN_PATH, LOGOUT_PATH
 from gallery.web.patience import wait_as
+from gallery.web.peers import address_of
 
 log = logging.getLogger(__name__)
 
@@ -144,6 +141,7 @@ class GraphQLEndpoint:
         self._base_url = base_url
         self._authentication = authentication
         self._exposure = exposure
+        self._graphiql = GraphiQL(exposure.graphiql, authentication)
         self._stopping = stopping or asyncio.Event()
         self._metrics = metrics
         self._keeper = keeper
@@ -172,8 +170,8 @@ class GraphQLEndpoint:
         wanted = wish(_accept(request.scope))
         media_type = MediaType.JSON
         try:
-            if request.method == "GET" and self._exposure.graphiql is not Exposed.OFF and wanted.prefers_html:
-                return await self._page(request.scope)
+            if request.method == "GET" and wanted.prefers_html and not self._graphiql.is_off:
+                return await self._graphiql.page(request.scope)
             media_type = wanted.require()
             exchange = _Exchange(
                 request=request,
@@ -192,23 +190,6 @@ class GraphQLEndpoint:
         except Exception:
             log.exception("a request failed: %s", request_id)
             return refusal(InternalError(request_id), request_id, media_type)
-
-    async def _page(self, scope: Scope) -> Response:
-        prefix = scope.get("app_root_path", scope.get("root_path", ""))
-        sign_in = None
-        if not self._authentication.is_open:
-            viewer = await self._whoever_looks(scope)
-            sign_in = _sign_in_link(viewer, prefix)
-            if not shown_to(self._exposure.graphiql, viewer):
-                return RedirectResponse(sign_in.login, HTTPStatus.SEE_OTHER)
-        return graphiql_page(scope["path"], assets_path=f"{prefix}{ASSETS_PATH}", sign_in=sign_in)
-
-    async def _whoever_looks(self, scope: Scope) -> Viewer:
-        """Who is taken for a stranger by the page if what they show is wrong: the page helps them to sign in."""
-        try:
-            return await self._authentication.viewer_in(scope)
-        except (UnauthenticatedError, UnavailableError):
-            return ANONYMOUS
 
     def _sent(self, answer: Answer | _Subscription | Response, media_type: MediaType) -> Response:
         if isinstance(answer, Response):
@@ -265,7 +246,9 @@ class GraphQLEndpoint:
             )
             admit(exchange.viewer, operation)
             self._exposure.admit(operation, exchange.viewer)
-            bill = self._costs.bill(operation, parameters.variables, exchange.viewer, _address(exchange))
+            bill = self._costs.bill(
+                operation, parameters.variables, exchange.viewer, address_of(exchange.request.scope)
+            )
         except RefusedDocumentError as refused:
             measured.refused()
             result = ExecutionResult(None, self._exposure.told(refused.errors, exchange.viewer))
@@ -379,23 +362,9 @@ def _is_of_overload(error: GraphQLError) -> bool:
     return isinstance(original, OverloadedError)
 
 
-def _sign_in_link(viewer: Viewer, prefix: str) -> SignInLink:
-    then = urlencode({"next": f"{prefix}{GRAPHQL_PATH}"})
-    return SignInLink(
-        login=f"{prefix}{LOGIN_PATH}?{then}",
-        logout=f"{prefix}{LOGOUT_PATH}?{then}",
-        is_signed_in=viewer.session_id is not None,
-    )
-
-
 def _presence(exchange: _Exchange) -> Presence:
     """Notices if the client goes away; the task that reads a body notices it by itself."""
     return WhileSomebodyWaits(exchange.body) if exchange.body.is_complete else SOMEBODY
-
-
-def _address(exchange: _Exchange) -> str:
-    client = exchange.request.scope.get("client")
-    return client[0] if client else ""
 
 
 def _check_method(exchange: _Exchange, kind: OperationType) -> None:

@@ -44,6 +44,7 @@ from gallery.web.graphql.transport_ws import (
 from gallery.web.graphql.validation import RefusedDocumentError
 from gallery.web.middleware.request_ids import request_id_of
 from gallery.web.patience import wait_anew, wait_as
+from gallery.web.peers import address_of
 from gallery.web.responses import error_response
 
 log = logging.getLogger(__name__)
@@ -177,7 +178,7 @@ class WebSocketEndpoint:
             parameters, operation = await self.operations.prepare(parameters, may_tell=may_tell(context.viewer))
             admit(context.viewer, operation)
             self.exposure.admit(operation, context.viewer)
-            bill = self.costs.bill(operation, parameters.variables, context.viewer, _address(peer))
+            bill = self.costs.bill(operation, parameters.variables, context.viewer, address_of(peer.websocket.scope))
         except RefusedDocumentError as refused:
             measured.refused()
             errors = self.exposure.told(refused.errors, context.viewer)
@@ -226,8 +227,3 @@ class WebSocketEndpoint:
         except asyncio.CancelledError:
             await asyncio.wait({running})
             raise
-
-
-def _address(peer: _Peer) -> str:
-    client = peer.websocket.client
-    return "" if client is None else client.host
