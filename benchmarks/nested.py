@@ -1,6 +1,6 @@
 """Images with tags, albums and thumbnails: the gallery, cached and not, against other servers on the same database.
 
-    python -m benchmarks nested [--peers mercurius-jit yoga-jit apollo strawberry sql bytes]
+    python -m benchmarks nested [--peers mercurius-jit yoga-jit yoga apollo strawberry sql bytes]
                                 [--gallery no-cache cached responses responses-valkey]
                                 [--queries page tagged image] [--connections 1 16]
                                 [--rounds 15] [--seconds 1] [--images 10000] [--json FILE]

@@ -49,6 +49,7 @@ PEERS: Final[Mapping[str, Peer]] = {
     "mercurius-jit": Peer(program="mercurius.mjs"),
     "mercurius-jit-cache": Peer(program="mercurius.mjs", settings={"PEER_CACHE": "memory"}),
     "mercurius-jit-dropping": Peer(program="mercurius.mjs", settings={"PEER_CACHE": "dropping"}),
+    "yoga": Peer(program="yoga.mjs", settings={"PEER_COMPILE": "no"}),
     "yoga-jit": Peer(program="yoga.mjs"),
     "yoga-jit-cache": Peer(program="yoga.mjs", settings={"PEER_CACHE": "memory"}),
     "yoga-jit-valkey": Peer(program="yoga.mjs", settings={"PEER_CACHE": "valkey"}),

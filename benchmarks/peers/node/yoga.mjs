@@ -1,4 +1,5 @@
-// GraphQL Yoga on Node's own HTTP server, queries compiled by graphql-jit; PEER_CACHE=memory or valkey keeps answers.
+// GraphQL Yoga on Node's own HTTP server. PEER_COMPILE=no leaves execution to graphql-js in place of graphql-jit;
+// PEER_CACHE=memory or valkey keeps answers.
 
 import { createServer } from "node:http";
 
@@ -21,7 +22,7 @@ function cachePlugins(kind) {
 const yoga = createYoga({
   schema,
   context: ({ request }) => contextFor(request.headers.get("host")),
-  plugins: [useGraphQlJit(), ...cachePlugins(process.env.PEER_CACHE)],
+  plugins: [...(process.env.PEER_COMPILE === "no" ? [] : [useGraphQlJit()]), ...cachePlugins(process.env.PEER_CACHE)],
   logging: false,
   graphiql: false,
   landingPage: false,
