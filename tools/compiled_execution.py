@@ -28,6 +28,9 @@ DIFFERENCES = {
 }
 """The tests of graphql-core 3.3 that compiled operations do not pass, and why."""
 
+LEAST_COMPILED = 240
+"""How many of the tests execute compiled operations at least: if fewer do, the rest proves little."""
+
 _PARAMETERS = ("schema", "document", "root_value", "context_value", "variable_values", "operation_name")
 
 
@@ -108,6 +111,12 @@ def pytest_runtest_call() -> Generator[None, Any, Any]:
         _execution.tests[" and ".join(kinds) or "executing nothing by these functions"] += 1
 
 
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Fails if all were to run and too few of them had anything compiled."""
+    if not session.config.option.keyword and _compiled_tests() < LEAST_COMPILED:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Says how much was compiled, and why the rest was not."""
     for kind, count in _execution.tests.most_common():
@@ -115,3 +124,9 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     terminalreporter.write_line(f"{_execution.compiled:6} executions: compiled")
     for reason, count in _execution.reasons.most_common():
         terminalreporter.write_line(f"{count:6} executions left to graphql-core: {reason}")
+    if _compiled_tests() < LEAST_COMPILED:
+        terminalreporter.write_line(f"Of all tests at least {LEAST_COMPILED} have to execute compiled operations.")
+
+
+def _compiled_tests() -> int:
+    return sum(count for kinds, count in _execution.tests.items() if kinds.startswith("compiled"))

@@ -3,7 +3,8 @@
     python tools/graphql_core_tests.py [arguments of pytest]
 
 The tests are in the source distribution of the version that is installed; it is fetched once, with the pytest plugin
-that the tests are written for, into build/.
+that the tests are written for, into build/. Left out are those of `@defer` and `@stream` (tests/execution/incremental),
+which are never compiled: nothing of the compiler would be tried.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ import orjson
 import psutil
 import pytest
 
-from benchmarks import mixed, nested, scale, upload, workers
+from benchmarks import depth, mixed, nested, scale, upload, workers
 from benchmarks.__main__ import benchmarks
 from benchmarks.load import HOST, WrongAnswerError, ask, load, post_request
 from benchmarks.processes import MEBIBYTE, BenchmarkError, module_command, serving
@@ -272,6 +272,27 @@ async def test_scale_asks_for_every_list_and_leaves_no_process(tmp_path: Path) -
     assert children() == before
 
 
+async def test_depth_compares_whole_pages_and_leaves_no_process(tmp_path: Path) -> None:
+    before = children()
+    written = tmp_path / "results.json"
+    sizes = ["--small", "60", "--large", "200", "--depth", "100", "--tags", "5", "--albums", "2"]
+
+    await depth.measure(depth.options_of([*sizes, "--rounds", "1", "--json", str(written)]))
+
+    [result] = orjson.loads(written.read_bytes())["results"]
+    assert list(result["subjects"]) == ["first of 60", "first of 200", "behind 100"]
+    assert all(ratio["median"] > 0 for ratio in result["median_ratios"].values())
+    assert list(result["median_ratios"]) == ["first of 200", "behind 100"]
+    assert children() == before
+
+
+async def test_depth_refuses_a_page_that_is_not_whole() -> None:
+    sizes = ["--small", "60", "--large", "200", "--depth", "180", "--tags", "5", "--albums", "2"]
+
+    with pytest.raises(WrongAnswerError):
+        await depth.measure(depth.options_of([*sizes, "--rounds", "1"]))
+
+
 async def test_uploads_are_stored_by_the_gallery_and_by_the_client_of_s3(tmp_path: Path) -> None:
     before = children()
     written = tmp_path / "results.json"
@@ -307,7 +328,7 @@ async def test_what_was_sent_when_the_storage_was_first_called_is_told(tmp_path:
 
 
 def test_everything_that_can_be_run_is_listed() -> None:
-    assert {"imaging", "nested", "scale", "seed", "upload", "workers"} <= benchmarks().keys()
+    assert {"depth", "imaging", "nested", "scale", "seed", "upload", "workers"} <= benchmarks().keys()
     assert not {"harness", "load", "processes", "rounds"} & benchmarks().keys()
 
 
