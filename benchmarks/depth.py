@@ -59,16 +59,21 @@ async def gallery_of(images: int, sizes: argparse.Namespace) -> AsyncIterator[Me
 
 
 async def subject(name: str, server: MeasuredProcess, request: bytes, seconds: float) -> Subject:
-    """A page, whose first answer is what the others are compared with.
+    """A page, whose first answer is what the others are compared with."""
+    expected = await ask(server.port, request)
+    require_whole_page(expected)
+    return Subject(name, partial(turn, server, request, expected, seconds))
+
+
+def require_whole_page(answer: bytes) -> None:
+    """Passes an answer with as many images as were asked for.
 
     Raises:
-        WrongAnswerError: if it is no whole page.
+        WrongAnswerError: for any other.
     """
-    expected = await ask(server.port, request)
-    data: dict[str, Any] = orjson.loads(expected)
-    if "errors" in data or len(data["data"]["images"]["nodes"]) != FIRST:
-        raise WrongAnswerError(expected[:1000].decode())
-    return Subject(name, partial(turn, server, request, expected, seconds))
+    content: dict[str, Any] = orjson.loads(answer)
+    if "errors" in content or len(content["data"]["images"]["nodes"]) != FIRST:
+        raise WrongAnswerError(answer[:1000].decode())
 
 
 async def turn(server: MeasuredProcess, request: bytes, expected: bytes, seconds: float) -> Turn:

@@ -286,11 +286,10 @@ async def test_depth_compares_whole_pages_and_leaves_no_process(tmp_path: Path) 
     assert children() == before
 
 
-async def test_depth_refuses_a_page_that_is_not_whole() -> None:
-    sizes = ["--small", "60", "--large", "200", "--depth", "180", "--tags", "5", "--albums", "2"]
-
+@pytest.mark.parametrize("answer", [{"data": {"images": {"nodes": [{}] * 49}}}, {"errors": [{"message": "No."}]}])
+def test_depth_refuses_a_page_that_is_not_whole(answer: object) -> None:
     with pytest.raises(WrongAnswerError):
-        await depth.measure(depth.options_of([*sizes, "--rounds", "1"]))
+        depth.require_whole_page(orjson.dumps(answer))
 
 
 async def test_uploads_are_stored_by_the_gallery_and_by_the_client_of_s3(tmp_path: Path) -> None:
