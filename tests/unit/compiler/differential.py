@@ -18,6 +18,7 @@ from graphql import (
     DocumentNode,
     ExecutionResult,
     GraphQLError,
+    OperationDefinitionNode,
     OverlappingFieldsCanBeMergedRule,
     execute,
     parse,
@@ -26,7 +27,7 @@ from graphql import (
 
 from gallery.compiler import CompiledOperation, compile_operation
 from tests.unit.compiler.random_queries import QueryMaker
-from tests.unit.compiler.random_schemas import World
+from tests.unit.compiler.random_schemas import CONTEXT, World
 from tests.unit.compiler.random_values import Node
 
 DOCUMENTS_OF_A_WORLD = 5
@@ -41,21 +42,23 @@ class DifferenceError(AssertionError):
 
 async def compare(world: World, document: DocumentNode, variables: dict[str, Any]) -> str:
     """Compares one operation, and says of which kind it was."""
-    compiled = compile_operation(world.schema, document, None, variables)
+    operations = [node for node in document.definitions if isinstance(node, OperationDefinitionNode)]
+    name = "Q" if len(operations) > 1 else None
+    compiled = compile_operation(world.schema, document, name, variables)
     if not isinstance(compiled, CompiledOperation):
         return f"not compiled: {compiled.reason}"
     operation = compiled.definition.operation.name.title()
     root = Node(world, operation, "root")
     expected_calls: Calls = []
     world.calls = expected_calls
-    result = execute(world.schema, document, root, None, variables)
+    result = execute(world.schema, document, root, CONTEXT, variables, name)
     is_late = isawaitable(result)
     expected = await result if isawaitable(result) else result
     await settle()
     root = Node(world, operation, "root")
     actual_calls: Calls = []
     world.calls = actual_calls
-    started = compiled.start(root, None, variables)
+    started = compiled.start(root, CONTEXT, variables)
     actual = await started if isawaitable(started) else started
     await settle()
     check(same_data(expected.data, actual.data), "data", expected, actual)

@@ -13,6 +13,8 @@ VARIABLES = {
     "n": "$n: Int",
     "c": "$c: Color = RED",
     "p": "$p: Point",
+    "u": "$u: Upper",
+    "l": "$l: [Int!]",
 }
 
 
@@ -25,11 +27,12 @@ class QueryMaker:
         self._fragments: list[str] = []
 
     def make(self) -> str:
-        """A document of one operation."""
+        """A document of an operation Q, and now and then of another one."""
         kind = self._rng.choice(["query", "query", "query", "mutation"])
         root = self._schema.mutation_type if kind == "mutation" else self._schema.query_type
         selections = self._selections(root, self._rng.choice([1, 2, 3, 4]))
-        document = " ".join([f"{kind} Q {selections}", *self._fragments])
+        others = ["query Other { __typename }"] if self._rng.random() < 0.2 else []
+        document = " ".join([f"{kind} Q {selections}", *self._fragments, *others])
         declared = [declared for name, declared in VARIABLES.items() if f"${name}" in document]
         return document.replace(" Q ", f" Q({', '.join(declared)}) ", 1) if declared else document
 
@@ -43,6 +46,10 @@ class QueryMaker:
             variables["n"] = rng.choice([1, 9, None])
         if rng.random() < 0.4:
             variables["p"] = rng.choice([{"x": 1}, {"tags": "one"}, {"tags": ["a", None]}, {}, None])
+        if rng.random() < 0.4:
+            variables["u"] = rng.choice(["q", 3, None, []])
+        if rng.random() < 0.4:
+            variables["l"] = rng.choice([[1, 2], 4, [], None, [None]])
         if rng.random() < 0.05:
             variables["c"] = "NOTHING"
         return variables
@@ -79,6 +86,8 @@ class QueryMaker:
                 ["n: 5", "n: $n", "n: null"],
                 ["p: $p", "p: {x: $n}", 'p: {tags: ["x"]}', ""],
                 ["c: BLUE", "c: $c", ""],
+                ['u: "q"', "u: 3", "u: $u", "u: true", *[""] * 4],
+                ["l: [1, 2]", "l: 7", "l: $l", "l: [1, $n]", "l: null", *[""] * 4],
             )
         ]
         return "(" + ", ".join(filter(None, chosen)) + ")"

@@ -28,14 +28,15 @@ from graphql import (
     is_leaf_type,
 )
 
-from gallery.compiler import EXTENSION, Attribute, Batch, Computed, Direct, InstanceOf, ResolveInfo
-from tests.unit.compiler.random_values import COLOR, UPPER, OtherNode, Values
+from gallery.compiler import EXTENSION, Attribute, Batch, Computed, Direct, InstanceOf, Item, Key, ResolveInfo
+from tests.unit.compiler.random_values import COLOR, LOWER, PLAIN, UPPER, OtherNode, Values
 
 POINT = GraphQLInputObjectType(
     "Point",
     {"x": GraphQLInputField(GraphQLInt, default_value=3), "tags": GraphQLInputField(GraphQLList(GraphQLString))},
 )
-LEAVES = [GraphQLString, GraphQLInt, GraphQLFloat, GraphQLBoolean, GraphQLID, COLOR, UPPER]
+LEAVES = [GraphQLString, GraphQLInt, GraphQLFloat, GraphQLBoolean, GraphQLID, COLOR, UPPER, LOWER, PLAIN]
+CONTEXT = object()
 
 
 class World(Values):
@@ -102,17 +103,23 @@ class World(Values):
                 "n": GraphQLArgument(GraphQLInt, default_value=rng.choice([1, 2])),
                 "p": GraphQLArgument(POINT),
                 "c": GraphQLArgument(COLOR, out_name="color"),
+                "u": GraphQLArgument(UPPER),
+                "l": GraphQLArgument(GraphQLList(GraphQLNonNull(GraphQLInt)), default_value=[1]),
             }
         field = GraphQLField(type_, arguments, extensions={})
-        ways = ["default", "sync", "sync", "async", "maybe", "attribute", "direct"]
+        ways = ["default", "sync", "sync", "async", "maybe", "attribute", "item", "direct"]
         way = rng.choice([*ways, "batch", "batch"] if self.has_batches else ways)
-        if way in {"default", "attribute"} and not arguments:
+        if way in {"default", "attribute", "item"} and not arguments:
             is_leaf = is_leaf_type(get_named_type(type_))
             (self.attributes if is_leaf else self.methods).setdefault(owner, []).append(name)
             if way == "attribute" and is_leaf:
                 computed = Computed(lambda source, _context: getattr(source, name))
                 field.extensions[EXTENSION] = rng.choice([Attribute(name), computed])
                 field.resolve = lambda source, _info: getattr(source, name)
+            elif way == "item" and is_leaf:
+                key = int(name[1:]) if name.startswith("f") and rng.random() < 0.5 else name
+                field.extensions[EXTENSION] = Item(key) if isinstance(key, int) else Key(key)
+                field.resolve = lambda source, _info: source[key]
             return field
         field.resolve = self._resolver(owner, name, way)
         if way == "batch":
@@ -123,6 +130,7 @@ class World(Values):
 
     def _resolver(self, owner: str, name: str, way: str) -> Callable[..., Any]:
         def called(info: GraphQLResolveInfo[Any]) -> None:
+            assert info.context is CONTEXT
             if way != "batch":
                 self.calls.append((f"{owner}.{name}", tuple(info.path.as_list())))
 

@@ -20,7 +20,7 @@ from graphql import (
     is_non_null_type,
 )
 
-from gallery.compiler import EXTENSION
+from gallery.compiler import EXTENSION, Serialized
 
 COLOR = GraphQLEnumType("Color", {"RED": GraphQLEnumValue(1), "BLUE": GraphQLEnumValue("blue"), "NONE": None})
 
@@ -33,7 +33,17 @@ def upper(value: Any) -> str | None:
     return str(value).upper() or None
 
 
-UPPER = GraphQLScalarType("Upper", serialize=upper)
+def lower(value: Any) -> str:
+    """Serializes a scalar that declares what becomes of strings."""
+    if not isinstance(value, str):
+        message = f"no Lower: {type(value).__name__}"
+        raise TypeError(message)
+    return value.lower()
+
+
+UPPER = GraphQLScalarType("Upper", serialize=upper, parse_value=upper)
+LOWER = GraphQLScalarType("Lower", serialize=lower, extensions={EXTENSION: Serialized(str, str.lower)})
+PLAIN = GraphQLScalarType("Plain", serialize=lambda value: value, extensions={EXTENSION: Serialized(str)})
 GOOD: dict[str, list[Any]] = {
     "String": ["a", "\u00fc", ""],
     "Int": [0, -5, 2**31 - 1],
@@ -42,6 +52,8 @@ GOOD: dict[str, list[Any]] = {
     "ID": ["i1", 7],
     "Color": [1, "blue"],
     "Upper": ["q", 3, "z"],
+    "Lower": ["Q", "", "\u00dc"],
+    "Plain": ["p", ""],
 }
 ODD: list[Any] = [
     None,
@@ -71,6 +83,9 @@ class Node:
             setattr(self, name, world.value_of(self, name))
         for name in world.methods.get(type_name, ()):
             setattr(self, name, lambda _info, name=name: world.value_of(self, name, {}))
+
+    def __getitem__(self, key: str | int) -> Any:
+        return getattr(self, key if isinstance(key, str) else f"f{key}")
 
     def __repr__(self) -> str:
         return f"<{self.type_name} {self.seed}>"
