@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import math
 import re
 import warnings
 from collections import Counter
@@ -42,8 +43,7 @@ class DifferenceError(AssertionError):
 
 async def compare(world: World, document: DocumentNode, variables: dict[str, Any]) -> str:
     """Compares one operation, and says of which kind it was."""
-    operations = [node for node in document.definitions if isinstance(node, OperationDefinitionNode)]
-    name = "Q" if len(operations) > 1 else None
+    name = name_in(document)
     compiled = compile_operation(world.schema, document, name, variables)
     if not isinstance(compiled, CompiledOperation):
         return f"not compiled: {compiled.reason}"
@@ -73,6 +73,12 @@ async def compare(world: World, document: DocumentNode, variables: dict[str, Any
         check(bool(expected.errors) or expected_calls == actual_calls, "calls", expected, actual)
         return "synchronous with errors" if expected.errors else "synchronous"
     return compare_late(expected, actual)
+
+
+def name_in(document: DocumentNode) -> str | None:
+    """The name of the operation to execute, where there are others."""
+    operations = [node for node in document.definitions if isinstance(node, OperationDefinitionNode)]
+    return "Q" if len(operations) > 1 else None
 
 
 def compare_late(expected: ExecutionResult, actual: ExecutionResult) -> str:
@@ -115,6 +121,8 @@ def same_data(left: Any, right: Any) -> bool:
         return list(left) == list(right) and all(same_data(left[key], right[key]) for key in left)
     if isinstance(left, list):
         return len(left) == len(right) and all(map(same_data, left, right))
+    if isinstance(left, float) and math.isnan(left):
+        return math.isnan(right)
     return bool(left == right)
 
 

@@ -15,9 +15,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from gallery.compiler import CompiledOperation, compile_operation
-from tests.unit.compiler.differential import compare_random, settle
+from tests.unit.compiler.differential import compare_random, name_in, settle
 from tests.unit.compiler.random_queries import QueryMaker
-from tests.unit.compiler.random_schemas import World
+from tests.unit.compiler.random_schemas import CONTEXT, World
 from tests.unit.compiler.random_values import Node
 
 SEEDS = range(40)
@@ -57,9 +57,10 @@ async def execute_some(rng: Random) -> int:
     for _ in range(4):
         maker = QueryMaker(rng, world.schema)
         document, variables = parse(maker.make()), maker.variables()
-        compiled = compile_operation(world.schema, document, None, variables)
+        compiled = compile_operation(world.schema, document, name_in(document), variables)
         if isinstance(compiled, CompiledOperation):
-            result = compiled.start(Node(world, compiled.definition.operation.name.title(), "root"), None, variables)
+            root = Node(world, compiled.definition.operation.name.title(), "root")
+            result = compiled.start(root, CONTEXT, variables)
             await result if isawaitable(result) else None
             await settle()
             executed += 1
