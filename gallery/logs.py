@@ -15,6 +15,7 @@ from json import JSONEncoder
 from typing import Any, Final, TextIO
 
 import structlog
+from stamina.instrumentation import LoggingOnRetryHook, set_on_retry_hooks
 from structlog.stdlib import ProcessorFormatter
 from structlog.tracebacks import ExceptionDictTransformer
 from structlog.typing import EventDict, Processor
@@ -53,6 +54,7 @@ def configure_logging(settings: LogSettings, stream: TextIO | None = None) -> No
     for name in _LIBRARIES_THAT_JUDGE_FILES:
         logging.getLogger(name).setLevel(max(level, logging.ERROR))
     _adopt_uvicorn()
+    set_on_retry_hooks([LoggingOnRetryHook])
     logging.captureWarnings(capture=True)
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False  # no line tells of these
 

@@ -1,7 +1,7 @@
 """Where both ways of uploading end: the bytes are stored, and one transaction makes them an image.
 
 The transaction ends the intent as well. So an intent that is there means that nothing was recorded, and one that is
-gone that there is nothing left to do.
+gone that there is nothing left to do. Therefore it is safe to record again when the database has not answered.
 """
 
 from __future__ import annotations
@@ -9,9 +9,12 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum, unique
+from typing import Final
+
+import stamina
 
 from gallery.domain.access import Viewer, Visibility
-from gallery.domain.errors import ConflictError, DuplicateImageError, ErrorCode, NotFoundError
+from gallery.domain.errors import ConflictError, DuplicateImageError, ErrorCode, NotFoundError, UnavailableError
 from gallery.domain.events import Event, EventKind
 from gallery.domain.idempotency import Claim
 from gallery.domain.ids import ImageId
@@ -24,6 +27,13 @@ from gallery.services.albums import append_images
 from gallery.services.clock import utc_now
 from gallery.services.sight import album_to_fill
 from gallery.services.tags import attach_tags
+
+PERSISTENCE: Final = stamina.AsyncRetryingCaller(
+    attempts=3, timeout=5.0, wait_initial=0.25, wait_exp_base=4, wait_max=1.0, wait_jitter=0.25
+)
+"""How often, and with which pauses, stored bytes are recorded while the database does not answer: connections break,
+and servers start again. Not again after so many seconds: a client waits for the answer.
+"""
 
 
 @unique
@@ -89,9 +99,11 @@ class Recorder:
         *,
         clock: Clock = utc_now,
         default_visibility: Visibility = Visibility.PRIVATE,
+        persistence: stamina.AsyncRetryingCaller = PERSISTENCE,
     ) -> None:
         self._unit_of_work = unit_of_work
         self._clock = clock
+        self._persistence = persistence
         self._default_visibility = default_visibility
 
     async def record(self, viewer: Viewer, file: ArrivedFile) -> UploadResult:
@@ -108,14 +120,22 @@ class Recorder:
             NotFoundError: if the album is not there any more, or the viewer does not see it.
             ForbiddenError: if the viewer may not put images into it any more.
             ConflictError: VERSION_CONFLICT if somebody else was faster twice, or has taken over the claim.
-            UnavailableError: if the database does not answer; the upload may have been recorded all the same.
+            UnavailableError: if the database stays away; the upload may have been recorded all the same.
         """
+        unanswered: list[UnavailableError] = []
+
+        def passes(error: Exception) -> bool:
+            if not isinstance(error, UnavailableError):
+                return False
+            unanswered.append(error)
+            return True
+
         try:
-            return await self._record(viewer, file)
-        except ConflictError as error:
-            if error.code is not ErrorCode.VERSION_CONFLICT:
-                raise
-            return await self._record(viewer, file)  # somebody else stored the same bytes a moment ago
+            return await self._persistence(passes, self._record_past_others, viewer, file)
+        except UploadGoneError:
+            if unanswered:  # it may have ended with a commit whose answer was lost
+                raise unanswered[-1] from None
+            raise
 
     async def result_of(self, upload: Upload) -> UploadResult:
         """What a completed upload became.
@@ -125,6 +145,14 @@ class Recorder:
         """
         async with self._unit_of_work() as work:
             return await result_within(work, upload)
+
+    async def _record_past_others(self, viewer: Viewer, file: ArrivedFile) -> UploadResult:
+        try:
+            return await self._record(viewer, file)
+        except ConflictError as error:
+            if error.code is not ErrorCode.VERSION_CONFLICT:
+                raise
+            return await self._record(viewer, file)  # somebody else stored the same bytes a moment ago
 
     async def _record(self, viewer: Viewer, file: ArrivedFile) -> UploadResult:
         async with self._unit_of_work() as work:

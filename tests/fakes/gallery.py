@@ -10,6 +10,7 @@ from typing import TypeVar
 from uuid import UUID
 
 import pytest
+import stamina
 
 from gallery.domain.albums import Album
 from gallery.domain.events import Event, EventKind, JsonValue
@@ -78,6 +79,7 @@ MAX_OPEN_UPLOADS = 5
 MAX_OPEN_BYTES = 400
 SESSION_TERMS = SessionTerms(ttl=timedelta(days=7), idle=timedelta(hours=24))
 QUICK = IdempotencyTiming(patience_seconds=0, first_pause_seconds=0, longest_pause_seconds=0)
+AT_ONCE = stamina.AsyncRetryingCaller(attempts=3, wait_initial=0, wait_jitter=0)
 TURNS_OF_THE_LOOP = 50  # far more than any use case takes in memory
 
 E = TypeVar("E", bound=BaseException)
@@ -135,7 +137,7 @@ class MemoryGallery:
         self.albums = AlbumService(self.unit_of_work, self.clock)
         self.shares = ShareService(self.unit_of_work, self.clock)
         self.heartbeat = Heartbeat(self.unit_of_work, interval_seconds=3600, clock=self.clock)
-        self.recorder = Recorder(self.unit_of_work, clock=self.clock)
+        self.recorder = Recorder(self.unit_of_work, clock=self.clock, persistence=AT_ONCE)
         self.intents = Intents(
             self.unit_of_work,
             MemoryIntentStore(self.unit_of_work),

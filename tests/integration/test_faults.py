@@ -154,12 +154,13 @@ async def test_without_a_database_nothing_reaches_the_storage(product: Product) 
     assert await product.left() == NOTHING
 
 
-async def test_a_connection_that_breaks_before_the_commit_leaves_nothing(product: Product) -> None:
+async def test_an_upload_whose_connection_breaks_before_the_commit_is_recorded_over_another(product: Product) -> None:
     product.database.lose_request(RECORDING)
 
-    assert await product.upload() == UNAVAILABLE
+    assert await product.upload() == CREATED
     assert product.database.faults == 1
-    assert await product.left() == NOTHING
+    assert product.store.operations.count("PutObject") == 1
+    assert await product.left() == IMAGE
 
 
 async def test_a_database_that_is_gone_once_the_bytes_are_stored_leaves_an_intent_that_names_them(

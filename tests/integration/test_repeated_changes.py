@@ -29,7 +29,7 @@ WITHOUT_KEY = {
     "setPassword",
     "updateShareLink",
 }
-"""An answer with a secret is never kept, and revoking again does nothing."""
+"""What answers with a secret takes no key, and revoking again does nothing."""
 
 every_change = pytest.mark.parametrize("field", CHANGES)
 

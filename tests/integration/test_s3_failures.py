@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
@@ -9,11 +10,11 @@ from aiohttp import web
 from botocore.awsrequest import AWSPreparedRequest
 from pydantic import HttpUrl, SecretStr
 
-from gallery.domain.errors import ConflictError, UnavailableError
+from gallery.domain.errors import ConflictError, TruncatedImageError, UnavailableError
 from gallery.platform.storage.errors import BucketElsewhereError, StorageUnreachableError
 from gallery.platform.storage.s3 import S3ObjectStorage, connect_storage
 from gallery.settings import AddressingStyle, StorageSettings
-from tests.integration.scripted_s3 import ScriptedS3, error, hang_up, http_server, scripted_s3
+from tests.integration.scripted_s3 import ScriptedS3, error, hang_up, http_server, operation_of, scripted_s3
 
 PART = 5 * 1024 * 1024
 ORIGINAL = "images/2026/05/0197a0c0ffee7000800000000000cafe.jpg"
@@ -71,6 +72,36 @@ async def test_a_store_that_stays_busy_is_unavailable_and_the_upload_is_aborted(
     with pytest.raises(UnavailableError):
         await put(storage, bytes(PART))
     assert store.operations == ["CreateMultipartUpload", *["UploadPart"] * 3, "AbortMultipartUpload"]
+
+
+async def test_a_file_that_fails_has_its_upload_aborted_at_once_though_a_part_is_on_its_way(store: ScriptedS3) -> None:
+    part_came, failing, aborted, late = (asyncio.Event() for _ in range(4))
+
+    async def handle(request: web.Request) -> web.StreamResponse:
+        operation = operation_of(request)
+        if operation == "UploadPart":
+            part_came.set()
+            await late.wait()
+        elif operation == "AbortMultipartUpload":
+            aborted.set()
+        return await store.handle(request)
+
+    async def chunks() -> AsyncIterator[bytes]:
+        yield bytes(PART)
+        await part_came.wait()
+        failing.set()
+        raise TruncatedImageError
+
+    async with http_server(handle) as url, connect_storage(settings_for(url)) as storage:
+        putting = asyncio.create_task(storage.put(ORIGINAL, chunks(), content_type="image/jpeg"))
+        await failing.wait()
+        try:
+            async with asyncio.timeout(5):  # it is within a second, but for a machine that is busy
+                with pytest.raises(TruncatedImageError):
+                    await putting
+                assert aborted.is_set()
+        finally:
+            late.set()
 
 
 async def test_a_part_carries_its_checksum_and_no_signature_of_its_bytes(

@@ -202,12 +202,20 @@ async def test_a_storage_that_is_gone_leaves_the_upload_to_be_completed_again(pr
     assert await product.left() == IMAGE
 
 
-@pytest.mark.parametrize("then_resets", [False, True], ids=["for a moment", "for good"])
+async def test_a_connection_that_breaks_before_the_commit_is_replaced_by_another(product: Product) -> None:
+    upload_id = await product.staged()
+    product.database.lose_request(RECORDING)
+
+    assert await product.complete(upload_id) == CREATED
+    assert product.database.faults == 1
+    assert await product.left() == IMAGE
+
+
 async def test_a_database_that_is_gone_before_the_commit_leaves_the_upload_to_be_completed_again(
-    product: Product, *, then_resets: bool
+    product: Product,
 ) -> None:
     upload_id = await product.staged()
-    product.database.lose_request(RECORDING, then_resets=then_resets)
+    product.database.lose_request(RECORDING, then_resets=True)
 
     assert await product.complete(upload_id) == UNAVAILABLE
     assert await product.left() == OBJECT
@@ -217,12 +225,18 @@ async def test_a_database_that_is_gone_before_the_commit_leaves_the_upload_to_be
     assert await product.left() == IMAGE
 
 
-@pytest.mark.parametrize("then_resets", [False, True], ids=["for a moment", "for good"])
-async def test_who_does_not_hear_of_the_commit_hears_of_it_the_next_time(
-    product: Product, *, then_resets: bool
-) -> None:
+async def test_the_answer_to_the_commit_may_be_lost(product: Product) -> None:
     upload_id = await product.staged()
-    product.database.lose_answer(RECORDING, b"COMMIT", then_resets=then_resets)
+    product.database.lose_answer(RECORDING, b"COMMIT")
+
+    assert await product.complete(upload_id) == CREATED
+    assert product.database.faults == 1
+    assert await product.left() == IMAGE
+
+
+async def test_who_does_not_hear_of_the_commit_hears_of_it_the_next_time(product: Product) -> None:
+    upload_id = await product.staged()
+    product.database.lose_answer(RECORDING, b"COMMIT", then_resets=True)
 
     assert await product.complete(upload_id) == UNAVAILABLE
     assert await product.left() == IMAGE
@@ -237,9 +251,8 @@ async def test_a_commit_without_an_answer_leaves_no_bytes_that_were_there_alread
     upload_id = await product.staged()
     product.database.lose_answer(b"INSERT INTO pgqueuer", b"COMMIT")
 
-    assert await product.complete(upload_id) == UNAVAILABLE
-    assert await product.left() == Left(objects=2, images=1, jobs=2)
     assert await product.complete(upload_id) == (200, "EXISTING")
+    assert product.database.faults == 1
     assert await product.left() == Left(objects=2, images=1, jobs=2)
 
 

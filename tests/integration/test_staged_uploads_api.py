@@ -6,6 +6,7 @@ import asyncio
 import json
 import re
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import Any
 from uuid import uuid4
@@ -25,7 +26,7 @@ LARGE = PHOTO + bytes(2 * PART_SIZE_BYTES)
 MAX_OPEN_BYTES = 20 * len(LARGE)
 LAST_PART_BYTES = len(LARGE) - 2 * PART_SIZE_BYTES
 
-UPLOAD = """id state filename fileSize contentType partSize partCount
+UPLOAD = """id state filename fileSize contentType partSize partCount expiresAt
   parts { number size } partUrls { number url firstByte size } image { id title }"""
 CREATE = f"""mutation ($input: CreateUploadInput!) {{
   createUpload(input: $input) {{ upload {{ {UPLOAD} }} errors {{ code field }} }}
@@ -101,8 +102,11 @@ def codes(payload: Any) -> list[str]:  # noqa: ANN401  # any JSON
 
 
 async def test_a_file_is_announced_sent_in_parts_and_becomes_an_image(gallery: LiveGallery) -> None:
+    began = datetime.now(UTC)
     upload = await created(gallery, LARGE, checksum=sha256(LARGE).hexdigest().upper(), title="Harbour", tags=["sea"])
     assert upload["id"].startswith("upl_")
+    expires_at = datetime.fromisoformat(upload.pop("expiresAt"))
+    assert began <= expires_at - timedelta(days=1) <= datetime.now(UTC)
     urls = upload.pop("partUrls")
     assert upload == {
         "id": upload["id"],

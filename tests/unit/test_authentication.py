@@ -257,15 +257,18 @@ async def test_what_a_token_may_not_be_is_told_by_field(door: Door) -> None:
     assert answer.json()["data"] == {"createToken": {"secret": None, "token": None, "errors": [error]}}
 
 
-async def test_the_secret_of_a_token_is_kept_under_no_idempotency_key(door: Door) -> None:
-    headers = door.shown(Role.EDITOR) | {"Idempotency-Key": "once"}
-    make = 'mutation { createToken(input: {name: "phone"}) { secret } }'
+@pytest.mark.parametrize(
+    "field", ['createToken(input: {name: "phone"}) { secret }', "again: createShareLink(input: {}) { token }"]
+)
+async def test_what_answers_with_a_secret_takes_no_idempotency_key(door: Door, field: str) -> None:
+    headers = door.shown(Role.EDITOR)
+    before = door.gallery.tables.copy()
 
-    first, second = [(await door.ask(make, headers)).json()["data"]["createToken"]["secret"] for _ in range(2)]
+    answer = await door.ask(f"mutation {{ {field} }}", headers | {"Idempotency-Key": "once"})
 
-    assert first != second
-    assert not door.gallery.tables.answers
-    assert not door.gallery.tables.claims
+    assert told(answer) == (400, "BAD_REQUEST", None)
+    assert "its answer holds a secret, which is kept nowhere" in answer.json()["errors"][0]["message"]
+    assert door.gallery.tables == before
 
 
 async def test_who_may_only_add_gets_the_same_answer_when_they_send_it_again(door: Door) -> None:

@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import stamina
+from stamina.instrumentation import set_on_retry_hooks
 from structlog.contextvars import bound_contextvars
 
 from gallery.logs import configure_logging
@@ -36,6 +38,7 @@ def logging_as_it_was() -> Iterator[None]:
     uvicorn = {name: logging.getLogger(name) for name in ("uvicorn", "uvicorn.error", "uvicorn.access")}
     states = {name: (list(one.handlers), list(one.filters), one.propagate) for name, one in uvicorn.items()}
     yield
+    set_on_retry_hooks(None)
     logging.captureWarnings(capture=False)
     root.handlers[:] = handlers
     for name, level in levels.items():
@@ -89,6 +92,22 @@ def test_values_that_json_has_not_are_written_all_the_same() -> None:
     [line] = lines(stream)
     assert "/photos" in line["folder"]
     assert line["file"] == "\udcff.jpg"
+
+
+async def test_a_call_that_is_made_again_is_told_in_a_line_like_all_others(capsys: pytest.CaptureFixture[str]) -> None:
+    stream = configured()
+    failures = [OSError("gone")]
+
+    async def call() -> None:
+        if failures:
+            raise failures.pop()
+
+    await stamina.AsyncRetryingCaller(attempts=2, wait_initial=0, wait_jitter=0)(OSError, call)
+
+    [line] = lines(stream)
+    assert (line["event"], line["level"], line["logger"]) == ("stamina.retry_scheduled", "warning", "stamina")
+    assert line["stamina.caused_by"] == "OSError('gone')"
+    assert capsys.readouterr().out == ""
 
 
 def test_exception_is_structured_without_the_values_of_variables() -> None:

@@ -15,6 +15,7 @@ from gallery.services.tokens import NewToken
 from gallery.web.graphql.context import Info
 from gallery.web.graphql.errors import UserError, answer
 from gallery.web.graphql.ids import account_global_id, parse_token_id, token_global_id
+from gallery.web.graphql.request import IDEMPOTENCY_HEADER
 from gallery.web.graphql.sessions import Session
 
 
@@ -144,7 +145,7 @@ class AccountMutations:
 
     @strawberry.mutation(
         description="Makes a token that can do at most what you can, and not for longer. Sent again, it makes another "
-        "one, whatever its idempotency key: an answer with a secret is never kept."
+        f"one, and the header `{IDEMPOTENCY_HEADER}` is refused: an answer with a secret is never kept."
     )
     async def create_token(
         self, info: Info, input: Annotated[CreateTokenInput, strawberry.argument(description="The token.")]

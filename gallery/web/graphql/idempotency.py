@@ -24,7 +24,7 @@ from gallery.domain.waiting import grow_endless
 from gallery.services.idempotency import FileChecksum, KeyedRequest, fingerprint_of
 from gallery.web.errors import RequestCode, RequestError
 from gallery.web.graphql.context import Context, Info
-from gallery.web.graphql.execution import PreparedOperation, shaping_variables
+from gallery.web.graphql.execution import PreparedOperation, root_field_names, shaping_variables
 from gallery.web.graphql.request import IDEMPOTENCY_HEADER, Parameters
 
 log = logging.getLogger(__name__)
@@ -38,6 +38,9 @@ KEY_DESCRIPTION: Final = (
 )
 KEPT_ANSWER_MAX_BYTES: Final = 1024 * 1024
 """How large an answer may be to be kept. A repeat whose first answer was larger does nothing, and is answered anew."""
+
+TOLD_ONCE: Final = frozenset({"createShareLink", "createToken"})
+"""Mutations whose answers hold a secret. It is kept nowhere, so that no repeat could be answered the same."""
 
 _NO_PART_OF_IT: Final = frozenset({"file", "files", "idempotency_key", "progress_id"})
 """Fields of inputs that may differ in a repeat. Files are compared by their checksums."""
@@ -155,13 +158,19 @@ def key_in(headers: Headers, operation: PreparedOperation) -> str | None:
     """The key of a mutation in its headers.
 
     Raises:
-        RequestError: BAD_REQUEST if there is one for several fields at once.
+        RequestError: BAD_REQUEST if there is one for several fields at once, or for one that takes none.
     """
     key = headers.get(IDEMPOTENCY_HEADER) if operation.kind is OperationType.MUTATION else None
     if key is None:
         return None
     if len(operation.root_fields) > 1:
         message = f"`{IDEMPOTENCY_HEADER}` is for one field. Give each of several an `idempotencyKey` in its input."
+        raise RequestError(RequestCode.BAD_REQUEST, message, HTTPStatus.BAD_REQUEST)
+    if secretive := root_field_names(operation) & TOLD_ONCE:
+        message = (
+            f"`{next(iter(secretive))}` takes no `{IDEMPOTENCY_HEADER}`: its answer holds a secret, which is kept "
+            "nowhere, so sending it again makes another one."
+        )
         raise RequestError(RequestCode.BAD_REQUEST, message, HTTPStatus.BAD_REQUEST)
     return key
 

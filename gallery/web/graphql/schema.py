@@ -84,7 +84,8 @@ class Query(
 
 @strawberry.type(
     description="What can be changed. Several in one operation are done one after the other. A single one with the "
-    f"header `{IDEMPOTENCY_HEADER}` is done once, however often it is sent."
+    f"header `{IDEMPOTENCY_HEADER}` is done once, however often it is sent; where the answer holds a secret, the "
+    "header is refused."
 )
 class Mutation(
     UploadMutations,

@@ -20,6 +20,7 @@ from gallery.web.graphql.ids import (
     parse_share_link_id,
     share_link_global_id,
 )
+from gallery.web.graphql.request import IDEMPOTENCY_HEADER
 from gallery.web.shared_urls import page_url
 
 _DOWNLOAD = (
@@ -201,8 +202,8 @@ class ShareLinkMutations:
     @strawberry.mutation(
         description="Makes a link to an album or image of yours; administrators make one to any. Whoever has it sees "
         "that image, or of the album the images that their owners have put there, those of the album's owner, and "
-        "public ones; nothing else. Sent again, it makes another one, whatever its idempotency key: an answer with a "
-        "secret is never kept."
+        "public ones; nothing else. Sent again, it makes another one, and the header "
+        f"`{IDEMPOTENCY_HEADER}` is refused: an answer with a secret is never kept."
     )
     async def create_share_link(
         self, info: Info, input: Annotated[CreateShareLinkInput, strawberry.argument(description="The link.")]

@@ -70,7 +70,7 @@ async def test_several_who_complete_at_once_in_several_processes_get_the_same_an
 
 async def test_completing_goes_on_where_a_crash_has_cut_it_off(gallery: MemoryGallery) -> None:
     upload = await sent(gallery)
-    gallery.database.commit_faults.extend([CommitFault(error=DATABASE_GONE)])
+    gallery.database.commit_faults.extend([CommitFault(error=DATABASE_GONE)] * 3)
     with pytest.raises(UnavailableError):
         await complete(gallery, upload)
     assert set(gallery.storage.objects) == {upload.storage_path}
@@ -179,18 +179,29 @@ async def test_bytes_that_are_there_already_give_the_image_that_is_there(gallery
     assert gallery.jobs == [RenderImage(first.image.id), DeleteObjects((upload.storage_path,))]
 
 
-async def test_bytes_that_are_there_already_are_removed_even_if_nobody_hears_of_the_commit(
+@pytest.mark.parametrize("kept", [False, True])
+async def test_a_commit_that_is_not_answered_is_made_again_unless_it_has_succeeded(
+    gallery: MemoryGallery, *, kept: bool
+) -> None:
+    upload = await sent(gallery)
+    gallery.database.commit_faults.append(CommitFault(error=DATABASE_GONE, kept=kept))
+
+    result = await complete(gallery, upload)
+
+    assert (result.image.id, result.outcome) == (upload.image_id, UploadOutcome.CREATED)
+    assert gallery.tables.images == {result.image.id: result.image}
+    assert gallery.jobs == [RenderImage(result.image.id)]
+
+
+async def test_bytes_that_are_there_already_are_removed_once_though_the_commit_was_not_answered(
     gallery: MemoryGallery,
 ) -> None:
     first = await gallery.uploads.upload(BOB, NewImage(file=MemoryIncomingFile([CONTENT])))
     upload = await sent(gallery)
     gallery.database.commit_faults.extend([CommitFault(error=DATABASE_GONE, kept=True)])
 
-    with pytest.raises(UnavailableError):
-        await complete(gallery, upload)
-
-    assert gallery.jobs == [RenderImage(first.image.id), DeleteObjects((upload.storage_path,))]
     assert await complete(gallery, upload) == UploadResult(image=first.image, outcome=UploadOutcome.EXISTING)
+    assert gallery.jobs == [RenderImage(first.image.id), DeleteObjects((upload.storage_path,))]
 
 
 async def test_a_storage_that_does_not_answer_leaves_the_upload_as_it_is(gallery: MemoryGallery) -> None:

@@ -94,7 +94,7 @@ async def test_an_intent_that_cannot_be_removed_stays_for_the_sweep(
 
 
 async def test_an_object_that_cannot_be_removed_keeps_its_intent(gallery: MemoryGallery) -> None:
-    gallery.database.commit_faults.extend([None, CommitFault(error=DATABASE_GONE)])
+    gallery.database.commit_faults.extend([None, *[CommitFault(error=DATABASE_GONE)] * 3])
     gallery.storage.broken = {"delete"}
 
     with pytest.raises(UnavailableError):

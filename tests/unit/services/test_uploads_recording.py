@@ -19,6 +19,8 @@ from tests.fakes.storage import MemoryObject
 CONTENT = b"a photograph of a harbour"
 
 DATABASE_GONE = UnavailableError("database")
+BROKEN = CommitFault(error=DATABASE_GONE)
+UNANSWERED = CommitFault(error=DATABASE_GONE, kept=True)
 COLLISION = ConflictError(ErrorCode.VERSION_CONFLICT, "Somebody else was faster.")
 
 
@@ -27,21 +29,39 @@ def an_upload(gallery: MemoryGallery) -> asyncio.Task[UploadResult]:
     return asyncio.create_task(gallery.uploads.upload(BOB, new))
 
 
-async def test_a_commit_that_fails_takes_the_object_with_it(gallery: MemoryGallery) -> None:
+async def test_commits_that_all_fail_take_the_object_with_them(gallery: MemoryGallery) -> None:
     gallery.holds(an_image())
-    gallery.database.commit_faults.extend([None, CommitFault(error=DATABASE_GONE)])
+    gallery.database.commit_faults.extend([None, *[BROKEN] * 3])
 
     with gallery.refuses(UnavailableError) as refusal:
         await an_upload(gallery)
 
     assert refusal.value is DATABASE_GONE
     assert gallery.storage.puts == 1
+    assert not gallery.database.commit_faults
+
+
+@pytest.mark.parametrize("faults", [[BROKEN], [BROKEN] * 2, [BROKEN, UNANSWERED], [BROKEN, BROKEN, UNANSWERED]])
+async def test_what_was_not_committed_is_recorded_again_and_once(
+    gallery: MemoryGallery, faults: list[CommitFault]
+) -> None:
+    gallery.database.commit_faults.extend([None, *faults])
+
+    result = await an_upload(gallery)
+
+    assert result.outcome is UploadOutcome.CREATED
+    assert gallery.tables.images == {result.image.id: result.image}
+    assert gallery.storage.puts == 1
+    assert set(gallery.storage.objects) == {result.image.storage_path}
+    assert gallery.jobs == [RenderImage(result.image.id)]
+    assert len(gallery.events) == 3  # uploaded, tag created, tagged: none of them twice
+    assert gallery.tables.uploads == {}
 
 
 async def test_a_commit_whose_answer_is_lost_has_made_the_image(
     gallery: MemoryGallery, caplog: pytest.LogCaptureFixture
 ) -> None:
-    gallery.database.commit_faults.extend([None, CommitFault(error=DATABASE_GONE, kept=True)])
+    gallery.database.commit_faults.extend([None, UNANSWERED])
 
     result = await an_upload(gallery)
 
@@ -55,7 +75,7 @@ async def test_a_commit_whose_answer_is_lost_has_made_the_image(
 async def test_a_commit_whose_answer_is_lost_leaves_no_second_object(gallery: MemoryGallery) -> None:
     first = await an_upload(gallery)
     before = gallery.state()
-    gallery.database.commit_faults.extend([None, CommitFault(error=DATABASE_GONE, kept=True)])
+    gallery.database.commit_faults.extend([None, UNANSWERED])
 
     with pytest.raises(UnavailableError):
         await an_upload(gallery)
@@ -84,7 +104,7 @@ async def test_an_object_stays_if_it_cannot_be_told_whether_a_row_names_it(
 async def test_an_object_that_cannot_be_removed_is_logged_and_the_first_error_told(
     gallery: MemoryGallery, caplog: pytest.LogCaptureFixture
 ) -> None:
-    gallery.database.commit_faults.extend([None, CommitFault(error=DATABASE_GONE)])
+    gallery.database.commit_faults.extend([None, *[BROKEN] * 3])
     gallery.storage.broken = {"delete"}
 
     with pytest.raises(UnavailableError) as refusal:
@@ -198,7 +218,7 @@ async def test_an_upload_that_is_cancelled_twice_lets_go_and_is_finished_all_the
 
 
 async def test_a_client_that_goes_away_before_the_row_fails_leaves_nothing(gallery: MemoryGallery) -> None:
-    gallery.database.commit_faults.extend([None, CommitFault(error=DATABASE_GONE)])
+    gallery.database.commit_faults.extend([None, *[BROKEN] * 3])
 
     async with gallery.unit_of_work() as work:
         await work.tags.add_missing([a_tag("Sea")])
