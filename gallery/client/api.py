@@ -39,6 +39,12 @@ _PASSING = frozenset(
 )
 """What has another answer in a while. A conflict is that an earlier try of ours has been taken over."""
 
+_UNKNOWN = "UNAUTHENTICATED"
+_WHO_ASKS = (
+    "The gallery wants to know who asks: set GALLERY_CLIENT__TOKEN to an API token that it knows. There `gallery token "
+    "create` makes one, and so does the mutation createToken, for the account that asks."
+)
+
 _ABOUT_ONE_REQUEST = frozenset({"INTERNAL_ERROR", ErrorCode.NOT_FOUND})
 """Top-level errors that say nothing about the next request; any other would come again."""
 
@@ -176,6 +182,8 @@ def _payload(payload: Any) -> Any:  # noqa: ANN401  # any JSON
 def _top_level(error: Mapping[str, Any]) -> Exception:
     extensions = error.get("extensions", {})
     code = extensions.get("code", "")
+    if code == _UNKNOWN:
+        return UnexpectedAnswerError(_WHO_ASKS)
     if code in _PASSING or code in _ABOUT_ONE_REQUEST:
         return _refusal(error["message"], code, extensions.get("field", ()))
     return UnexpectedAnswerError(error["message"])

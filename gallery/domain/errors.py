@@ -132,7 +132,7 @@ class PasswordRequiredError(GalleryError):
     code = ErrorCode.PASSWORD_REQUIRED
 
     def __init__(self) -> None:
-        message = "A password is needed to see this, and this is not it. Ask whoever gave you the link."
+        message = "To see this takes a password, and none or a wrong one was given. Ask whoever gave you the link."
         super().__init__(message, field=("password",))
 
 

@@ -47,7 +47,7 @@ from gallery.domain.errors import (
             PasswordRequiredError(),
             ErrorCode.PASSWORD_REQUIRED,
             ("password",),
-            "A password is needed to see this, and this is not it. Ask whoever gave you the link.",
+            "To see this takes a password, and none or a wrong one was given. Ask whoever gave you the link.",
         ),
         (
             RateLimitedError("Too many.", retry_after_seconds=900),
