@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import struct
 from collections.abc import AsyncIterator, Callable
 from hashlib import sha256
@@ -280,7 +281,8 @@ async def test_extra_parts_and_second_parts_of_a_name_are_not_stored(gallery: St
 
 
 async def test_thousands_of_tiny_parts_are_refused_after_the_first_few(gallery: StoredUploads) -> None:
-    reply = await gallery.post(ONE + FILE + part("9", b"x") * 20_000 + END)
+    async with asyncio.timeout(60):
+        reply = await gallery.post(ONE + FILE + part("9", b"x") * 20_000 + END)
 
     assert (reply.status, reply.codes) == (413, ["TOO_MANY_FILES"])
     assert errors_of(reply) == []

@@ -17,7 +17,7 @@ from gallery.settings import UploadSettings
 from gallery.web.body import ClientDisconnectedError, RequestBody, RequestStalledError
 from gallery.web.errors import RequestError
 from gallery.web.multipart import IncomingUpload, MultipartRequest
-from gallery.web.multipart.request import FILE_QUEUE_BYTES, REQUEST_QUEUE_BYTES
+from gallery.web.multipart.request import FILE_QUEUE_BYTES, MAX_EXTRA_PARTS, REQUEST_QUEUE_BYTES
 from tests.multipart_bodies import CONTENT_TYPE, END, file_map, operations, part
 
 MEBIBYTE = 1024 * 1024
@@ -100,6 +100,18 @@ def test_files_are_those_that_were_sent_however_the_body_is_cut(sent: list[bytes
             return list(await asyncio.gather(*map(read, content["variables"]["files"])))
 
     assert asyncio.run(receive()) == sent
+
+
+@pytest.mark.parametrize("name", ["9", "0"], ids=["nobody asked for", "of the same name"])
+async def test_of_thousands_of_parts_that_nobody_asked_for_no_more_than_the_first_few_are_received(name: str) -> None:
+    client = Client([files(1) + part("0", b"content"), *[part(name, b"x")] * 20_000, END])
+    async with client.request() as request:
+        content = await request.operations()
+        assert await read(content["variables"]["files"][0]) == b"content"
+
+    assert request.error is not None
+    assert request.error.code == "TOO_MANY_FILES"
+    assert client.sent == 1 + MAX_EXTRA_PARTS + 1
 
 
 @pytest.mark.parametrize("length", range(1, 60))
