@@ -20,7 +20,8 @@ class ConnectionSettings(Section):
     """How fast a client must send what the gallery waits for, and read what it is sent, in bytes per second; 0 lets it
     be as slow as it likes."""
     pace_window_seconds: float = Field(default=30, gt=0)
-    """Over how long that is looked at, in seconds: so long a client may pause."""
+    """Over how long that is looked at, in seconds: so long a client may pause. A body that came fast enough until then
+    may pause for `GALLERY_UPLOADS__PROGRESS_TIMEOUT_SECONDS`."""
     max_connections: int = Field(default=2000, ge=1)
     """How many connections are open at once. Where they are used up, those that wait for no answer are closed; if there
     are none, probes of health are answered and nothing else."""

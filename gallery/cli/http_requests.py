@@ -15,7 +15,7 @@ from uvicorn.server import ServerState
 
 from gallery.cli.connection_limits import ConnectionLimits, Place, TooManyConnectionsError, probes_alone
 from gallery.cli.joined_writes import JoinedWrites
-from gallery.cli.pace import Standing, Turn, unacknowledged_bytes
+from gallery.cli.pace import Standing, Stood, Turn, unacknowledged_bytes
 from gallery.cli.pipelining import PIPELINED_MAX, Flow
 from gallery.cli.refusals import (
     HEAD_MAX_BYTES,
@@ -59,7 +59,7 @@ class Requests(HttpToolsProtocol):
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
         self._limits = limits or _ordinary_limits()
-        self.stood: tuple[float, Standing] | None = None
+        self.stood: Stood | None = None
         self._place = Place.ANY
         self._begun = 0  # requests of this connection, as far as they were parsed
         self._received_bytes = 0

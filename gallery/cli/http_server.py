@@ -45,7 +45,7 @@ class HttpServer(uvicorn.Server):
         self._app = app
         self._on_start = on_start
         self._neighbours = neighbours
-        self._pace = Pace(settings.connections)
+        self._pace = Pace(settings.connections, settings.uploads.progress_timeout_seconds)
         self._looks_at = 0.0
         limits = ConnectionLimits(allowed_by_files(settings.connections), ToldRefusals(lambda: app.metrics))
         super().__init__(

@@ -60,6 +60,7 @@ def test_the_progress_of_an_upload_is_heard_to_its_end(facts: dict[str, Any], ph
     assert moments[-1] == {"receivedBytes": size_bytes, "totalBytes": size_bytes, "done": True}
     received = [moment["receivedBytes"] for moment in moments]
     assert received == sorted(received)
+    assert any(0 < received_bytes < size_bytes for received_bytes in received)
     assert [moment["done"] for moment in moments[:-1]] == [False] * (len(moments) - 1)
 
 

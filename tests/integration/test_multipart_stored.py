@@ -5,28 +5,29 @@ from __future__ import annotations
 import asyncio
 import struct
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
 from hashlib import sha256
 
-import asyncpg
 import pytest
-from pydantic import HttpUrl, SecretStr
+from pydantic import SecretStr
 from types_aiobotocore_s3.client import S3Client
 
 from gallery.container import Container, open_container
-from gallery.platform.database.engine import driver_dsn
-from gallery.settings import AddressingStyle, CacheSettings, DatabaseSettings, Settings, StorageSettings, UploadSettings
+from gallery.settings import CacheSettings, DatabaseSettings, Settings, UploadSettings
 from gallery.web.app import WebParts, create_web_app
 from tests import photographs
-from tests.graphql_server import RawConnection, Reply, listening
-from tests.multipart_bodies import CONTENT_TYPE, END, UPLOAD, UPLOAD_SEVERAL, file_map, operations, part, several
+from tests.graphql_server import Reply, listening
+from tests.integration.stored_uploads import (
+    HEAD_BYTES,
+    JPEG,
+    MEBIBYTE,
+    MULTIPART_BYTES,
+    StoredUploads,
+    long_jpeg,
+    storage_settings,
+)
+from tests.multipart_bodies import END, UPLOAD, UPLOAD_SEVERAL, file_map, operations, part, several
 from tests.services import S3Access
 
-MEBIBYTE = 1024 * 1024
-HEAD_BYTES = 64 * 1024
-"""How much of a file is looked at before the rest is stored."""
-MULTIPART_BYTES = 9 * MEBIBYTE
-"""More than goes to S3 in one call."""
 MAX_FILE_SIZE = 12 * MEBIBYTE
 LIMITS = UploadSettings(
     max_file_size=MAX_FILE_SIZE,
@@ -36,81 +37,14 @@ LIMITS = UploadSettings(
     claim_timeout_seconds=0.5,
     progress_timeout_seconds=3,
 )
-PATIENCE_SECONDS = 20
 ONE = operations() + file_map()
-JPEG = photographs.jpeg()
-
-
-class StoredUploads:
-    """A gallery on real services behind a real socket, and what it has stored."""
-
-    def __init__(self, port: int, database_url: str, s3_client: S3Client, bucket: str) -> None:
-        self._port = port
-        self._database_url = database_url
-        self._s3 = s3_client
-        self._bucket = bucket
-
-    @asynccontextmanager
-    async def connection(self, **headers: str) -> AsyncIterator[RawConnection]:
-        """A connection over which a request has begun."""
-        reader, writer = await asyncio.open_connection("127.0.0.1", self._port)
-        connection = RawConnection(reader, writer)
-        try:
-            await connection.send_head(Host="127.0.0.1", Content_Type=CONTENT_TYPE, **headers)
-            yield connection
-        finally:
-            writer.close()
-
-    async def post(self, body: bytes, **headers: str) -> Reply:
-        async with self.connection(Content_Length=str(len(body)), **headers) as connection:
-            await connection.send(body)
-            return await connection.reply()
-
-    async def contents(self) -> list[str]:
-        """The SHA-256 of each object, in order."""
-        checksums = []
-        for item in (await self._s3.list_objects_v2(Bucket=self._bucket)).get("Contents", []):
-            response = await self._s3.get_object(Bucket=self._bucket, Key=item["Key"])
-            checksums.append(sha256(await response["Body"].read()).hexdigest())
-        return sorted(checksums)
-
-    async def open_multipart_uploads(self) -> int:
-        return len((await self._s3.list_multipart_uploads(Bucket=self._bucket)).get("Uploads", []))
-
-    async def rows(self) -> list[str]:
-        """The checksum of each image, in order."""
-        connection = await asyncpg.connect(driver_dsn(self._database_url))
-        try:
-            return sorted(row["checksum"] for row in await connection.fetch("SELECT checksum FROM images"))
-        finally:
-            await connection.close()
-
-    async def hold(self, *files: bytes) -> bool:
-        """Whether these files are stored and are images, and nothing else is anywhere."""
-        checksums = sorted(sha256(file).hexdigest() for file in files)
-        stored = (await self.contents(), await self.rows(), await self.open_multipart_uploads())
-        return stored == (checksums, checksums, 0)
-
-    async def come_to_hold_nothing(self) -> bool:
-        """Whether in some seconds nothing is left."""
-        async with asyncio.timeout(PATIENCE_SECONDS):
-            while not await self.hold():  # noqa: ASYNC110 - S3 tells nobody
-                await asyncio.sleep(0.05)
-        return True
 
 
 @pytest.fixture
 async def settings(database_url: str, bucket: str, s3: S3Access) -> Settings:
     return Settings(
         database=DatabaseSettings(url=SecretStr(database_url)),
-        storage=StorageSettings(
-            endpoint_url=HttpUrl(s3.endpoint_url),
-            bucket=bucket,
-            region=s3.region,
-            addressing_style=AddressingStyle.PATH,
-            access_key_id=SecretStr(s3.access_key_id),
-            secret_access_key=SecretStr(s3.secret_access_key),
-        ),
+        storage=storage_settings(s3, bucket),
         cache=CacheSettings(enabled=False),
         uploads=LIMITS,
     )
@@ -138,11 +72,6 @@ async def gallery(
 
 
 # Files, all larger than what is looked at before they are stored
-
-
-def long_jpeg(size: int = 2 * HEAD_BYTES) -> bytes:
-    """With more coded data than its picture needs, which decoders pass over."""
-    return JPEG[:-2] + b"\x12" * (size - len(JPEG)) + b"\xff\xd9"
 
 
 def long_png() -> bytes:
@@ -352,7 +281,8 @@ async def test_extra_parts_and_second_parts_of_a_name_are_not_stored(gallery: St
 
 
 async def test_thousands_of_tiny_parts_are_refused_after_the_first_few(gallery: StoredUploads) -> None:
-    reply = await gallery.post(ONE + FILE + part("9", b"x") * 20_000 + END)
+    async with asyncio.timeout(60):
+        reply = await gallery.post(ONE + FILE + part("9", b"x") * 20_000 + END)
 
     assert (reply.status, reply.codes) == (413, ["TOO_MANY_FILES"])
     assert errors_of(reply) == []
@@ -404,9 +334,7 @@ async def test_client_that_stops_sending_leaves_nothing(gallery: StoredUploads) 
 async def test_client_that_goes_away_leaves_nothing(gallery: StoredUploads, leave: str) -> None:
     async with gallery.connection(Content_Length=ANNOUNCED) as connection:
         await connection.send(BEGUN)
-        async with asyncio.timeout(PATIENCE_SECONDS):
-            while not await gallery.open_multipart_uploads():  # noqa: ASYNC110 - S3 tells nobody
-                await asyncio.sleep(0.01)
+        await gallery.have_begun()
         getattr(connection, leave)()
         assert await gallery.come_to_hold_nothing()
 

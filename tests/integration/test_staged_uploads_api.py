@@ -17,6 +17,7 @@ import pytest
 from tests.e2e.api import data_of
 from tests.e2e.places import fresh_place
 from tests.integration.live_gallery import PART_SIZE_BYTES, LiveGallery, live_gallery
+from tests.multipart_bodies import CONTENT_TYPE, END, file_map, operations, part
 from tests.photographs import jpeg
 from tests.services import Services
 
@@ -445,13 +446,32 @@ async def test_the_progress_of_an_upload_that_is_not_there_is_not_found(gallery:
 async def test_the_progress_of_a_streamed_upload_is_told_while_it_arrives(gallery: LiveGallery) -> None:
     document = "mutation ($input: UploadImageInput!) { uploadImage(input: $input) { outcome } }"
     progress_id = str(uuid4())
-    watching = progress_of(gallery, progress_id)
-    first = asyncio.ensure_future(anext(watching))
-    answer = await gallery.send(document, {"input": {"file": None, "progressId": progress_id}}, LARGE)
-    moments = [moment(await first), *[moment(answer) async for answer in watching]]
+    body = operations(document, {"input": {"file": None, "progressId": progress_id}})
+    body += file_map({"0": ["variables.input.file"]}) + part("0", LARGE, filename="large.jpg") + END
+    is_on_its_way = asyncio.Event()
+
+    async def halves() -> AsyncIterator[bytes]:
+        yield body[:PART_SIZE_BYTES]
+        async with asyncio.timeout(20):
+            await is_on_its_way.wait()
+        yield body[PART_SIZE_BYTES:]
+
+    async def watched() -> list[tuple[int, int | None, bool]]:
+        moments = []
+        async for told in progress_of(gallery, progress_id):
+            moments.append(moment(told))
+            if 0 < moments[-1][0] < len(LARGE):
+                is_on_its_way.set()
+        return moments
+
+    watching = asyncio.create_task(watched())
+    headers = {"Content-Type": CONTENT_TYPE, "Content-Length": str(len(body))}
+    answer = await gallery.api.http.post("/graphql", content=halves(), headers=headers)
+    moments = await watching
 
     assert data_of(answer) == {"uploadImage": {"outcome": "CREATED"}}
     assert moments[-1] == (len(LARGE), len(LARGE), True)
+    assert any(0 < received_bytes <= PART_SIZE_BYTES for received_bytes, *_ in moments)
     for received_bytes, total_bytes, done in moments[:-1]:
         assert (received_bytes <= len(LARGE), done) == (True, False)
         assert total_bytes is not None

@@ -21,6 +21,8 @@ from tests.http_wire import LARGE, Application, Connection, Wire, post, request
 
 GET = request("GET")
 SETTINGS = ConnectionSettings(head_timeout_seconds=10, pace_window_seconds=30, min_bytes_per_second=100)
+SILENCE_SECONDS = 120
+"""How long whoever waits for a body lets it be silent."""
 
 
 class Counted(NoMetrics):
@@ -41,7 +43,7 @@ class Slow:
         self.state = ServerState()
         self.app = app or Application()
         self.connection = Connection(self.app, lambda *args: Http(*args, limits=limits), state=self.state)
-        self.pace = Pace(settings)
+        self.pace = Pace(settings, SILENCE_SECONDS)
 
     @property
     def wire(self) -> Wire:
@@ -194,6 +196,43 @@ async def test_a_pause_is_forgiven_if_the_rest_comes_fast(slow: Slow) -> None:
     assert not slow.wire.closed
 
 
+@pytest.mark.parametrize("seconds_before", [0, 1, 15, 29, 31, 200])
+async def test_a_body_in_pace_may_be_silent_for_as_long_as_it_is_waited_for(slow: Slow, seconds_before: int) -> None:
+    await slow.send(post(bytes(50_000))[:-50_000])
+    slow.look()
+    for _ in range(seconds_before):
+        await slow.send(bytes(110))
+        await slow.wait(1)
+    await slow.wait(SILENCE_SECONDS)
+    assert not slow.wire.closed, "who waits for the body tells the client more"
+    await slow.wait(SETTINGS.pace_window_seconds + 1)
+    assert slow.answers == [b"408"]
+    assert slow.metrics.reasons == ["slow_body"], "but nobody did"
+
+
+async def test_a_silence_that_was_waited_for_is_forgiven_if_the_rest_comes_fast(slow: Slow) -> None:
+    await slow.send(post(bytes(50_000))[:-50_000])
+    for _ in range(4):
+        await slow.wait(SILENCE_SECONDS - 1)
+        for _ in range(60):
+            await slow.send(bytes(200))
+            await slow.wait(1)
+    assert slow.answers == []
+    await slow.send(bytes(2000))
+    assert slow.answers == [b"200"]
+
+
+@pytest.mark.parametrize("pause_seconds", [2, 29, 31, SILENCE_SECONDS - 1])
+async def test_a_byte_now_and_then_does_not_end_a_silence(slow: Slow, pause_seconds: int) -> None:
+    await slow.send(post(bytes(50_000))[:-50_000])
+    began = slow.now
+    while not slow.wire.closed and slow.now < began + 1000:
+        await slow.wait(pause_seconds)
+        await slow.send(b"x")
+    assert slow.metrics.reasons == ["slow_body"]
+    assert slow.now - began <= max(SETTINGS.pace_window_seconds + pause_seconds, 2 * pause_seconds)
+
+
 async def test_nobody_is_late_while_the_gallery_does_not_read() -> None:
     slow = Slow(Waiting())
     await slow.send(post(LARGE)[:-1])
@@ -294,4 +333,4 @@ def test_connections_are_looked_at_often_enough_for_the_shortest_limit(
     head: float, window: float, pause: float
 ) -> None:
     settings = ConnectionSettings(head_timeout_seconds=head, pace_window_seconds=window)
-    assert Pace(settings).pause_seconds == pause
+    assert Pace(settings, SILENCE_SECONDS).pause_seconds == pause

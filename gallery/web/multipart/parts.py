@@ -19,6 +19,8 @@ from gallery.web.body import RequestBody
 from gallery.web.errors import RequestCode, RequestError
 
 _EXTENDED_FILENAME = re.compile(r";\s*filename\*\s*=\s*(utf-8|iso-8859-1)'[^']*'([^;\s]+)", re.IGNORECASE)
+_QUOTED = re.compile(r'"(?:\\.?|[^"\\])*(?:"|\Z)')
+"""A quoted value, in which nothing is a parameter, to its end or that of the header: never looked through twice."""
 
 
 def parser_for(content_type: str) -> PushMultipartParser:
@@ -64,7 +66,7 @@ async def parts_of(
 
 def filename_of(part: MultipartSegment) -> str | None:
     """The name of a file, from `filename*` (RFC 5987) if there is one, which the parser passes over."""
-    extended = _EXTENDED_FILENAME.search(part.header("Content-Disposition", ""))
+    extended = _EXTENDED_FILENAME.search(_QUOTED.sub('""', part.header("Content-Disposition", "")))
     if extended:
         charset, value = extended.groups()
         return unquote(value, encoding=charset, errors="replace")

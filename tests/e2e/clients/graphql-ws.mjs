@@ -1,26 +1,26 @@
 // Subscriptions with graphql-ws, the reference client of graphql-transport-ws, while a photograph is uploaded, and the
 // codes by which the gallery closes connections, beside those that graphql-ws publishes. Printed as one line of JSON.
 
-import { readFile } from "node:fs/promises";
-import path from "node:path";
 import { argv, stdout } from "node:process";
 
 import { CloseCode, createClient, GRAPHQL_TRANSPORT_WS_PROTOCOL } from "graphql-ws";
 import WebSocket from "ws";
 
-import { CSRF_HEADERS } from "./lib/main-job.mjs";
+import { WatchedUpload } from "./lib/watched-upload.mjs";
 
 const [url, photo, progressId] = argv.slice(2);
 const socketUrl = url.replace(/^http/, "ws");
 const UPLOAD_PROGRESS = "subscription ($id: ID!) { uploadProgress(id: $id) { receivedBytes totalBytes done } }";
 const IMAGE_PROCESSED = "subscription ($id: ID) { imageProcessed(id: $id) { id processing thumbnails { small { width } } } }";
-const UPLOAD_IMAGE = "mutation ($input: UploadImageInput!) { uploadImage(input: $input) { image { id } errors { code } } }";
 const QUERY = { query: "{ __typename }" };
 
-/** All results of an operation, to its end. */
-async function heard(client, query, variables) {
+/** All results of an operation, to its end; each is told at once to who wants to know. */
+async function heard(client, query, variables, onResult = () => {}) {
   const results = [];
-  for await (const result of client.iterate({ query, variables })) results.push(result);
+  for await (const result of client.iterate({ query, variables })) {
+    results.push(result);
+    onResult(result);
+  }
   return results;
 }
 
@@ -50,16 +50,6 @@ function watchAll(client) {
       onImage.add(look);
       look();
     });
-}
-
-async function upload() {
-  const body = new FormData();
-  const variables = { input: { file: null, progressId } };
-  body.append("operations", JSON.stringify({ query: UPLOAD_IMAGE, variables }));
-  body.append("map", JSON.stringify({ 0: ["variables.input.file"] }));
-  body.append("0", new File([await readFile(photo)], path.basename(photo)), path.basename(photo));
-  const response = await fetch(url, { method: "POST", headers: CSRF_HEADERS, body });
-  return (await response.json()).data.uploadImage;
 }
 
 /** The code by which the gallery closes a connection that sends this. */
@@ -111,10 +101,11 @@ async function failure(client, query) {
 }
 
 const client = createClient({ url: socketUrl, webSocketImpl: WebSocket, retryAttempts: 0, lazy: false });
-const progress = heard(client, UPLOAD_PROGRESS, { id: progressId });
+const upload = new WatchedUpload();
+const progress = heard(client, UPLOAD_PROGRESS, { id: progressId }, (result) => upload.hear(result));
 const amongAll = watchAll(client);
 const query = await heard(client, QUERY.query, {}); // sent later than both subscriptions, so they have arrived
-const uploaded = await upload();
+const uploaded = await upload.send(url, photo, progressId);
 const { id } = uploaded.image;
 const facts = {
   uploaded,
