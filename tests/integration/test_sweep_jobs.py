@@ -63,3 +63,16 @@ async def test_held_jobs_are_counted_and_get_another_chance(queue: Queue) -> Non
     assert await held.requeue() == 1
     assert await held.count() == 0
     assert await queue.jobs() == [("render_image", "queued")]
+
+
+@pytest.mark.parametrize("waiting", [True, False], ids=["while one waits", "while none does"])
+async def test_of_sweeps_that_failed_again_and_again_one_gets_another_chance(queue: Queue, *, waiting: bool) -> None:
+    for _ in range(2):
+        assert await asked(queue)
+        await queue.sql("UPDATE pgqueuer SET status = 'failed'")
+        await queue.sql("UPDATE pgqueuer_log SET created = created - interval '61 minutes'")
+    if waiting:
+        assert await asked(queue)
+
+    assert await PgHeldJobs(queue.engine).requeue() == (0 if waiting else 1)
+    assert await queue.jobs() == [("sweep", "queued")]
