@@ -233,7 +233,12 @@ def _wire(settings: Settings, services: _Services, others: OtherProcesses | None
         unit_of_work=units_of_work, storage=storages.objects, paths=ObjectPaths(), renderer=_renderer(settings)
     )
     sweep = _sweep(engine, units_of_work, storages)
-    background = BackgroundWork(renditions, sweep, grace=timedelta(seconds=settings.uploads.sweep_grace_seconds))
+    background = BackgroundWork(
+        renditions,
+        sweep,
+        grace=timedelta(seconds=settings.uploads.sweep_grace_seconds),
+        repair=settings.uploads.sweep_repair,
+    )
     checks: dict[str, Callable[[], Awaitable[None]]] = {
         "database": lambda: _check_database(services.probing),
         "storage": storages.objects.ping,

@@ -201,6 +201,8 @@ class UploadSettings(Section):
     """How large the files of such uploads may be together, in bytes as announced; 1 TiB by default."""
     sweep_grace_seconds: int = Field(default=3600, ge=60)
     """What the sweep leaves alone: anything younger than this, and uploads that moved within it, in seconds."""
+    sweep_repair: bool = False
+    """Whether the sweep that runs once an hour also does what `gallery doctor --repair` would, or only tells it."""
 
     @model_validator(mode="after")
     def _request_holds_a_file(self) -> Self:

@@ -13,10 +13,13 @@ from gallery.services.sweep import SweepService
 class BackgroundWork:
     """The work of the gallery's jobs. Each may be done twice."""
 
-    def __init__(self, renditions: RenditionService, sweep: SweepService, *, grace: timedelta) -> None:
+    def __init__(
+        self, renditions: RenditionService, sweep: SweepService, *, grace: timedelta, repair: bool = False
+    ) -> None:
         self._renditions = renditions
         self._sweep = sweep
         self._grace = grace
+        self._repair = repair
 
     async def render(self, image_id: ImageId) -> None:
         """As `RenditionService.render`."""
@@ -32,4 +35,4 @@ class BackgroundWork:
 
     async def sweep(self) -> None:
         """As `SweepService.tidy`."""
-        await self._sweep.tidy(self._grace)
+        await self._sweep.tidy(self._grace, repair=self._repair)

@@ -85,10 +85,12 @@ class SweepService:
         await self._held_jobs.requeue()
         return report
 
-    async def tidy(self, grace: timedelta) -> None:
+    async def tidy(self, grace: timedelta, *, repair: bool = False) -> None:
         """Ends abandoned uploads, and says in the log what else is wrong: what the gallery does by itself.
 
-        Looks before it acts, as `repair`: in the bucket of another gallery it throws no parts away.
+        Told to repair, it puts that right too, as `repair` does by sizes. Nobody watches it then, so it never removes
+        more objects than have a row. Looks before it acts, as `repair`: in the bucket of another gallery it throws no
+        parts away. What is kept is what it has found.
 
         Raises:
             UnavailableError: if the storage or the database does not answer.
@@ -98,10 +100,18 @@ class SweepService:
         findings = Findings()
         await self._comparison.compare(before, findings, verify=False, repair=False)
         await self._abandoned.end(before, findings, with_unnamed=_why_to_hold_back(findings) is None)
+        held_back = _why_to_hold_back(findings, plausible_leftovers=0)
+        repairs = repair and held_back is None
+        if repairs:
+            await self._comparison.compare(before, Findings(), verify=False, repair=True)
+            await self._held_jobs.requeue()
         await self._keep(findings, started, Depth.SIZES)
         if findings.counts:
             counts = ", ".join(f"{count} {kind.value}" for kind, count in findings.counts.items())
-            log.warning("the sweep has found %s; `gallery doctor` tells more", counts)
+            done = ", and put right what can be" if repairs else ""
+            log.warning("the sweep has found %s%s; `gallery doctor` tells more", counts, done)
+        if repair and held_back is not None:
+            log.warning("the sweep repairs nothing: %s", held_back)
 
     async def _keep(self, findings: Findings, started: datetime, depth: Depth) -> None:
         """Keeps what was found for those who watch; what a repair has put right is not told to them as wrong."""
@@ -134,10 +144,10 @@ class SweepService:
         )
 
 
-def _why_to_hold_back(findings: Findings) -> str | None:
+def _why_to_hold_back(findings: Findings, *, plausible_leftovers: int = PLAUSIBLE_LEFTOVERS) -> str | None:
     unnamed = findings.counts[FindingKind.OBJECT_WITHOUT_ROW]
     named = findings.objects - unnamed
-    if unnamed > max(named, PLAUSIBLE_LEFTOVERS):
+    if unnamed > max(named, plausible_leftovers):
         return (
             f"{unnamed:,} objects have no row and only {named:,} have one. Is this the database of this bucket, and is "
             "it up to date? Nothing was removed or marked."

@@ -28,7 +28,7 @@ from gallery.platform.database.engine import driver_dsn
 from gallery.settings import Settings
 from tests.crash.clients import Acknowledged, Clients
 from tests.e2e.api import Api
-from tests.e2e.comparison import Comparison, compare
+from tests.e2e.comparison import Comparison, compare, read_all
 from tests.e2e.gallery_server import GalleryServer, run_gallery
 from tests.e2e.places import Place, StoredObjects, s3_client
 from tests.integration.embedded_support import processes_in
@@ -54,7 +54,10 @@ class Orders:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What became of everything. `lost` and `wrong_bytes` are of those that were acknowledged, after the repair."""
+    """What became of everything, after the repair. `lost` are of those that were acknowledged.
+
+    `wrong_bytes` are of those, too, and `wrong_objects` of all originals and renditions that a row names.
+    """
 
     acknowledged: int
     acknowledged_staged: int
@@ -62,6 +65,8 @@ class Outcome:
     unanswered: int
     lost: int
     wrong_bytes: int
+    objects_read: int
+    wrong_objects: int
     before_repair: Mapping[str, int]
     after_repair: Mapping[str, int]
     doctor_exit_code: int
@@ -85,9 +90,11 @@ async def _kill_nine(folder: Path, orders: Orders) -> Outcome:
             before = await _at_rest(place)
             await asyncio.sleep(1 + max(SHORTEST_GRACE_SECONDS, await _until_expired_seconds(place)))
             grace = str(SHORTEST_GRACE_SECONDS)
-            doctor = await run_gallery("doctor", "--repair", "--grace", grace, "--data-dir", folder / "data")
+            repair = ("doctor", "--repair", "--verify", "--grace", grace)
+            doctor = await run_gallery(*repair, "--data-dir", folder / "data")
             print(doctor.output, doctor.complaints, sep="")
             after = await _at_rest(place)
+            read = await read_all(place)
             fates = [await _fate(clients.api, one) for one in clients.acknowledged]
         assert await server.stop() == 0, server.log_text()
     finally:
@@ -99,6 +106,8 @@ async def _kill_nine(folder: Path, orders: Orders) -> Outcome:
         unanswered=clients.unanswered,
         lost=fates.count("lost"),
         wrong_bytes=fates.count("wrong bytes"),
+        objects_read=read.objects,
+        wrong_objects=len(read.wrong),
         before_repair=before.counts,
         after_repair=after.counts,
         doctor_exit_code=doctor.exit_code,
@@ -214,7 +223,8 @@ def main() -> int:
         outcome = asyncio.run(kill_nine(Path(folder), orders))
     for name, value in asdict(outcome).items():
         print(f"{name.replace('_', ' '):20} {value}")
-    harmed = outcome.lost + outcome.wrong_bytes + outcome.doctor_exit_code + sum(outcome.after_repair.values())
+    wrong = outcome.wrong_bytes + outcome.wrong_objects
+    harmed = outcome.lost + wrong + outcome.doctor_exit_code + sum(outcome.after_repair.values())
     return 1 if harmed or outcome.before_repair["rows_without_object"] else 0
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -11,9 +12,9 @@ from gallery.platform.database.engine import driver_dsn
 from tests.e2e.places import Place
 
 _NAMED = """
-SELECT storage_path FROM images WHERE deleted_at IS NULL
+SELECT storage_path, checksum FROM images WHERE deleted_at IS NULL
 UNION ALL
-SELECT renditions.storage_path
+SELECT renditions.storage_path, renditions.checksum
 FROM renditions JOIN images ON images.id = renditions.image_id AND images.deleted_at IS NULL
 """
 _COUNTS = """
@@ -74,3 +75,24 @@ async def compare(place: Place) -> Comparison:
         open_uploads=tuple(await place.objects.open_uploads()),
         **dict(counts),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class BytesRead:
+    """How many objects were read that a row names, and the paths of those that are not as their rows say."""
+
+    objects: int
+    wrong: frozenset[str]
+
+
+async def read_all(place: Place) -> BytesRead:
+    """Reads all that a row names, whoever was told of it, and compares its SHA-256; lost objects are left out."""
+    stored = frozenset(await place.objects.keys())
+    connection = await asyncpg.connect(driver_dsn(place.database_url))
+    try:
+        checksums = {row["storage_path"]: row["checksum"] for row in await connection.fetch(_NAMED)}
+    finally:
+        await connection.close()
+    there = stored & checksums.keys()
+    wrong = {path for path in there if hashlib.sha256(await place.objects.read(path)).hexdigest() != checksums[path]}
+    return BytesRead(len(there), frozenset(wrong))

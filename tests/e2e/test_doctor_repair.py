@@ -15,7 +15,7 @@ import pytest
 from gallery.cli.doctor import SHORTEST_GRACE_SECONDS
 from gallery.platform.database.engine import driver_dsn
 from tests.e2e.api import Api
-from tests.e2e.comparison import NOTHING_AMISS, compare
+from tests.e2e.comparison import NOTHING_AMISS, BytesRead, compare, read_all
 from tests.e2e.gallery_server import Ended, run_gallery, serving
 from tests.e2e.places import Place
 from tests.e2e.waiting import eventually
@@ -211,6 +211,7 @@ async def test_lost_and_damaged_originals_are_beyond_repair_until_somebody_delet
     await remove(place, lost["original"])
     await damage(place, damaged["original"])
     keys = await place.objects.keys()
+    assert await read_all(place) == BytesRead(len(keys), frozenset({damaged["original"]}))
 
     told = await doctor(place, "--verify")
     assert told.exit_code == 1

@@ -17,6 +17,7 @@ async def test_killed_with_uploads_under_way_it_keeps_what_it_acknowledged_and_t
     assert outcome.acknowledged > outcome.acknowledged_staged > 0
     assert outcome.unanswered > 0
     assert (outcome.lost, outcome.wrong_bytes, outcome.refused) == (0, 0, {})
+    assert (outcome.objects_read > outcome.acknowledged, outcome.wrong_objects) == (True, 0)
     assert outcome.before_repair["rows_without_object"] == 0
     assert outcome.after_repair == NOTHING_AMISS
     assert outcome.doctor_exit_code == 0

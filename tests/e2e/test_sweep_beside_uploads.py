@@ -1,4 +1,7 @@
-"""The sweep while a hundred slow uploads are under way, all of them older than its grace period."""
+"""The sweep while a hundred slow uploads are under way, all of them older than its grace period.
+
+Some stream through the gallery; others are staged, and their parts arrive in the storage while the sweeps run.
+"""
 
 from __future__ import annotations
 
@@ -17,15 +20,18 @@ from tests.e2e.comparison import NOTHING_AMISS, compare
 from tests.e2e.gallery_server import run_gallery, serving
 from tests.e2e.places import Place
 from tests.e2e.slow_uploads import LongFile, SlowUpload, slow_upload
+from tests.e2e.staged_uploads import StagedUpload, staged_upload
 from tests.e2e.waiting import eventually
 from tests.photographs import jpeg
 
 KIBIBYTE = 1024
 PIECE_BYTES = 4 * KIBIBYTE
-WHOLE, IN_PARTS = 90, 10
-"""How many files are stored in one call, and how many as multipart uploads, of which a part is there already."""
-WHOLE_BYTES, WHOLE_BYTES_BEFORE = 512 * KIBIBYTE, 128 * KIBIBYTE
+WHOLE, IN_PARTS, STAGED = 70, 10, 20
+"""How many files are stored in one call, how many as multipart uploads, of which a part is there already, and how many
+are staged, of which nothing is there before the first sweep and all after the last."""
+WHOLE_BYTES, WHOLE_BYTES_BEFORE = 1024 * KIBIBYTE, 128 * KIBIBYTE
 IN_PARTS_BYTES, IN_PARTS_BYTES_BEFORE = 9 * 1024 * KIBIBYTE, 8320 * KIBIBYTE
+STAGED_BYTES, STAGED_PARTS = IN_PARTS_BYTES, 2
 SWEEPS = 4
 
 
@@ -39,22 +45,25 @@ class FileInPieces(LongFile):
 
 
 async def test_sweeps_take_nothing_of_a_hundred_uploads_under_way(place: Place, folder: Path) -> None:
-    sizes = [WHOLE_BYTES] * WHOLE + [IN_PARTS_BYTES] * IN_PARTS
+    sizes = [WHOLE_BYTES] * WHOLE + [IN_PARTS_BYTES] * IN_PARTS + [STAGED_BYTES] * STAGED
     files = [FileInPieces(jpeg(200 + index, 150), size_bytes) for index, size_bytes in enumerate(sizes)]
+    streamed, staged = files[:-STAGED], files[-STAGED:]
     orphan = f"images/2026/05/{uuid4().hex}.jpg"
     async with serving(folder / "log", settings=place.settings) as (server, api):
-        async with _begun(server.url, files) as uploads:
+        async with _begun(server.url, streamed) as uploads:
+            past = [await staged_upload(api, file) for file in staged]
             await eventually(lambda: _are_under_way(place))
             await place.objects.client.put_object(Bucket=place.objects.bucket, Key=orphan, Body=b"left over")
             before = await compare(place)
             assert before.orphans == {orphan}
 
             async with _going_on_slowly(uploads):
-                outputs = [await _swept(place) for _ in range(SWEEPS)]
+                outputs = await _swept_while_parts_arrive(place, past)
 
             after = await compare(place)
             replies = await asyncio.gather(*(upload.send_rest() for upload in uploads))
-        payloads = [reply.json["data"]["uploadImage"] for reply in replies]
+            completed = [await upload.complete(api) for upload in past]
+        payloads = [reply.json["data"]["uploadImage"] for reply in replies] + completed
         served = await _served(api)
         await eventually(lambda: _no_job_waits(place))
 
@@ -69,7 +78,7 @@ async def test_sweeps_take_nothing_of_a_hundred_uploads_under_way(place: Place, 
     assert served == {file.checksum for file in files}
     at_the_end = await compare(place)
     assert at_the_end.counts == NOTHING_AMISS
-    assert await place.count("images", "uploads") == [len(files), 0]
+    assert await place.count("images", "uploads") == [len(files), STAGED]  # the staged ones answer repeats for a day
     print(f"{SWEEPS} sweeps beside {len(files)} uploads: {len(served)} whole, counts {at_the_end.counts}")
 
 
@@ -102,6 +111,22 @@ async def _going_on_slowly(uploads: Sequence[SlowUpload]) -> AsyncIterator[None]
         await asyncio.wait({going_on})
 
 
+async def _swept_while_parts_arrive(place: Place, uploads: Sequence[StagedUpload]) -> list[list[str]]:
+    """What the sweeps say. First parts arrive beside the first of them, last parts beside the last."""
+    assert {len(upload.parts) for upload in uploads} == {STAGED_PARTS}
+    parts = [upload.parts[number] for number in range(STAGED_PARTS) for upload in uploads]
+    beside_each = len(parts) // SWEEPS
+    outputs = []
+    async with httpx.AsyncClient(timeout=60) as storage:
+        for start in range(0, len(parts), beside_each):
+            async with asyncio.TaskGroup() as meanwhile:
+                sweep = meanwhile.create_task(_swept(place))
+                for part in parts[start : start + beside_each]:
+                    meanwhile.create_task(part.put(storage))
+            outputs.append(sweep.result())
+    return outputs
+
+
 async def _swept(place: Place) -> list[str]:
     ended = await run_gallery("doctor", "--repair", "--grace", str(SHORTEST_GRACE_SECONDS), settings=place.settings)
     assert (ended.exit_code, ended.complaints) == (0, "")
@@ -117,7 +142,10 @@ async def _served(api: Api) -> set[str]:
 
 async def _are_under_way(place: Place) -> bool:
     comparison = await compare(place)
-    return (comparison.intents, len(comparison.open_uploads)) == (WHOLE + IN_PARTS, IN_PARTS)
+    return (comparison.intents, len(comparison.open_uploads)) == (
+        WHOLE + IN_PARTS + STAGED,
+        IN_PARTS + STAGED,
+    )
 
 
 async def _no_job_waits(place: Place) -> bool:

@@ -11,10 +11,14 @@ import pytest
 from gallery.domain.ids import new_image_id
 from gallery.domain.jobs import RenderImage, Sweep
 from gallery.platform.database.engine import driver_dsn
+from gallery.platform.database.storage_reports import SqlLastReports
 from gallery.platform.jobs.held import PgHeldJobs
 from gallery.platform.jobs.queries import WatchedDriver
 from gallery.platform.jobs.sweeping import ask_for_sweep
+from tests.e2e.places import fresh_place
 from tests.integration.jobs_support import Queue, ScriptedWork, opened_queue, working
+from tests.integration.live_gallery import live_gallery
+from tests.services import Services
 
 
 @pytest.fixture
@@ -63,3 +67,40 @@ async def test_held_jobs_are_counted_and_get_another_chance(queue: Queue) -> Non
     assert await held.requeue() == 1
     assert await held.count() == 0
     assert await queue.jobs() == [("render_image", "queued")]
+
+
+@pytest.mark.parametrize("waiting", [True, False], ids=["while one waits", "while none does"])
+async def test_of_sweeps_that_failed_again_and_again_one_gets_another_chance(queue: Queue, *, waiting: bool) -> None:
+    for _ in range(2):
+        assert await asked(queue)
+        await queue.sql("UPDATE pgqueuer SET status = 'failed'")
+        await queue.sql("UPDATE pgqueuer_log SET created = created - interval '61 minutes'")
+    if waiting:
+        assert await asked(queue)
+
+    assert await PgHeldJobs(queue.engine).requeue() == (0 if waiting else 1)
+    assert await queue.jobs() == [("sweep", "queued")]
+
+
+@pytest.mark.parametrize(
+    ("repair", "left"), [(False, [("render_image", "failed")]), (True, [])], ids=["dry run", "repair"]
+)
+async def test_the_sweep_of_a_worker_repairs_if_it_is_set_to(
+    services: Services, migrated_template: str, *, repair: bool, left: list[tuple[str, str]]
+) -> None:
+    stop = asyncio.Event()
+    async with (
+        fresh_place(services, migrated_template) as place,
+        live_gallery(place, sweep_repair=repair) as live,
+        opened_queue(place.database_url) as queue,
+    ):
+        await queue.add(RenderImage(new_image_id()))
+        await queue.sql("UPDATE pgqueuer SET status = 'failed'")
+        assert await asked(queue)
+        at_work = asyncio.create_task(live.container.worker.run(stop))
+        try:
+            await queue.until(left)
+        finally:
+            stop.set()
+            await asyncio.wait_for(at_work, 30)
+        assert [one.objects for one in await SqlLastReports(queue.engine).all()] == [0]

@@ -25,6 +25,16 @@ LIMIT :limit
 
 _COUNT = text("SELECT count(*) FROM pgqueuer WHERE status = 'failed'")
 
+_DROP_SUPERSEDED = text("""
+DELETE FROM pgqueuer AS job
+WHERE job.status = 'failed' AND EXISTS (
+    SELECT FROM pgqueuer AS other
+    WHERE other.dedupe_key = job.dedupe_key
+      AND (other.status IN ('queued', 'picked') OR (other.status = 'failed' AND other.id > job.id))
+)
+""")
+"""Sweeps that failed hour after hour: of those that wait or run, a unique index allows one."""
+
 _REQUEUE = text("""
 WITH requeued AS (
     UPDATE pgqueuer
@@ -76,11 +86,14 @@ async def held(engine: AsyncEngine, limit: int = 100) -> tuple[HeldJob, ...]:
 async def requeue_held(engine: AsyncEngine) -> int:
     """Gives every job that was given up as many attempts as a new one; answers with how many there are.
 
+    Drops those that a later one of the same key stands for.
+
     Raises:
         UnavailableError: if the database does not answer.
     """
     with translated_errors():
         async with engine.begin() as connection:
+            await connection.execute(_DROP_SUPERSEDED)
             count: int = (await connection.execute(_REQUEUE)).scalar_one()
     return count
 

@@ -478,45 +478,6 @@ async def test_images_are_not_marked_if_hardly_anything_is_in_the_bucket(gallery
     assert gallery.events == []
 
 
-async def test_by_itself_the_gallery_ends_uploads_and_only_tells_the_rest(
-    gallery: MemoryGallery, caplog: pytest.LogCaptureFixture
-) -> None:
-    work = BackgroundWork(gallery.renditions, gallery.sweep, grace=GRACE)
-    stuck = an_upload()
-    gallery.tables.uploads[stuck.id] = stuck
-    stores(gallery, ORPHAN)
-
-    await work.sweep()
-
-    assert gallery.tables.uploads == {}
-    assert set(gallery.storage.objects) == {ORPHAN}
-    assert caplog.messages == ["the sweep has found 1 OBJECT_WITHOUT_ROW, 1 STUCK_UPLOAD; `gallery doctor` tells more"]
-
-
-@pytest.mark.parametrize(("others", "left"), [(100, 0), (101, 1)], ids=["its own bucket", "the bucket of another"])
-async def test_by_itself_the_gallery_throws_away_no_parts_of_another(
-    gallery: MemoryGallery, others: int, left: int
-) -> None:
-    for number in range(others):
-        stores(gallery, f"images/2026/05/{number}.jpg")
-    begins(gallery, ORPHAN)
-
-    await gallery.sweep.tidy(GRACE)
-
-    assert len(gallery.storage.multipart_uploads) == left
-    assert len(gallery.storage.objects) == others
-
-
-async def test_where_all_is_well_the_gallery_says_nothing(
-    gallery: MemoryGallery, caplog: pytest.LogCaptureFixture
-) -> None:
-    a_sound_image(gallery)
-
-    await gallery.sweep.tidy(GRACE)
-
-    assert caplog.messages == []
-
-
 async def test_jobs_reach_the_services(gallery: MemoryGallery) -> None:
     work = BackgroundWork(gallery.renditions, gallery.sweep, grace=GRACE)
     image, broken = an_image(), an_image()
