@@ -265,7 +265,9 @@ async def test_what_is_private_stands_in_nobody_elses_answer(gallery: LiveGaller
     async with AsyncExitStack() as stack:
         listener = await stack.enter_async_context(listening())
         listener.app = AsViewer(web_with(gallery, responses))
-        clients, images, answers = {}, {}, {}
+        clients: dict[str, Api] = {}
+        images: dict[str, str] = {}
+        answers: dict[str, bytes] = {}
         for name in ("ann", "ben"):
             api = clients[name] = await stack.enter_async_context(Api(f"http://127.0.0.1:{listener.port}"))
             api.http.headers["X-Viewer"] = name
