@@ -5,7 +5,8 @@
                                [--connections 16] [--rounds 5] [--seconds 2] [--images 10000] [--json FILE]
 
 Each server has images of its own, for it hears only of its own writes. A read that begins after a write was answered
-and gives an older title is counted as stale, and told beside the ratios, which are to the first peer.
+and gives an older title is counted as stale, and told beside the ratios, which are to the first peer. All else in it
+has to be what the first answer for that image said.
 """
 
 from __future__ import annotations
@@ -15,11 +16,11 @@ import asyncio
 import re
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from random import Random
-from typing import Final
+from typing import Any, Final
 
 import orjson
 
@@ -27,7 +28,7 @@ from benchmarks.harness import REQUEST, Report, between, parser, run
 from benchmarks.load import HOST, WrongAnswerError, post_request
 from benchmarks.nested import running
 from benchmarks.processes import MeasuredProcess
-from benchmarks.queries import IMAGE_BY_ID
+from benchmarks.queries import IMAGE_BY_ID, difference
 from benchmarks.rounds import Subject, Turn, take_turns
 from benchmarks.seed import identifier
 from benchmarks.seed_rows import is_deleted
@@ -44,7 +45,7 @@ UPDATE: Final = """mutation Update($id: ID!, $title: String!) {
 _LENGTH: Final = re.compile(rb"content-length:\s*(\d+)", re.IGNORECASE)
 
 
-Ask = Callable[[dict[str, object]], Awaitable[dict[str, dict[str, str]]]]
+Ask = Callable[[dict[str, object]], Awaitable[dict[str, dict[str, Any]]]]
 
 
 @dataclass
@@ -54,8 +55,22 @@ class Titles:
     ids: Sequence[str]
     given: Counter[str] = field(default_factory=Counter)
     answered: Counter[str] = field(default_factory=Counter)
+    rest: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """What the first answer for each image said beside its title."""
     stale: int = 0
     reads: int = 0
+
+    def compare(self, id_: str, image: Mapping[str, Any]) -> None:
+        """Passes if all but the title is as in the first answer for this image.
+
+        Raises:
+            WrongAnswerError: if not; it says where they differ.
+        """
+        rest = {name: value for name, value in image.items() if name != "title"}
+        first = self.rest.setdefault(id_, rest)
+        if rest != first:
+            message = f"{id_} is not what it was: {difference(rest, first)}"
+            raise WrongAnswerError(message)
 
     def check(self, title: str, least: int) -> None:
         """Counts a title that is older than one known before it was asked for."""
@@ -87,6 +102,7 @@ class Client:
     async def _read(self, id_: str, ask: Ask) -> None:
         least = self._titles.answered[id_]
         data = await ask({"query": IMAGE_BY_ID, "operationName": "One", "variables": {"id": id_}})
+        self._titles.compare(id_, data["image"])
         self._titles.check(data["image"]["title"], least)
 
     async def _write(self, id_: str, ask: Ask) -> None:
@@ -102,7 +118,7 @@ class Client:
 
 async def exchange(
     reader: asyncio.StreamReader, writer: asyncio.StreamWriter, content: dict[str, object]
-) -> dict[str, dict[str, str]]:
+) -> dict[str, dict[str, Any]]:
     """The data of an answer.
 
     Raises:
@@ -115,7 +131,7 @@ async def exchange(
     answer = orjson.loads(body) if body else {}
     if not head.startswith(b"HTTP/1.1 200") or "errors" in answer:
         raise WrongAnswerError(repr((head + body)[:300]))
-    data: dict[str, dict[str, str]] = answer["data"]
+    data: dict[str, dict[str, Any]] = answer["data"]
     return data
 
 

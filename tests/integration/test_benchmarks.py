@@ -238,6 +238,16 @@ async def test_the_cache_that_is_told_of_writes_shows_them_and_the_other_does_no
     assert titles["mercurius-jit-cache"] != "title 1"
 
 
+def test_an_image_of_which_more_than_the_title_changes_is_a_wrong_answer() -> None:
+    titles = mixed.Titles(ids=["img_1", "img_2"])
+    titles.compare("img_1", {"title": "title 1", "tags": [{"name": "sea"}]})
+    titles.compare("img_2", {"title": "title 1", "tags": []})
+    titles.compare("img_1", {"title": "title 2", "tags": [{"name": "sea"}]})
+
+    with pytest.raises(WrongAnswerError, match=r"img_1 is not what it was: \$\.tags is \[\]"):
+        titles.compare("img_1", {"title": "title 2", "tags": []})
+
+
 async def test_more_servers_than_the_database_has_connections_for_are_refused() -> None:
     options = nested.options_of(["--peers", *PEERS])
 

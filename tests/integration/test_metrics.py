@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping
 from datetime import timedelta
 
@@ -10,9 +11,15 @@ from pydantic import HttpUrl, SecretStr
 
 from gallery.container import open_container
 from gallery.domain.access import LOCAL_ADMINISTRATOR
+from gallery.domain.events import EventKind
+from gallery.domain.footprints import followed, recording
+from gallery.domain.response_ports import MadeResponse
+from gallery.platform.cache import CachedImageReader
 from gallery.settings import CacheSettings, DatabaseSettings, MetricsSettings, Settings, StorageSettings
 from tests.e2e.places import fresh_place
+from tests.integration.cache_support import MemoryGallery, MemoryImageReader, Pause, an_event, an_image
 from tests.integration.live_gallery import LiveGallery, live_gallery
+from tests.integration.responses_support import made_of
 from tests.photographs import jpeg
 from tests.scraped import Sample, sample, scraped
 from tests.services import Services
@@ -48,6 +55,38 @@ async def test_whole_answers_count_by_where_they_were_looked_for(live: LiveGalle
     assert counted("memory", "hit") + counted("valkey", "hit") == 2  # a slow test lets its lease go
     assert counts[sample("gallery_cache_refused_responses_total", layer="memory")] == 0
     assert counts[sample("gallery_cache_response_bytes")] > 0
+
+
+async def test_what_a_write_overtook_counts_as_refused(live: LiveGallery) -> None:
+    cache, responses = live.container.cache, live.container.responses
+    assert cache is not None
+    assert responses is not None
+    gallery, image = MemoryGallery(), an_image()
+    gallery.add(image)
+    images = CachedImageReader(MemoryImageReader(gallery), cache)
+
+    async def make() -> MadeResponse | None:
+        with recording() as footprint:
+            found = await followed(footprint, lambda: images.get_many(LOCAL_ADMINISTRATOR, [image.id]))
+        return made_of(len(found), footprint)
+
+    names = {
+        "values": sample("gallery_cache_refused_fills_total"),
+        "memory": sample("gallery_cache_refused_responses_total", layer="memory"),
+        "valkey": sample("gallery_cache_refused_responses_total", layer="valkey"),
+    }
+    before = await told(live)
+    held = gallery.pause = Pause()
+    asked = asyncio.create_task(responses.get(b"a key", make))
+    await held.reached.wait()
+    await cache.drop([an_event(EventKind.IMAGE_UPDATED, image.id)])
+    held.end.set()
+    await asked
+    await cache.settle()
+    counts = await told(live)
+
+    assert {kind: before[name] for kind, name in names.items()} == dict.fromkeys(names, 0)
+    assert {kind: counts[name] for kind, name in names.items()} == dict.fromkeys(names, 1)
 
 
 async def test_reads_count_as_hits_and_misses_of_their_kind(live: LiveGallery) -> None:

@@ -372,15 +372,3 @@ async def test_what_is_no_drop_is_passed_over(processes: list[Process], valkey: 
 
     assert await other.title(IMAGE.id) == ["New"]
     assert HOLDER_SECONDS > 0
-
-
-async def test_an_answer_in_its_last_tenth_is_made_anew_by_one_who_asks(cache_url: str, gallery: MemoryGallery) -> None:
-    settings = cache_settings(cache_url, response_ttl_seconds=4, jitter=0)
-    async with process_on(settings, gallery) as one, process_on(settings, gallery) as other:
-        await one.until_ready()
-        await one.title(IMAGE.id)
-        await asyncio.sleep(3.7)
-        answers = [process.title(IMAGE.id) for _ in range(10) for process in (one, other)]
-
-        assert await asyncio.gather(*answers) == [["Old"]] * 20
-        assert one.made + other.made == 2

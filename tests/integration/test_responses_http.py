@@ -6,12 +6,14 @@ import asyncio
 import gzip
 import json
 from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack
 
 import httpx
 import pytest
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from gallery.domain.access import LOCAL_ADMINISTRATOR, Right, Viewer
+from gallery.domain.access import LOCAL_ADMINISTRATOR, Right, Role, Viewer, rights_of
+from gallery.domain.ids import UserId, new_uuid7
 from gallery.platform.cache import CachedResponses
 from gallery.platform.cache.metrics import Layer
 from gallery.web.app import WebParts, create_web_app
@@ -190,32 +192,51 @@ async def test_a_get_without_a_header_against_csrf_is_refused_whatever_is_kept(g
     assert answer.json()["errors"][0]["extensions"]["code"] == "CSRF_HEADER_MISSING"
 
 
+VIEWERS = {
+    b"reader": Viewer(id=LOCAL_ADMINISTRATOR.id, rights=frozenset({Right.READ})),
+    b"ann": Viewer(id=UserId(new_uuid7()), rights=rights_of(Role.CONTRIBUTOR, ())),
+    b"ben": Viewer(id=UserId(new_uuid7()), rights=rights_of(Role.CONTRIBUTOR, ())),
+}
+
+
 class AsViewer:
-    """Finds out who asks by a header: what accounts will do."""
+    """Finds out who asks by a header."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if (b"x-viewer", b"reader") in scope.get("headers", ()):
-            scope[VIEWER] = Viewer(id=LOCAL_ADMINISTRATOR.id, rights=frozenset({Right.READ}))
+        name = dict(scope.get("headers", ())).get(b"x-viewer")
+        if name in VIEWERS:
+            scope[VIEWER] = VIEWERS[name]
         await self._app(scope, receive, send)
 
 
-@pytest.fixture
-async def two_viewers(gallery: LiveGallery) -> AsyncIterator[Api]:
+def kept_in(gallery: LiveGallery, layer: Layer) -> CachedResponses:
+    """Answers that lie in memory, or in Valkey alone."""
+    cache, settings = gallery.container.cache, gallery.container.settings.cache
+    assert cache is not None
+    max_bytes = settings.responses_max_bytes if layer is Layer.MEMORY else 0
+    return CachedResponses(cache, settings.model_copy(update={"responses_max_bytes": max_bytes}))
+
+
+def web_with(gallery: LiveGallery, responses: CachedResponses | None) -> ASGIApp:
     container = gallery.container
-    web = create_web_app(
+    return create_web_app(
         WebParts(
             settings=container.settings,
             use_cases=container.use_cases,
             storage=container.storage,
             checks={},
-            responses=container.responses,
+            responses=responses,
         )
     )
+
+
+@pytest.fixture
+async def two_viewers(gallery: LiveGallery) -> AsyncIterator[Api]:
     async with listening() as listener:
-        listener.app = AsViewer(web)
+        listener.app = AsViewer(web_with(gallery, gallery.container.responses))
         async with Api(f"http://127.0.0.1:{listener.port}") as api:
             yield api
 
@@ -239,26 +260,40 @@ async def test_viewers_do_not_get_each_others_answers(gallery: LiveGallery, two_
 
 
 @pytest.mark.parametrize("layer", Layer)
+async def test_what_is_private_stands_in_nobody_elses_answer(gallery: LiveGallery, layer: Layer) -> None:
+    responses = kept_in(gallery, layer)
+    async with AsyncExitStack() as stack:
+        listener = await stack.enter_async_context(listening())
+        listener.app = AsViewer(web_with(gallery, responses))
+        clients: dict[str, Api] = {}
+        images: dict[str, str] = {}
+        answers: dict[str, bytes] = {}
+        for name in ("ann", "ben"):
+            api = clients[name] = await stack.enter_async_context(Api(f"http://127.0.0.1:{listener.port}"))
+            api.http.headers["X-Viewer"] = name
+            uploaded = await api.upload(f"{name}.jpg", jpeg(40, 30), visibility="PRIVATE")
+            images[name] = uploaded["image"]["id"]
+        assert images["ann"] != images["ben"]
+        for _ in range(5):
+            for (name, api), other in zip(clients.items(), ("ben", "ann"), strict=True):
+                await until_ready(gallery)
+                answer = await api.http.post("/graphql", json={"query": PAGE})
+                assert [node["id"] for node in answer.json()["data"]["images"]["nodes"]] == [images[name]]
+                assert images[other].encode() not in answer.content
+                assert answer.content == answers.setdefault(name, answer.content)
+        await responses.settle()
+    assert responses.metrics.hits[layer] >= 6
+
+
+@pytest.mark.parametrize("layer", Layer)
 async def test_the_very_same_bytes_get_the_answer_of_the_moment(
     gallery: LiveGallery, image_id: str, layer: Layer
 ) -> None:
-    container = gallery.container
-    assert container.cache is not None
-    max_bytes = container.settings.cache.responses_max_bytes if layer is Layer.MEMORY else 0
-    responses = CachedResponses(
-        container.cache, container.settings.cache.model_copy(update={"responses_max_bytes": max_bytes})
-    )
-    parts = WebParts(
-        settings=container.settings,
-        use_cases=container.use_cases,
-        storage=container.storage,
-        checks={},
-        responses=responses,
-    )
+    responses = kept_in(gallery, layer)
     body = json.dumps({"query": f'{{ image(id: "{image_id}") {{ title }} }}'}).encode()
     head = f"POST /graphql HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: {len(body)}"
     async with listening() as listener:
-        listener.app = create_web_app(parts)
+        listener.app = web_with(gallery, responses)
         reader, writer = await asyncio.open_connection("127.0.0.1", listener.port)
         for number in range(30):
             await gallery.api.ask(UPDATE, id=image_id, title=f"Title {number}")

@@ -142,6 +142,22 @@ async def test_long_page_takes_as_many_statements_as_a_short_one(
     assert (len(few), len(many)) == (statement_count, statement_count), "\n".join(many)
 
 
+@pytest.mark.parametrize("is_compiled", [False, True])
+@pytest.mark.parametrize("field", ["images", "albums", "tags"])
+async def test_who_does_not_ask_for_the_total_does_not_pay_for_it(
+    container: Container, field: str, is_compiled: bool
+) -> None:
+    page = f"query ($first: Int!) {{ {field}(first: $first) {{ %s nodes {{ id }} }} }}"
+    plain, read = await ask(container, page % "", SHORT, is_compiled=is_compiled)
+    left_out, also_read = await ask(container, page % "totalCount @skip(if: true)", SHORT, is_compiled=is_compiled)
+    counted, read_and_counted = await ask(container, page % "totalCount", SHORT, is_compiled=is_compiled)
+
+    assert len(plain[field]["nodes"]) == SHORT
+    assert left_out == plain
+    assert counted[field] == {"totalCount": LONG + SHORT, **plain[field]}
+    assert [len(statements) for statements in (read, also_read, read_and_counted)] == [1, 1, 2]
+
+
 async def test_requests_that_come_together_share_the_statements_that_ask_by_ids(container: Container) -> None:
     listed, _ = await ask(
         container, "query ($first: Int!) { images(first: $first) { nodes { id } } }", 3, is_compiled=True

@@ -80,6 +80,10 @@ def test_lifetimes_in_the_cache_are_those_that_the_documentation_promises() -> N
     assert cache.default_ttl_seconds == 60 * 60
 
 
+def test_a_client_of_websockets_has_ten_seconds_to_begin() -> None:
+    assert load_settings().graphql.connection_init_timeout_seconds == 10
+
+
 def test_settings_cannot_be_changed() -> None:
     settings = load_settings()
 

@@ -13,6 +13,7 @@ const BY_ID = { key: ({ self }) => self.id }; // by default the whole parent is 
 
 const NEVER_TOLD = {
   ttl: CACHE_SECONDS,
+  storage: { type: "memory", options: { size: CACHE_SIZE } },
   policy: {
     Query: { images: true, image: true },
     Image: { thumbnails: BY_ID, tags: BY_ID, albums: BY_ID },
