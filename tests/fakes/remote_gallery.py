@@ -34,8 +34,8 @@ class FakeUpload:
 class RemoteGallery:
     """Answers operations by their names.
 
-    `instead[name]` holds answers that are given in place of the next ones: a status, a code of a payload error, or
-    None for a connection that is cut. `PUT` is the name of sending a part. With `completed_by_another`, uploads turn
+    `instead[name]` holds answers that are given in place of the next ones: a status, a code of a payload error, a
+    whole answer to a stranger, or None for a connection that is cut. `PUT` is the name of sending a part. With `completed_by_another`, uploads turn
     out to be complete, with these bytes, when the address of a part is asked for.
     """
 
@@ -51,7 +51,7 @@ class RemoteGallery:
         self.by_key: dict[str, str] = {}
         self.urls_made = 0
         self.completed_by_another: bytes | None = None
-        self.instead: dict[str, deque[int | str | None]] = defaultdict(deque)
+        self.instead: dict[str, deque[int | str | Json | None]] = defaultdict(deque)
         self._operations: dict[str, Callable[[Json], Any]] = {
             "ImagesByChecksums": self._images_by_checksums,
             "CreateUpload": self._create_upload,
@@ -132,6 +132,8 @@ class RemoteGallery:
         answer = self.instead[name].popleft()
         if isinstance(answer, int):
             return web.Response(status=answer, text="<Error><Code>Scripted</Code></Error>")
+        if isinstance(answer, dict):
+            return web.json_response(answer, status=401)
         if answer is None:
             assert request.transport is not None
             request.transport.abort()

@@ -168,6 +168,17 @@ async def test_a_small_file_is_sent_again_with_its_key(
     assert remote.received_bytes == 2 * len(b"small")
 
 
+async def test_a_gallery_that_wants_to_know_who_asks_is_to_be_shown_a_token(
+    remote: RemoteGallery, tmp_path: Path
+) -> None:
+    (tmp_path / "a.jpg").write_bytes(b"small")
+    error = {"message": "Say who you are.", "extensions": {"code": "UNAUTHENTICATED"}}
+    remote.instead["ImagesByChecksums"].append({"errors": [error]})
+
+    with pytest.raises(UnexpectedAnswerError, match="set GALLERY_CLIENT__TOKEN"):
+        await run(remote, tmp_path)
+
+
 async def test_a_refused_file_says_why_and_stops_no_other(remote: RemoteGallery, tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_bytes(b"no picture")
     (tmp_path / "b.jpg").write_bytes(b"a picture")
