@@ -48,11 +48,15 @@ def of_the_database_alone(url: str) -> Settings:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How PostgreSQL answers one statement: the tables that it reads from end to end, and the indexes that it uses."""
+    """How PostgreSQL answers one statement: the tables that it reads from end to end, and the indexes that it uses.
+
+    `images_read` are those that it looked at, whether it kept them or not; None if it was not told to answer.
+    """
 
     statement: str
     scanned: frozenset[str]
     indexes: frozenset[str]
+    images_read: int | None = None
 
 
 def composite(name: str) -> GraphQLObjectType | GraphQLInterfaceType:
@@ -77,7 +81,12 @@ def everything(type_name: str, depth: int = 3) -> str:
 
 
 async def ask(
-    container: Container, document: str, variables: dict[str, Any], viewer: Viewer = LOCAL_ADMINISTRATOR
+    container: Container,
+    document: str,
+    variables: dict[str, Any],
+    viewer: Viewer = LOCAL_ADMINISTRATOR,
+    *,
+    answers: bool = False,
 ) -> tuple[dict[str, Any], list[Plan]]:
     """The data of a query without errors, and the plans of the statements that it took."""
     operation = Documents(schema).prepare(document, None)
@@ -85,14 +94,15 @@ async def ask(
     with recorded_with_parameters(container.engine) as statements:
         answer = format_result(await run(schema, operation, variables, context), "1")
     assert "errors" not in answer, answer
-    return answer["data"], [await plan_of(container.engine, statement) for statement in statements]
+    return answer["data"], [await plan_of(container.engine, statement, answers=answers) for statement in statements]
 
 
-async def plan_of(engine: AsyncEngine, statement: Statement) -> Plan:
-    """The plan of a statement with these parameters."""
+async def plan_of(engine: AsyncEngine, statement: Statement, *, answers: bool = False) -> Plan:
+    """The plan of a statement with these parameters; if it `answers`, with the images counted that it reads."""
     sql, parameters = statement
+    options = "ANALYZE, TIMING OFF, FORMAT JSON" if answers else "FORMAT JSON"
     async with engine.connect() as connection:
-        explained = await connection.exec_driver_sql(f"EXPLAIN (FORMAT JSON) {sql}", tuple(parameters))
+        explained = await connection.exec_driver_sql(f"EXPLAIN ({options}) {sql}", tuple(parameters))
         return _plan(sql, explained.scalar_one())
 
 
@@ -115,7 +125,16 @@ def _plan(sql: str, explained: list[dict[str, Any]]) -> Plan:
         statement=sql,
         scanned=frozenset(node["Relation Name"] for node in nodes if node["Node Type"] == "Seq Scan"),
         indexes=frozenset(node["Index Name"] for node in nodes if "Index Name" in node),
+        images_read=sum(map(_images_read, nodes)) if "Actual Rows" in root["Plan"] else None,
     )
+
+
+def _images_read(node: dict[str, Any]) -> int:
+    if node.get("Relation Name") != "images":
+        return 0
+    removed = node.get("Rows Removed by Filter", 0) + node.get("Rows Removed by Index Recheck", 0)
+    read: float = (node["Actual Rows"] + removed) * node["Actual Loops"]
+    return round(read)
 
 
 def _nodes(node: dict[str, Any]) -> Iterator[dict[str, Any]]:

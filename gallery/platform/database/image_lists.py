@@ -39,7 +39,7 @@ from gallery.platform.database.tables import ALBUM_IMAGES, ALBUMS, IMAGE_CHARACT
 from gallery.platform.database.visible import (
     Conditions,
     found_albums,
-    listed_images,
+    overlapping_parts_of_listed_images,
     parts_of_listed_images,
     visible_to,
 )
@@ -123,15 +123,12 @@ class ImageSelection:
             values["tag_id"] = self.tag_ids[0]
         return values
 
-    def select(self, *columns: ColumnElement[Any]) -> Select[Any]:
-        """A statement that answers with these columns of the images."""
-        return self._selected(*columns)
-
     def page(self, keyset: Keyset, columns: Columns) -> Select[Any]:
         """A statement for the rows of a page."""
-        if not (self._has_parts and keyset.value is IMAGES.c.uploaded_at):
-            return keyset.cut(self.select(*columns))
-        return keyset.merged([keyset.cut(self._part(part, *columns)) for part in self._parts])
+        if not self._hides:
+            return keyset.cut(self._selected(*columns, shown=()))
+        parts = overlapping_parts_of_listed_images(self.viewer.sight)
+        return keyset.merged([keyset.cut(self._selected(*columns, shown=(part,))) for part in parts])
 
     def count(self) -> Select[Any]:
         """A statement that counts the images.
@@ -139,11 +136,12 @@ class ImageSelection:
         Where an album or tags say it all, nothing else is read: deleted images are in no album and have no tags.
         """
         members = self._members
-        if self._has_parts:
-            counts = (self._part(part, func.count()).scalar_subquery() for part in self._parts)
+        if self._hides:
+            parts = parts_of_listed_images(self.viewer.sight)
+            counts = (self._selected(func.count(), shown=(part,), sparing=True).scalar_subquery() for part in parts)
             return select(reduce(operator.add, counts))
-        if self._hides or self._concerns_images or (members is None and not self.tag_ids):
-            return self._selected(func.count(), sparing=True)
+        if self._concerns_images or (members is None and not self.tag_ids):
+            return self._selected(func.count(), shown=(), sparing=True)
         if members is not None:
             return select(func.count()).select_from(members).where(*self._conditions(members))
         return select(func.count(IMAGE_TAGS.c.image_id.distinct())).where(
@@ -160,7 +158,7 @@ class ImageSelection:
             id_ = IMAGES.c.id
         return Keyset(value=value, id=id_, descending=query.direction is Direction.DESC, request=query.page)
 
-    def _selected(self, *columns: ColumnElement[Any], sparing: bool = False) -> Select[Any]:
+    def _selected(self, *columns: ColumnElement[Any], shown: Conditions, sparing: bool = False) -> Select[Any]:
         members = self._members
         statement = select(*columns).select_from(IMAGES if members is None else members)
         if members is not None:
@@ -169,28 +167,15 @@ class ImageSelection:
             LIVING,
             *self._conditions(members),
             *self._conditions_of_images(sparing=sparing),
-            *self._conditions_of_sight(),
+            *shown,
+            *self._conditions_of_album(),
         )
 
-    @property
-    def _has_parts(self) -> bool:
-        """Whether the viewer is shown parts of all images, narrowed down by nothing but time."""
-        return self._hides and self._members is None and not self._concerns_images
-
-    @property
-    def _parts(self) -> tuple[ColumnElement[bool], ...]:
-        return parts_of_listed_images(self.viewer.sight)
-
-    def _part(self, part: ColumnElement[bool], *columns: ColumnElement[Any]) -> Select[Any]:
-        conditions = (LIVING, *self._conditions(None), part)
-        return select(*columns).select_from(IMAGES).where(*conditions)
-
-    def _conditions_of_sight(self) -> Conditions:
-        """What lists have for the viewer; of an album that they do not see nothing."""
-        sight = self.viewer.sight
+    def _conditions_of_album(self) -> Conditions:
+        """Of an album that the viewer does not see, lists have nothing."""
         if not self._hides or self.filter.album_id is None:
-            return listed_images(sight)
-        return (*listed_images(sight), exists().where(ALBUMS.c.id == bindparam("album_id"), *found_albums(sight)))
+            return ()
+        return (exists().where(ALBUMS.c.id == bindparam("album_id"), *found_albums(self.viewer.sight)),)
 
     @property
     def _hides(self) -> bool:

@@ -12,6 +12,7 @@ from typing import Any, Final, TypeVar, overload
 
 import asyncpg
 from sqlalchemy import Column, ColumnElement, Integer, Select, bindparam, select, tuple_, union_all
+from sqlalchemy.dialects.postgresql import distinct_on
 
 from gallery.domain.errors import ErrorCode, InvalidInputError
 from gallery.domain.pages import Page, PageRequest, Position
@@ -62,12 +63,14 @@ class Keyset:
         )
 
     def merged(self, parts: Sequence[Select[Any]]) -> Select[Any]:
-        """The statement for the same rows of a list in parts, each of which `cut` has made of another."""
+        """The statement for the same rows of a list in parts, each of which `cut` has made of another.
+
+        What is in several parts is there once.
+        """
         rows = union_all(*parts).subquery("parts")
+        key = rows.c[SORT_VALUE], rows.c.id
         return (
-            select(*rows.c)
-            .order_by(*self.order(rows.c[SORT_VALUE], rows.c.id))
-            .limit(bindparam("limit", type_=Integer))
+            select(*rows.c).ext(distinct_on(*key)).order_by(*self.order(*key)).limit(bindparam("limit", type_=Integer))
         )
 
     def order(self, *columns: ColumnElement[Any]) -> list[ColumnElement[Any]]:

@@ -48,13 +48,18 @@ def listed_images(sight: Sight) -> Conditions:
     return _if_anything_is_hidden(sight, _is_listed(IMAGES, sight), is_offered())
 
 
-def parts_of_listed_images(sight: Sight) -> tuple[ColumnElement[bool], ...]:
-    """The same in parts of which none has an image of another: each is read in its own order, however rare it is.
+def overlapping_parts_of_listed_images(sight: Sight) -> tuple[ColumnElement[bool], ...]:
+    """The same in parts, each of which is read in its own order, however rare it is: an image may be in several.
 
     PostgreSQL would look for all of them together through all images there are, in their order.
     """
-    shown, is_own = _is_shown(IMAGES, sight), IMAGES.c.owner == _VIEWER
-    return shown, and_(is_own, ~shown), and_(is_offered(), ~is_own, ~shown)
+    return _is_shown(IMAGES, sight), IMAGES.c.owner == _VIEWER, is_offered()
+
+
+def parts_of_listed_images(sight: Sight) -> tuple[ColumnElement[bool], ...]:
+    """The same in parts of which none has an image of another, to be counted."""
+    shown, own, offered = overlapping_parts_of_listed_images(sight)
+    return shown, and_(own, ~shown), and_(offered, ~own, ~shown)
 
 
 def found_images(sight: Sight) -> Conditions:
