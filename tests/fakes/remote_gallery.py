@@ -34,9 +34,9 @@ class FakeUpload:
 class RemoteGallery:
     """Answers operations by their names.
 
-    `instead[name]` holds answers that are given in place of the next ones: a status, a code of a payload error, a
-    whole answer to a stranger, or None for a connection that is cut. `PUT` is the name of sending a part. With `completed_by_another`, uploads turn
-    out to be complete, with these bytes, when the address of a part is asked for.
+    `instead[name]` holds answers that are given in place of the next ones: a status, a code of a payload error, a whole
+    answer to a stranger, or None for a connection that is cut. `PUT` is the name of sending a part. With
+    `completed_by_another`, uploads turn out to be complete, with these bytes, when the address of a part is asked for.
     """
 
     def __init__(self) -> None:
