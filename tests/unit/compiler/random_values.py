@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Generator, Iterator
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Generator, Iterator
+from functools import partial
 from random import Random
 from typing import Any
 
@@ -161,13 +162,26 @@ class Values:
             message = "the iterator fails"
             raise ValueError(message)
 
-    async def _stream(self, items: list[Any]) -> AsyncIterator[Any]:
+    def _stream(self, items: list[Any]) -> AsyncIterable[Any]:
+        return Stream(partial(self._streamed, items))
+
+    async def _streamed(self, items: list[Any]) -> AsyncIterator[Any]:
         for item in items:
             await asyncio.sleep(0)
             yield item
         if self.random("stream", len(items)).random() < self.trouble:
             message = "the stream fails"
             raise ValueError(message)
+
+
+class Stream:
+    """Items that come one after the other, for each who asks: a value may be asked for by two fields at once."""
+
+    def __init__(self, make: Callable[[], AsyncIterator[Any]]) -> None:
+        self._make = make
+
+    def __aiter__(self) -> AsyncIterator[Any]:
+        return self._make()
 
 
 class Later:
