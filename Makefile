@@ -56,9 +56,8 @@ coverage: install ## Run the whole test suite and demand its coverage
 	$(BIN)/coverage erase
 	# Crashes and outages meet real time-outs on a busy machine: what fails is named, and gets one more try alone.
 	# Anything but 1 says that not all tests ran.
-	$(BIN)/coverage run -m pytest $(TESTS) $(ARGS) || { test $$? -eq 1 && \
-		$(BIN)/coverage run -m pytest --last-failed --last-failed-no-failures=none $(ARGS); }
-	$(BIN)/coverage combine --quiet
+	$(BIN)/pytest --cov --cov-report= --cov-fail-under=0 $(TESTS) $(ARGS) || { test $$? -eq 1 && \
+		$(BIN)/pytest --cov --cov-append --cov-report= --cov-fail-under=0 --last-failed --last-failed-no-failures=none $(ARGS); }
 	$(BIN)/coverage report
 	$(BIN)/coverage report --include='$(EXACT)' --fail-under=100
 
