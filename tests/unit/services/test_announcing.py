@@ -39,17 +39,19 @@ async def test_images_that_were_processed_for_better_or_worse_are_told_after_the
     assert await heard_after(*events) == [ready, failed]
 
 
-async def test_who_watches_hears_of_an_image_once() -> None:
+async def test_who_watches_hears_of_an_image_once_it_is_processed() -> None:
     processed, image_id, event_lists = LocalProcessedImages(), new_image_id(), list[Sequence[Event]]()
 
     async def note(events: Sequence[Event]) -> None:
         event_lists.append(events)
 
     async with processed.watching() as watch:
-        await announcing(processed, note)([an_event(EventKind.IMAGE_RENDERED, image_id)])
+        listen = announcing(processed, note)
+        await listen([an_event(EventKind.IMAGE_UPLOADED, image_id)])
+        await listen([an_event(EventKind.IMAGE_RENDERED, image_id)])
         heard = [await watch.next(0), await watch.next(0)]
 
-    assert (heard, len(event_lists)) == ([image_id, None], 1)
+    assert (heard, len(event_lists)) == ([image_id, None], 2)
 
 
 async def test_nothing_else_is_told() -> None:
