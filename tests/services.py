@@ -26,6 +26,7 @@ from testcontainers.core.container import DockerContainer
 from testcontainers.core.wait_strategies import ExecWaitStrategy, HttpWaitStrategy
 
 from gallery.platform.embedded import EmbeddedServers, Endpoints, Service
+from gallery.settings import AddressingStyle, StorageSettings
 
 POSTGRES_IMAGE = os.environ.get("POSTGRES_IMAGE", "postgres:18")
 VALKEY_IMAGE = os.environ.get("VALKEY_IMAGE", "valkey/valkey:9")
@@ -42,6 +43,18 @@ class S3Access:
     access_key_id: str
     secret_access_key: str
     region: str = "us-east-1"
+
+    def settings(self, bucket: str, **others: object) -> StorageSettings:
+        """How a gallery is told of a bucket."""
+        told = {
+            "endpoint_url": self.endpoint_url,
+            "bucket": bucket,
+            "region": self.region,
+            "addressing_style": AddressingStyle.PATH,
+            "access_key_id": self.access_key_id,
+            "secret_access_key": self.secret_access_key,
+        }
+        return StorageSettings.model_validate({**told, **others})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -39,7 +39,7 @@ _PASSING = frozenset(
 )
 """What has another answer in a while. A conflict is that an earlier try of ours has been taken over."""
 
-_UNKNOWN = "UNAUTHENTICATED"
+_UNAUTHENTICATED = "UNAUTHENTICATED"
 _WHO_ASKS = (
     "The gallery wants to know who asks: set GALLERY_CLIENT__TOKEN to an API token that it knows. There `gallery token "
     "create` makes one, and so does the mutation createToken, for the account that asks."
@@ -182,7 +182,7 @@ def _payload(payload: Any) -> Any:  # noqa: ANN401  # any JSON
 def _top_level(error: Mapping[str, Any]) -> Exception:
     extensions = error.get("extensions", {})
     code = extensions.get("code", "")
-    if code == _UNKNOWN:
+    if code == _UNAUTHENTICATED:
         return UnexpectedAnswerError(_WHO_ASKS)
     if code in _PASSING or code in _ABOUT_ONE_REQUEST:
         return _refusal(error["message"], code, extensions.get("field", ()))

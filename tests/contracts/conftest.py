@@ -8,7 +8,6 @@ from uuid import uuid4
 import httpx
 import pytest
 from aiobotocore.session import get_session
-from pydantic import HttpUrl, SecretStr
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 from types_aiobotocore_s3 import S3Client
@@ -31,7 +30,7 @@ from gallery.platform.database.unit_of_work import sql_units_of_work
 from gallery.platform.jobs.messages import decode
 from gallery.platform.jobs.queue import PgJobQueue
 from gallery.platform.storage.s3 import connect_storages
-from gallery.settings import DatabaseSettings, StorageSettings
+from gallery.settings import DatabaseSettings
 from tests.contracts.under_test import Database, Storage, Told
 from tests.fakes.accounts import MemoryAccountReader
 from tests.fakes.albums import MemoryAlbumReader
@@ -163,15 +162,7 @@ async def shared_bucket(s3_client: S3Client) -> AsyncIterator[str]:
 
 @pytest.fixture
 async def s3_storage(s3: S3Access, s3_client: S3Client, shared_bucket: str) -> AsyncIterator[Storage]:
-    settings = StorageSettings(
-        endpoint_url=HttpUrl(s3.endpoint_url),
-        bucket=shared_bucket,
-        region=s3.region,
-        access_key_id=SecretStr(s3.access_key_id),
-        secret_access_key=SecretStr(s3.secret_access_key),
-        part_size_bytes=PART_SIZE_BYTES,
-        parts_in_flight=2,
-    )
+    settings = s3.settings(shared_bucket, part_size_bytes=PART_SIZE_BYTES, parts_in_flight=2)
 
     async with connect_storages(settings) as storages, httpx.AsyncClient() as http:
 

@@ -27,11 +27,9 @@ from gallery.domain.access import GALLERY_ITSELF
 from gallery.main import GalleryApp
 from gallery.platform.database.engine import driver_dsn
 from gallery.settings import (
-    AddressingStyle,
     CacheSettings,
     DatabaseSettings,
     Settings,
-    StorageSettings,
     WorkerSettings,
 )
 from tests.e2e.api import UPLOAD_IMAGE, Api, data_of
@@ -194,16 +192,7 @@ def _straight(place: Place) -> Settings:
     """The settings that lead to the services themselves."""
     access = place.objects.access
     return Settings(
-        storage=StorageSettings(
-            endpoint_url=HttpUrl(access.endpoint_url),
-            bucket=place.objects.bucket,
-            region=access.region,
-            addressing_style=AddressingStyle.PATH,
-            access_key_id=SecretStr(access.access_key_id),
-            secret_access_key=SecretStr(access.secret_access_key),
-            part_size_bytes=PART_BYTES,
-            timeout_seconds=3,
-        ),
+        storage=access.settings(place.objects.bucket, part_size_bytes=PART_BYTES, timeout_seconds=3),
         database=DatabaseSettings(
             url=SecretStr(place.database_url), pool_timeout_seconds=2, statement_timeout_seconds=2
         ),

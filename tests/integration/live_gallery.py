@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import httpx
-from pydantic import HttpUrl, SecretStr
+from pydantic import SecretStr
 from sqlalchemy import text
 
 from gallery.container import Container, open_container
 from gallery.platform.cache.keys import EVERYTHING
-from gallery.settings import AddressingStyle, CacheSettings, DatabaseSettings, Settings, StorageSettings, UploadSettings
+from gallery.settings import CacheSettings, DatabaseSettings, Settings, UploadSettings
 from gallery.settings_auth import AuthMode, AuthSettings, Strangers
 from gallery.settings_graphql import GraphQLSettings
 from gallery.web.app import WebParts, create_web_app
@@ -89,15 +89,7 @@ async def live_gallery(
         cache=CacheSettings(url=SecretStr(place.cache_url), timeout_seconds=2),  # a busy machine is no slow Valkey
         uploads=UploadSettings.model_validate(uploads),
         graphql=graphql or GraphQLSettings(),
-        storage=StorageSettings(
-            endpoint_url=HttpUrl(access.endpoint_url),
-            bucket=place.objects.bucket,
-            region=access.region,
-            addressing_style=AddressingStyle.PATH,
-            access_key_id=SecretStr(access.access_key_id),
-            secret_access_key=SecretStr(access.secret_access_key),
-            part_size_bytes=PART_SIZE_BYTES,
-        ),
+        storage=access.settings(place.objects.bucket, part_size_bytes=PART_SIZE_BYTES),
     )
     async with open_container(settings) as container, listening() as listener:
         web = create_web_app(

@@ -8,15 +8,12 @@ from contextlib import asynccontextmanager
 from hashlib import sha256
 
 import asyncpg
-from pydantic import HttpUrl, SecretStr
 from types_aiobotocore_s3.client import S3Client
 
 from gallery.platform.database.engine import driver_dsn
-from gallery.settings import AddressingStyle, StorageSettings
 from tests import photographs
 from tests.graphql_server import RawConnection, Reply
 from tests.multipart_bodies import CONTENT_TYPE
-from tests.services import S3Access
 
 MEBIBYTE = 1024 * 1024
 HEAD_BYTES = 64 * 1024
@@ -94,14 +91,3 @@ class StoredUploads:
 def long_jpeg(size: int = 2 * HEAD_BYTES) -> bytes:
     """With more coded data than its picture needs, which decoders pass over."""
     return JPEG[:-2] + b"\x12" * (size - len(JPEG)) + b"\xff\xd9"
-
-
-def storage_settings(s3: S3Access, bucket: str) -> StorageSettings:
-    return StorageSettings(
-        endpoint_url=HttpUrl(s3.endpoint_url),
-        bucket=bucket,
-        region=s3.region,
-        addressing_style=AddressingStyle.PATH,
-        access_key_id=SecretStr(s3.access_key_id),
-        secret_access_key=SecretStr(s3.secret_access_key),
-    )

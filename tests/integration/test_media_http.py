@@ -12,7 +12,6 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 import httpx
 import pytest
 import uvicorn
-from pydantic import HttpUrl, SecretStr
 from starlette.applications import Starlette
 from starlette.routing import Route
 from starlette.types import ASGIApp
@@ -21,7 +20,7 @@ from gallery.domain.errors import UnavailableError
 from gallery.domain.images import Image
 from gallery.domain.ports import ObjectStorage, ObjectStream
 from gallery.platform.storage.s3 import connect_storage
-from gallery.settings import AddressingStyle, ServerSettings, StorageSettings
+from gallery.settings import ServerSettings
 from gallery.web.authentication import OPEN
 from gallery.web.media import Media
 from gallery.web.media_urls import original_url
@@ -174,7 +173,7 @@ async def test_storage_that_fails_at_once_is_a_503_and_the_connection_goes_on(en
 async def test_bytes_come_from_a_real_storage_whole_and_in_parts(s3: S3Access, bucket: str) -> None:
     content = bytes(range(256)) * 4096
     image = an_image(file_size_bytes=len(content), checksum=hashlib.sha256(content).hexdigest())
-    async with connect_storage(_settings(s3, bucket)) as storage:
+    async with connect_storage(s3.settings(bucket)) as storage:
         await storage.put(image.storage_path, _one(content), content_type="image/jpeg")
         async with serving(image, storage) as port, httpx.AsyncClient() as client:
             url = f"http://localhost:{port}{original_url('', image)}"
@@ -192,14 +191,3 @@ async def test_bytes_come_from_a_real_storage_whole_and_in_parts(s3: S3Access, b
 
 async def _one(content: bytes) -> AsyncIterator[bytes]:
     yield content
-
-
-def _settings(s3: S3Access, bucket: str) -> StorageSettings:
-    return StorageSettings(
-        endpoint_url=HttpUrl(s3.endpoint_url),
-        bucket=bucket,
-        region=s3.region,
-        addressing_style=AddressingStyle.PATH,
-        access_key_id=SecretStr(s3.access_key_id),
-        secret_access_key=SecretStr(s3.secret_access_key),
-    )

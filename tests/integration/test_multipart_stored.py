@@ -23,7 +23,6 @@ from tests.integration.stored_uploads import (
     MULTIPART_BYTES,
     StoredUploads,
     long_jpeg,
-    storage_settings,
 )
 from tests.multipart_bodies import END, UPLOAD, UPLOAD_SEVERAL, file_map, operations, part, several
 from tests.services import S3Access
@@ -44,7 +43,7 @@ ONE = operations() + file_map()
 async def settings(database_url: str, bucket: str, s3: S3Access) -> Settings:
     return Settings(
         database=DatabaseSettings(url=SecretStr(database_url)),
-        storage=storage_settings(s3, bucket),
+        storage=s3.settings(bucket),
         cache=CacheSettings(enabled=False),
         uploads=LIMITS,
     )

@@ -40,15 +40,7 @@ class StreamBrokeError(Exception):
 
 @pytest.fixture
 def settings(s3: S3Access, bucket: str) -> StorageSettings:
-    return StorageSettings(
-        endpoint_url=HttpUrl(s3.endpoint_url),
-        bucket=bucket,
-        region=s3.region,
-        access_key_id=SecretStr(s3.access_key_id),
-        secret_access_key=SecretStr(s3.secret_access_key),
-        part_size_bytes=PART,
-        parts_in_flight=2,
-    )
+    return s3.settings(bucket, part_size_bytes=PART, parts_in_flight=2)
 
 
 @pytest.fixture

@@ -26,7 +26,6 @@ from tests.integration.stored_uploads import (
     PATIENCE_SECONDS,
     StoredUploads,
     long_jpeg,
-    storage_settings,
 )
 from tests.multipart_bodies import file_map, operations, part
 from tests.services import S3Access
@@ -54,7 +53,7 @@ async def gallery(database_url: str, s3: S3Access, s3_client: S3Client, bucket: 
     settings = Settings(
         connections=CONNECTIONS,
         database=DatabaseSettings(url=SecretStr(database_url)),
-        storage=storage_settings(s3, bucket),
+        storage=s3.settings(bucket),
         cache=CacheSettings(enabled=False),
         worker=WorkerSettings(embedded=False),
         uploads=UploadSettings(progress_timeout_seconds=SILENCE_SECONDS),

@@ -15,7 +15,7 @@ from pydantic import HttpUrl, SecretStr
 from gallery.domain.errors import ErrorCode, InvalidInputError, NotFoundError, UnavailableError
 from gallery.domain.upload_ports import StoredPart
 from gallery.platform.storage.s3 import Storages, connect_storages
-from gallery.settings import AddressingStyle, StorageSettings
+from gallery.settings import StorageSettings
 from tests.fault_proxy import FaultProxy
 from tests.integration.scripted_s3 import UPLOAD_ID, ScriptedS3, error, hang_up, scripted_s3
 from tests.services import S3Access
@@ -33,14 +33,7 @@ PARTS = [StoredPart(number=1, size_bytes=7, etag="one")]
 
 @pytest.fixture
 def settings(s3: S3Access, bucket: str) -> StorageSettings:
-    return StorageSettings(
-        endpoint_url=HttpUrl(s3.endpoint_url),
-        bucket=bucket,
-        region=s3.region,
-        addressing_style=AddressingStyle.PATH,
-        access_key_id=SecretStr(s3.access_key_id),
-        secret_access_key=SecretStr(s3.secret_access_key),
-    )
+    return s3.settings(bucket)
 
 
 @pytest.fixture
