@@ -111,6 +111,7 @@ async def guarded(place: Place, folder: Path) -> AsyncIterator[Guarded]:
         yield Guarded(url=server.graphql_url, api=api, settings=settings, ids=f"{image},{album},{tag}")
 
 
+@pytest.mark.timeout(2 * _LIMIT_SECONDS)  # for as many cases as one likes
 async def test_no_case_shows_a_fault(guarded: Guarded, folder: Path) -> None:
     administrator, viewer = await guarded.token("administrator"), await guarded.token("viewer")
     before = await guarded.counts(administrator)

@@ -152,6 +152,7 @@ async def two_processes(
         yield processes
 
 
+@pytest.mark.timeout(3600)  # for as many schedules as one likes
 async def test_no_read_that_begins_after_a_write_was_acknowledged_sees_older_data(
     two_processes: list[Process], gallery: SlowGallery, proxy: FaultProxy
 ) -> None:
